@@ -1,0 +1,11 @@
+"""A small library for JSON APIs on Flask. It is yours: read it, change it, keep what you need.
+
+It imports nothing above itself, and each module of ``ext`` can be deleted alone.
+"""
+
+from .app import FlaskCarafe as FlaskCarafe
+from .log import logger as logger
+from .request import Request as Request
+from .response import Response as Response
+from .testing import Client as Client
+from .testing import JSONClient as JSONClient

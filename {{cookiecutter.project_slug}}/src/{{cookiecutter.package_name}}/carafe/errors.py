@@ -1,0 +1,85 @@
+"""Every error leaves as one JSON shape: problem details, RFC 9457.
+
+.. code-block:: json
+
+    {"type": "about:blank", "title": "Not Found", "status": 404, "detail": "..."}
+
+``abort(404)`` is all a view has to say; an exception nobody caught is a 500 that tells nothing.
+"""
+
+from http import HTTPStatus
+from typing import Any
+
+from flask import Flask
+from flask import Response
+from pydantic import BaseModel
+from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import UnprocessableEntity
+from werkzeug.wrappers import Response as WerkzeugResponse
+
+MIMETYPE = "application/problem+json"
+
+
+class Fault(BaseModel):
+    """One thing that is wrong with a request, and where."""
+
+    place: str
+    """``body`` or ``query``."""
+    path: str
+    """The way to the value, its steps joined by slashes."""
+    detail: str
+
+
+class Problem(BaseModel):
+    """Problem details."""
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    detail: str | None = None
+    errors: list[Fault] | None = None
+
+
+class Invalid(UnprocessableEntity):
+    """422: the request is well-formed, and its values are not what the operation takes."""
+
+    description = "The request does not match its schema."
+
+    def __init__(self, faults: list[Fault]) -> None:
+        super().__init__()
+        self.faults = faults
+
+
+def init_app(app: Flask) -> None:
+    """Answer each HTTP error of *app* with its problem details."""
+    app.register_error_handler(HTTPException, problem)
+
+
+def problem(error: HTTPException) -> WerkzeugResponse:
+    """The response for *error*, with the headers that it asks for, such as ``Allow``."""
+    if error.response is not None:
+        return error.get_response()
+    status = error.code or 500
+    details = Problem(
+        title=_title(status),
+        status=status,
+        detail=_text(error.description),
+        errors=getattr(error, "faults", None),
+    )
+    response = Response(details.model_dump_json(exclude_none=True), status, mimetype=MIMETYPE)
+    for name, value in error.get_headers():
+        if name.lower() not in {"content-type", "content-length"}:
+            response.headers.add(name, value)
+    return response
+
+
+def _title(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return "Error"
+
+
+def _text(description: Any) -> str | None:
+    """Only text is a detail: an extension may put any object into a description."""
+    return description if isinstance(description, str) else None

@@ -1,0 +1,1 @@
+"""Extensions. None imports another, and each can be deleted alone."""

@@ -1,0 +1,135 @@
+"""Who is asking, and what they may do: Flask-Principal, asked only when something asks.
+
+.. code-block:: python
+
+    auth = Auth(MyProvider(db.session))
+    auth.init_app(app)
+
+    @app.get("/reports")
+    @auth.require.editor()
+    def reports(): ...
+
+The identity is loaded from the session when a view, a guard or a template first wants it; a
+request that does not ask costs no query. ``g.identity`` and Principal's signals
+(``identity_changed``, ``identity_loaded``) work as they do there.
+
+================================ ============= =============================================
+``CARAFE_AUTH_ENABLED``          ``True``      off: everybody is a stranger; guards refuse
+``CARAFE_AUTH_SESSION_ID_KEY``   ``"user_id"`` where the session keeps the user's id
+``CARAFE_AUTH_IDENTITY_ID_KEY``  ``"id"``      the user's attribute that holds the id
+``CARAFE_AUTH_IDENTITY_ROLES_KEY`` ``"roles"`` the user's attribute that holds the roles
+================================ ============= =============================================
+"""
+
+from collections.abc import Iterable
+from typing import Any
+from uuid import UUID
+
+from flask import current_app
+from flask import Flask
+from flask import session
+from flask.ctx import _AppCtxGlobals
+from flask_principal import AnonymousIdentity
+from flask_principal import Identity
+from flask_principal import identity_changed
+
+from .identity import Current
+from .identity import Identities
+from .identity import Strangers
+from .provider import AuthProvider as AuthProvider
+from .provider import Provider
+from .provider import SQLAlchemyAuthProvider as SQLAlchemyAuthProvider
+from .require import Require
+
+_KEY = "carafe.auth"
+
+
+class Auth:
+    """Logins and guards. *roles* are the roles that exist: given, a typo fails at start-up."""
+
+    def __init__(
+        self, provider: Provider | None = None, *, roles: Iterable[str] | None = None
+    ) -> None:
+        self._provider = provider
+        self.require = Require(_identities, roles)
+
+    def init_app(self, app: Flask, provider: Provider | None = None) -> None:
+        """Serve *app*, with a provider of its own if one is given here."""
+        if _KEY in app.extensions:
+            raise RuntimeError("This app has its auth already. Call init_app once.")
+        key = app.config.setdefault("CARAFE_AUTH_SESSION_ID_KEY", "user_id")
+        app.config.setdefault("CARAFE_AUTH_IDENTITY_ID_KEY", "id")
+        app.config.setdefault("CARAFE_AUTH_IDENTITY_ROLES_KEY", "roles")
+        identities: Identities | Strangers = Strangers()
+        if app.config.setdefault("CARAFE_AUTH_ENABLED", True):
+            identities = Identities(_checked(provider or self._provider), key)
+            identity_changed.connect(identities.on_changed, app)
+        app.extensions[_KEY] = identities
+        app.app_ctx_globals_class = _globals_with(identities, app.app_ctx_globals_class)
+
+    @property
+    def provider(self) -> Provider | None:
+        """The current app's provider."""
+        return _identities().provider
+
+    @property
+    def user_id(self) -> Any:
+        """The id of the user who asks, or None for a stranger."""
+        return _identities().current().id
+
+    def login(self, user_id: int | str | UUID, **values: Any) -> None:
+        """Log a user in: a new session, with their id and *values* in it.
+
+        Raises TypeError for anything that is not an id; the session is untouched then.
+        """
+        _check_user_id(user_id)
+        session.clear()
+        _identities().remember(user_id)
+        session.update(values)
+        _announce(Identity(user_id))
+
+    def logout(self) -> None:
+        """Log the user out, and forget everything in the session."""
+        session.clear()
+        _announce(AnonymousIdentity())
+
+
+def _identities() -> Identities | Strangers:
+    if _KEY not in current_app.extensions:
+        raise RuntimeError("This app has no auth. Call auth.init_app(app) when you make it.")
+    found: Identities | Strangers = current_app.extensions[_KEY]
+    return found
+
+
+def _globals_with(
+    identities: Identities | Strangers, base: type[_AppCtxGlobals]
+) -> type[_AppCtxGlobals]:
+    class Globals(base):  # type: ignore[valid-type, misc]
+        identity = Current(identities)
+        __setattr__ = object.__setattr__  # Flask's own writes past a descriptor.
+
+    return Globals
+
+
+def _checked(provider: Provider | None) -> Provider:
+    if provider is None:
+        raise RuntimeError("Auth has no provider. Pass one to Auth(...) or to init_app.")
+    if not callable(getattr(provider, "identify", None)):
+        raise TypeError("The auth provider cannot identify anybody. Give it identify(identity).")
+    return provider
+
+
+def _check_user_id(user_id: Any) -> None:
+    is_id = isinstance(user_id, int | str | UUID) and not isinstance(user_id, bool)
+    if not is_id or user_id == "":
+        raise TypeError(
+            f"A user id of type {type(user_id).__name__} logs nobody in. "
+            "Pass a whole number, a text that is not empty, or a UUID."
+        )
+
+
+def _announce(identity: Any) -> None:
+    identity_changed.send(
+        current_app._get_current_object(),  # type: ignore[attr-defined]
+        identity=identity,
+    )

@@ -1,0 +1,98 @@
+"""What auth asks about users."""
+
+from abc import ABC
+from abc import abstractmethod
+from collections.abc import Iterable
+from collections.abc import Mapping
+from typing import Any
+from typing import Protocol
+
+from flask import current_app
+from flask_principal import Identity
+from flask_principal import RoleNeed
+from sqlalchemy import inspect
+from sqlalchemy import select
+
+from ...log import logger
+
+
+class Provider(Protocol):
+    """Anything that can tell who an identity is."""
+
+    def identify(self, identity: Identity) -> Identity | None: ...
+
+
+class AuthProvider(ABC):
+    """Knows the users."""
+
+    @abstractmethod
+    def identify(self, identity: Identity) -> Identity | None:
+        """Return *identity* with its needs, another one, or None if its user is no more.
+
+        ``identity.id`` is what was given to ``login``. None logs the user out.
+        """
+
+
+class SQLAlchemyAuthProvider(AuthProvider):
+    """Finds users by a SQLAlchemy *session*, which may be a scoped one.
+
+    Subclass it, and name the model. The two other names default to the configured ones.
+    """
+
+    __model__: type[Any]
+    __id_key__: str | None = None
+    __roles_key__: str | None = None
+
+    def __init__(self, session: Any) -> None:
+        self.session = session
+
+    def identify(self, identity: Identity) -> Identity | None:
+        """Give *identity* its user and the user's roles."""
+        user = self.get_user(identity.id)
+        if user is None or not self.is_active(user):
+            return None
+        identity.user = user
+        identity.provides |= {RoleNeed(role) for role in role_names(self.get_roles(user))}
+        return identity
+
+    def get_user(self, _id: Any) -> Any:
+        """The user with that id, or None."""
+        key = self.__id_key__ or current_app.config["CARAFE_AUTH_IDENTITY_ID_KEY"]
+        if [column.key for column in inspect(self.__model__).primary_key] == [key]:
+            return self.session.get(self.__model__, _id)
+        is_them = getattr(self.__model__, key) == _id
+        return self.session.scalars(select(self.__model__).where(is_them)).one_or_none()
+
+    def get_roles(self, user: Any) -> Any:
+        """The user's roles, in any shape that ``role_names`` reads."""
+        key = self.__roles_key__ or current_app.config["CARAFE_AUTH_IDENTITY_ROLES_KEY"]
+        return getattr(user, key, None)
+
+    def is_active(self, user: Any) -> bool:
+        """Whether *user* may be logged in: false if ``active`` or ``is_active`` is."""
+        return bool(getattr(user, "active", True) and getattr(user, "is_active", True))
+
+
+def role_names(roles: Any) -> set[str]:
+    """The names in *roles*: None, one text, or a collection of texts or of objects with a name.
+
+    Of another shape nothing is granted, and a warning is logged.
+    """
+    if roles is None:
+        return set()
+    if isinstance(roles, str) or not isinstance(roles, Iterable):
+        roles = [roles]
+    names = {_name(role) for role in roles} if _is_collection(roles) else {None}
+    if None in names:
+        logger.warning("Roles of type %s are not understood; none is granted.", type(roles))
+        return set()
+    return {name for name in names if name}
+
+
+def _is_collection(roles: Any) -> bool:
+    return not isinstance(roles, Mapping | bytes | bytearray)
+
+
+def _name(role: Any) -> str | None:
+    name = role if isinstance(role, str) else getattr(role, "name", None)
+    return name if isinstance(name, str) else None

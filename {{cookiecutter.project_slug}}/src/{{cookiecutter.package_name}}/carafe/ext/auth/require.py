@@ -1,0 +1,141 @@
+"""Guards: what an identity needs to pass, and how it is refused."""
+
+from collections.abc import Callable
+from collections.abc import Iterable
+from functools import partial
+from functools import wraps
+from inspect import iscoroutinefunction
+from typing import Any
+from typing import NoReturn
+from typing import overload
+from typing import Protocol
+from typing import TypeVar
+
+from flask import abort
+from flask import current_app
+from flask_principal import Identity
+from flask_principal import Permission
+from flask_principal import RoleNeed
+from werkzeug.datastructures import WWWAuthenticate
+from werkzeug.exceptions import Unauthorized
+
+from .identity import LOGGED_IN
+
+View = TypeVar("View", bound=Callable[..., Any])
+
+
+class Identities(Protocol):
+    """Who asks."""
+
+    def current(self) -> Identity: ...
+
+
+class Guard:
+    """A decorator, a context manager and a plain ``check()`` that let some identities pass.
+
+    Called with a status instead of a view, it is a guard that refuses with that status.
+
+    All *permissions* must allow the identity; one without a need allows nobody, and neither
+    does a guard without permissions. *code* is the status of a refusal: by default 401 for a
+    stranger and 403 for somebody who lacks the role.
+    """
+
+    def __init__(
+        self,
+        identities: Callable[[], Identities],
+        permissions: Iterable[Permission],
+        code: int | None,
+    ) -> None:
+        if code is not None and not isinstance(code, int):
+            raise TypeError("A guard was not called. Write require.role() above the view.")
+        self._identities = identities
+        self._permissions = tuple(permissions)
+        self._code = code
+
+    def allows(self, identity: Identity) -> bool:
+        """Whether *identity* may pass."""
+        return bool(self._permissions) and all(
+            permission.needs and permission.allows(identity) for permission in self._permissions
+        )
+
+    def check(self) -> None:
+        """Abort unless the identity of this request may pass."""
+        identity = self._identities().current()
+        if not self.allows(identity):
+            self._refuse(identity)
+
+    def _refuse(self, identity: Identity) -> NoReturn:
+        code = self._code or (401 if identity.id is None else 403)
+        if code == 401:
+            raise Unauthorized("Log in first.", www_authenticate=WWWAuthenticate("session"))
+        abort(code)
+
+    @overload
+    def __call__(self, view: int) -> "Guard": ...
+
+    @overload
+    def __call__(self, view: View) -> View: ...
+
+    def __call__(self, view: Any) -> Any:
+        if isinstance(view, int):
+            return Guard(self._identities, self._permissions, view)
+        return self._guarded(view)
+
+    def _guarded(self, view: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(view)
+        def call(*args: Any, **kwargs: Any) -> Any:
+            self.check()
+            return run(*args, **kwargs)
+
+        def run(*args: Any, **kwargs: Any) -> Any:
+            return current_app.ensure_sync(view)(*args, **kwargs)
+
+        run = run if iscoroutinefunction(view) else view
+        codes = {self._code} if self._code else {401, 403}
+        call.__problems__ = codes | getattr(view, "__problems__", set())  # type: ignore[attr-defined]
+        return call
+
+    def __enter__(self) -> None:
+        self.check()
+
+    def __exit__(self, *error: object) -> None:
+        """Errors of the block go on their way."""
+
+
+class Require:
+    """``require.auth()``, ``require.login()``: somebody is logged in; ``require.<role>()``."""
+
+    def __init__(
+        self, identities: Callable[[], Identities], roles: Iterable[str] | None = None
+    ) -> None:
+        self._identities = identities
+        self._roles = None if roles is None else frozenset(roles)
+
+    def auth(self, code: int | None = None) -> Guard:
+        """Somebody is logged in."""
+        return self._guard([Permission(LOGGED_IN)], code)
+
+    login = auth
+
+    def any_of(self, *needs: Any) -> Guard:
+        """At least one of these roles or needs; of none, nobody."""
+        return self._guard([Permission(*map(self._need, needs))])
+
+    def all_of(self, *needs: Any) -> Guard:
+        """Each of these roles or needs; of none, nobody."""
+        return self._guard([Permission(self._need(need)) for need in needs])
+
+    def __getattr__(self, role: str) -> Callable[..., Guard]:
+        if role.startswith("_"):
+            raise AttributeError(role)
+        return partial(self._guard, [Permission(self._need(role))])
+
+    def _need(self, need: Any) -> Any:
+        if not isinstance(need, str):
+            return need
+        if self._roles is not None and need not in self._roles:
+            raise AttributeError(f"No role is called {need!r}. Add it to the roles of Auth.")
+        return RoleNeed(need)
+
+    def _guard(self, permissions: list[Permission], code: int | None = None) -> Guard:
+        return Guard(self._identities, permissions, code)

@@ -1,0 +1,198 @@
+"""Views answered from memory or Redis, and never from yesterday.
+
+.. code-block:: python
+
+    class BookView(MethodView):
+        cache_cascade = ["ShelfView"]
+
+        @cache.cached_view()
+        def get(self): ...
+
+A class-based view that finishes a POST, PUT, PATCH or DELETE with a 2xx status makes its own
+cached answers and those of its ``cache_cascade`` invalid, before the response leaves; other
+code sends ``after_post``, ``after_put``, ``after_patch`` or ``after_delete`` itself. All else
+that Flask-Caching's ``Cache`` does works here, without pickle: values are JSON types, tuples,
+bytes, dates, UUIDs and responses.
+
+====================================== ============= =======================================
+``CARAFE_CACHE_ENABLED``               ``True``      off: every decorator and method is inert
+``CARAFE_CACHE_IGNORED_REQUEST_ARGS``  ``[]``        query arguments that make no difference
+``CACHE_TYPE``                         SimpleCache   Flask-Caching's name of the backend
+``CACHE_DEFAULT_TIMEOUT``              300           seconds
+``CACHEKEY_PREFIX``                   Flask-Caching's, and so are ``CACHE_REDIS_HOST``, ``_PORT``,
+                                       ``_DB`` and ``_URL``
+====================================== ============= =======================================
+"""
+
+from collections.abc import Callable
+from collections.abc import Sequence
+from datetime import timedelta
+from functools import wraps
+from inspect import iscoroutinefunction
+from typing import Any
+from typing import TypeVar
+
+from flask import current_app
+from flask import Flask
+from flask_caching import Cache as FlaskCache
+from werkzeug.exceptions import HTTPException
+
+from .backend import failures_of
+from .backend import settings_for
+from .call import Call
+from .call import Options
+from .keys import namespace_of
+from .signals import after_delete as after_delete
+from .signals import after_patch as after_patch
+from .signals import after_post as after_post
+from .signals import after_put as after_put
+from .signals import announce
+from .signals import SIGNALS
+from .sweep import sweep
+from .views import CachedViews
+from .views import KEY
+from .views import UncachedViews
+
+View = TypeVar("View", bound=Callable[..., Any])
+
+
+class Cache(FlaskCache):
+    """Flask-Caching's cache, with views that know when they are out of date.
+
+    *before_miss* is called before a view runs to fill the cache: close there what was read
+    earlier in the request, such as a database snapshot.
+    """
+
+    def __init__(
+        self,
+        app: Flask | None = None,
+        with_jinja2_ext: bool = True,
+        config: dict[str, Any] | None = None,
+        before_miss: Callable[[], object] | None = None,
+    ) -> None:
+        self._before_miss = before_miss
+        super().__init__(app, with_jinja2_ext, config)
+
+    @property
+    def app(self) -> Any:
+        """The current app: state belongs to it, not to this object."""
+        return current_app
+
+    @app.setter
+    def app(self, app: Flask) -> None:
+        """Flask-Caching would keep the app that came last."""
+
+    def init_app(self, app: Flask, config: dict[str, Any] | None = None) -> None:
+        """Serve *app*. Raises RuntimeError the second time."""
+        if KEY in app.extensions:
+            raise RuntimeError("This app has its cache already. Call init_app once.")
+        app.extensions[KEY] = UncachedViews()
+        settings = settings_for(app, {**(self.config or {}), **(config or {})})
+        super().init_app(app, settings)
+        if not app.config["CARAFE_CACHE_ENABLED"]:
+            return
+        app.extensions[KEY] = views = CachedViews(
+            app.extensions["cache"][self],
+            ignored=frozenset(app.config.setdefault("CARAFE_CACHE_IGNORED_REQUEST_ARGS", [])),
+            failures=failures_of(settings["CACHE_TYPE"]),
+            before_miss=self._before_miss,
+        )
+        app.after_request(announce)
+        for signal in SIGNALS.values():
+            signal.connect(views.on_write)
+
+    @property
+    def enabled(self) -> bool:
+        """Whether the current app's cache is on."""
+        return isinstance(_views(), CachedViews)
+
+    @property
+    def client(self) -> Any:
+        """The backend of the current app."""
+        return self.cache
+
+    @property
+    def server(self) -> Any:
+        """The Redis client of the current app, or None."""
+        return getattr(self.cache, "_write_client", None)
+
+    def cached_view(
+        self,
+        timeout: int | timedelta | None = None,
+        namespace: str | None = None,
+        unless: Callable[..., Any] | None = None,
+        include_request_args: bool | Sequence[str] = True,
+        *,
+        statuses: Sequence[int] = (200,),
+        public: bool = False,
+    ) -> Callable[[View], View]:
+        """Answer GET and HEAD of a view from the cache.
+
+        *timeout* is in seconds, by default ``CACHE_DEFAULT_TIMEOUT``. *namespace* names what
+        becomes invalid together: by default the class's ``cache_namespace``, else the name of
+        the class or function. When *unless*, called without arguments, answers with something
+        true, the cache is not asked. *include_request_args* says which query arguments make
+        another answer: all, none, or those listed.
+
+        Only the *statuses* are kept, and never a streamed or ``private`` response, one that
+        sets a cookie or varies, or one whose view asked for the session or the identity,
+        unless the view is declared *public*: the same for everybody.
+
+        Raises ValueError for a timeout that is not positive.
+        """
+        options = Options(timeout, namespace, unless, include_request_args, statuses, public)
+
+        def decorate(view: View) -> View:
+            @wraps(view)
+            def call(*args: Any, **kwargs: Any) -> Any:
+                return _views().answer(Call(view, run, args, kwargs), options)
+
+            def run(*args: Any, **kwargs: Any) -> Any:
+                return current_app.ensure_sync(view)(*args, **kwargs)
+
+            run = run if iscoroutinefunction(view) else view
+            if namespace is not None:
+                call.cache_namespace = namespace  # type: ignore[attr-defined]
+            return call  # type: ignore[return-value]
+
+        return decorate
+
+    def set(self, *args: Any, **kwargs: Any) -> bool | None:
+        """Flask-Caching's, which would keep an HTTP error for everybody who comes after."""
+        value = args[1] if len(args) > 1 else kwargs.get("value")
+        return False if isinstance(value, HTTPException) else super().set(*args, **kwargs)
+
+    def clear(
+        self, prefixes: Sequence[str] | None = None, keys: Sequence[str] | None = None
+    ) -> bool:
+        """Remove what is under these prefixes, these keys, or everything.
+
+        Everything is what starts with ``CACHEKEY_PREFIX``; if that is empty, the cached
+        views. Raises RuntimeError for prefixes where the backend cannot list its keys.
+        """
+        if not self.enabled:
+            return True
+        if keys:
+            self.unlink(*keys)
+        if prefixes or not keys:
+            sweep(self.cache, prefixes)
+        return True
+
+    def clear_prefixes(self, *prefixes: str) -> bool:
+        """Remove the keys that start so, such as a namespace."""
+        return not prefixes or self.clear(prefixes=prefixes)
+
+    def clear_keys(self, *keys: str) -> bool:
+        """Remove these keys."""
+        return not keys or self.clear(keys=keys)
+
+    def invalidate(self, *namespaces: Any) -> None:
+        """Make the cached views of these namespaces, or view classes, invalid."""
+        _views().invalidate([namespace_of(namespace) for namespace in namespaces])
+
+
+def _views() -> CachedViews | UncachedViews:
+    if KEY not in current_app.extensions:
+        raise RuntimeError("This app has no cache. Call cache.init_app(app) when you make it.")
+    found: CachedViews | UncachedViews = current_app.extensions[KEY]
+    return found

@@ -1,0 +1,43 @@
+"""Signals of a write: ``after_post.send(view)`` makes the view's cached answers invalid.
+
+The sender is a view class, an instance of one, or a function view. Send after the commit.
+"""
+
+from typing import Any
+
+from blinker import NamedSignal
+from blinker import Namespace
+from flask import current_app
+from flask import request
+from flask import Response
+
+_namespace = Namespace()
+
+after_post = _namespace.signal("after-post")
+after_put = _namespace.signal("after-put")
+after_patch = _namespace.signal("after-patch")
+after_delete = _namespace.signal("after-delete")
+
+SIGNALS: dict[str, NamedSignal] = {
+    "POST": after_post,
+    "PUT": after_put,
+    "PATCH": after_patch,
+    "DELETE": after_delete,
+}
+
+
+def announce(response: Response) -> Response:
+    """Send the signal of a class-based view that wrote and succeeded."""
+    if request.method in SIGNALS and 200 <= response.status_code < 300:
+        view_class = _class_of(current_app.view_functions.get(request.endpoint or ""))
+        if view_class is not None:
+            SIGNALS[request.method].send(view_class)
+    return response
+
+
+def _class_of(function: Any) -> type | None:
+    """Flask's views know their class; Flask-Classful's know an instance of it."""
+    instance = getattr(function, "class_", None)
+    known = None if instance is None else type(instance)
+    view_class: type | None = getattr(function, "view_class", known)
+    return view_class

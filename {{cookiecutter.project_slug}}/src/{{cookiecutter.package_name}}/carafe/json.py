@@ -1,0 +1,43 @@
+"""JSON in and out, by pydantic's core: fast, and strict about what JSON is.
+
+Dates leave as ISO 8601, a decimal as a string, a set as a list, NaN and the infinities as
+``null``; models and dataclasses as objects. Coming in, NaN, lone surrogates and bytes that
+are not UTF-8 are refused.
+"""
+
+from typing import Any
+
+from flask.json.provider import JSONProvider as FlaskJSONProvider
+from flask.wrappers import Response
+from pydantic_core import from_json
+from pydantic_core import to_json
+
+
+class JSONProvider(FlaskJSONProvider):
+    """What ``app.json`` is. *kwargs* are those of ``pydantic_core.to_json``."""
+
+    mimetype = "application/json"
+
+    def dumps(self, obj: Any, **kwargs: Any) -> str:
+        """Serialize *obj*; raise TypeError if it holds something that JSON cannot."""
+        return encode(obj, **kwargs).decode()
+
+    def loads(self, s: str | bytes, **kwargs: Any) -> Any:
+        """Parse *s*; raise ValueError if it is not JSON."""
+        return from_json(s, allow_inf_nan=False, **kwargs)
+
+    def response(self, *args: Any, **kwargs: Any) -> Response:
+        """A response whose body is the argument; several arguments make a list, as in Flask."""
+        obj = self._prepare_response_obj(args, kwargs)
+        response_class: type[Response] = self._app.response_class  # type: ignore[assignment]
+        return response_class(encode(obj), mimetype=self.mimetype)
+
+
+def encode(obj: Any, **kwargs: Any) -> bytes:
+    return to_json(obj, inf_nan_mode="null", fallback=_markup, **kwargs)
+
+
+def _markup(obj: Any) -> str:
+    if hasattr(obj, "__html__"):
+        return str(obj.__html__())
+    raise TypeError(f"An object of type {type(obj).__name__} is not JSON serializable.")

@@ -1,0 +1,39 @@
+"""The request."""
+
+from typing import Any
+
+from flask import Request as FlaskRequest
+from werkzeug.exceptions import BadRequest
+
+
+class Request(FlaskRequest):
+    """Flask's request, and its data as one dict."""
+
+    _dict: dict[str, Any] | None = None
+
+    def get_dict(self, *, force: bool = False, silent: bool = False) -> dict[str, Any]:
+        """The JSON object or the form fields that were sent, or an empty dict.
+
+        A repeated form field counts once, with its first value. A body that claims to be
+        JSON and is not, or is not an object, is a 400; a body of another type is not read.
+
+        *force* reads JSON whatever the content type; *silent* answers a bad body with an
+        empty dict. Computed once for a request.
+        """
+        if self._dict is not None:
+            return self._dict
+        try:
+            self._dict = self._read_dict(force)
+        except BadRequest:
+            if not silent:
+                raise
+            return {}
+        return self._dict
+
+    def _read_dict(self, force: bool) -> dict[str, Any]:
+        if not (force or self.is_json):
+            return self.form.to_dict()
+        data = self.get_json(force=force)
+        if not isinstance(data, dict):
+            raise BadRequest("The body is not a JSON object.")
+        return data

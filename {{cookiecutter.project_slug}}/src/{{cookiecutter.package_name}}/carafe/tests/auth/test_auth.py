@@ -1,0 +1,261 @@
+import threading
+
+import pytest
+from flask import Flask
+from flask import g
+from flask import session
+from flask_principal import AnonymousIdentity
+from flask_principal import Identity
+from flask_principal import identity_changed
+from flask_principal import identity_loaded
+from flask_principal import Permission
+from flask_principal import RoleNeed
+from flask_principal import UserNeed
+
+from ... import errors
+from ...ext.auth import Auth
+from ...ext.auth import AuthProvider
+
+
+def test_a_stranger_is_nobody_until_login_and_after_logout(client, login):
+    assert client.get("/me").json == {"id": None}
+    assert login("ada").json == {"id": "ada"}
+    assert client.get("/me").json == {"id": "ada"}
+    client.post("/logout")
+    assert client.get("/me").json == {"id": None}
+
+
+def test_zero_is_a_user(client, login):
+    login(0)
+    assert client.get("/inside").status_code == 200
+    assert client.get("/editors").status_code == 200
+    client.post("/logout")
+    assert client.get("/inside").status_code == 401
+
+
+def test_a_request_that_does_not_ask_loads_nobody(client, login, people):
+    login("ada")
+    people.asked = 0
+    assert "Set-Cookie" not in client.get("/open").headers
+    assert people.asked == 0
+
+
+def test_a_request_asks_the_provider_once(client, app, auth, login, people):
+    @app.get("/twice")
+    @auth.require.auth()
+    @auth.require.admin()
+    def twice():
+        return {"id": auth.user_id, "same": g.identity is g.identity}
+
+    login("ada")
+    people.asked = 0
+    assert client.get("/twice").json == {"id": "ada", "same": True}
+    assert people.asked == 1
+
+
+def test_whoever_asks_makes_the_answer_depend_on_the_cookie(client, login):
+    login("ada")
+    assert client.get("/me").headers["Vary"] == "Cookie"
+    assert "Vary" not in client.get("/open").headers
+
+
+@pytest.mark.parametrize("user_id", [None, True, False, "", 1.0, [1], {"id": 1}, (1,), b"1"])
+def test_what_is_no_id_logs_nobody_in_and_leaves_the_session_alone(app, auth, user_id):
+    with app.test_request_context():
+        session["pen"] = 1
+        with pytest.raises(TypeError, match="logs nobody in"):
+            auth.login(user_id)
+        assert dict(session) == {"pen": 1}
+
+
+def test_login_and_logout_clear_the_session(app, auth):
+    with app.test_request_context():
+        session["pen"] = 1
+        auth.login("ada", ticket="t1")
+        assert dict(session) == {"user_id": "ada", "ticket": "t1"}
+        auth.login(0)
+        assert dict(session) == {"user_id": 0}
+        auth.logout()
+        assert dict(session) == {}
+
+
+def test_a_deleted_user_is_logged_out_by_the_next_request(client, login, people):
+    login("ada")
+    del people.roles["ada"]
+    assert client.get("/inside").status_code == 401
+    people.roles["ada"] = []
+    assert client.get("/inside").status_code == 401
+
+
+def test_a_lost_role_is_lost_by_the_next_request(client, login, people):
+    login(0)
+    assert client.get("/editors").status_code == 200
+    people.roles[0] = []
+    assert client.get("/editors").status_code == 403
+
+
+def test_a_provider_that_fails_lets_nobody_pass_and_logs_nobody_out(client, login, people):
+    login("ada")
+    people.identify, known = None, people.roles.pop("ada")
+    people.roles = None
+    client.application.config["PROPAGATE_EXCEPTIONS"] = False
+    assert client.get("/inside").status_code == 500
+    people.roles = {"ada": known}
+    assert client.get("/inside").status_code == 200
+
+
+def test_principals_signals_fire_at_login_and_logout(app, auth):
+    heard = []
+
+    def on_changed(sender, identity):
+        heard.append(("changed", identity.id))
+
+    def on_loaded(sender, identity):
+        heard.append(("loaded", identity.id))
+
+    with (
+        identity_changed.connected_to(on_changed, app),
+        identity_loaded.connected_to(on_loaded, app),
+        app.test_request_context(),
+    ):
+        auth.login("ada")
+        auth.logout()
+    assert sorted(heard[:2]) == [("changed", "ada"), ("loaded", "ada")]
+    assert sorted(heard[2:], key=str) == [("changed", None), ("loaded", None)]
+
+
+def test_identity_loaded_may_add_needs_and_read_the_identity(client, app, auth, login):
+    def add_role(sender, identity):
+        assert g.identity is identity
+        identity.provides.add(RoleNeed("editor"))
+
+    with identity_loaded.connected_to(add_role, app):
+        login(1)
+        assert client.get("/editors").status_code == 200
+
+
+def test_a_provider_may_return_another_identity():
+    class Masked(AuthProvider):
+        def identify(self, identity):
+            return Identity(f"masked-{identity.id}")
+
+    auth, app = Auth(), Flask(__name__)
+    app.secret_key = "a key for tests"
+    auth.init_app(app, provider=Masked())
+    with app.test_request_context():
+        auth.login(7)
+        assert auth.user_id == "masked-7"
+        assert UserNeed("masked-7") in g.identity.provides
+        assert isinstance(auth.provider, Masked)
+
+
+def test_principals_own_permissions_see_the_same_identity(client, app, login):
+    @app.get("/raw")
+    @Permission(RoleNeed("admin")).require(403)
+    def raw():
+        return {}
+
+    refused = client.get("/raw")
+    assert (refused.status_code, refused.json["title"]) == (403, "Forbidden")
+    assert "admin" not in refused.text
+    login("ada")
+    assert client.get("/raw").status_code == 200
+
+
+def test_the_identity_may_be_set_for_a_request(app, auth):
+    @app.before_request
+    def by_header():
+        g.identity = Identity("machine")
+
+    with app.test_client() as client:
+        assert client.get("/me").json == {"id": "machine"}
+
+
+def test_the_session_key_can_be_named(people):
+    app, auth = Flask(__name__), Auth(people)
+    app.config.update(SECRET_KEY="a key for tests", CARAFE_AUTH_SESSION_ID_KEY="uid")
+    auth.init_app(app)
+    with app.test_request_context():
+        auth.login("ada")
+        assert session["uid"] == "ada"
+
+
+def test_disabled_auth_refuses_and_does_not_crash(people):
+    app, auth = Flask(__name__), Auth(people)
+    app.config.update(SECRET_KEY="a key for tests", CARAFE_AUTH_ENABLED=False)
+    errors.init_app(app)
+    auth.init_app(app)
+    app.add_url_rule("/in", view_func=auth.require.auth()(lambda: {}), endpoint="in")
+    app.add_url_rule("/up", view_func=lambda: auth.login("ada") or {}, endpoint="up")
+    app.add_url_rule("/down", view_func=lambda: auth.logout() or {}, endpoint="down")
+    client = app.test_client()
+    assert client.get("/up").status_code == 200
+    assert client.get("/in").status_code == 401
+    assert client.get("/down").status_code == 200
+    with app.test_request_context():
+        assert auth.user_id is None
+        assert auth.provider is None
+
+
+def test_outside_a_request_there_is_a_stranger(app, auth):
+    with app.app_context():
+        assert auth.user_id is None
+        assert isinstance(g.identity, AnonymousIdentity)
+
+
+def test_an_identity_never_outlives_its_request(app, auth, login):
+    stranger = app.test_client()
+    with app.app_context():
+        login("ada")
+        assert stranger.get("/me").json == {"id": None}
+
+
+def test_parallel_requests_keep_their_own_identities(app, auth, people):
+    seen = []
+
+    def ask(user_id):
+        with app.test_request_context():
+            auth.login(user_id)
+            barrier.wait()
+            seen.append((user_id, auth.user_id))
+
+    ids = list(range(10, 26))
+    people.roles = dict.fromkeys(ids, ())
+    barrier = threading.Barrier(len(ids))
+    threads = [threading.Thread(target=ask, args=[user_id]) for user_id in ids]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(seen) == [(user_id, user_id) for user_id in ids]
+
+
+def test_two_apps_never_share_an_identity(app, auth, people):
+    other = Flask(__name__)
+    other.secret_key = app.secret_key
+    strangers = type(people)()
+    strangers.roles = {}
+    auth.init_app(other, provider=strangers)
+    with other.test_request_context():
+        auth.login("ada")
+        assert auth.user_id is None
+    with app.test_request_context():
+        auth.login("ada")
+        assert auth.user_id == "ada"
+
+
+def test_a_second_init_app_is_refused(app, auth):
+    with pytest.raises(RuntimeError, match="Call init_app once"):
+        auth.init_app(app)
+
+
+def test_auth_without_a_provider_does_not_start():
+    with pytest.raises(RuntimeError, match="Auth has no provider"):
+        Auth().init_app(Flask(__name__))
+    with pytest.raises(TypeError, match="cannot identify anybody"):
+        Auth(object()).init_app(Flask(__name__))
+
+
+def test_an_app_without_auth_says_so(auth):
+    with Flask(__name__).app_context(), pytest.raises(RuntimeError, match="has no auth"):
+        _ = auth.user_id

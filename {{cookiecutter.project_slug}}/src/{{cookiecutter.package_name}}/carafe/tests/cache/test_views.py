@@ -1,0 +1,307 @@
+from datetime import timedelta
+
+import pytest
+from flask import abort
+from flask import request
+from flask import session
+from flask.views import MethodView
+from flask_classful import FlaskView
+
+from ...ext.cache import Cache
+
+
+def test_a_second_request_is_answered_from_the_cache(client, run):
+    assert run("/books") == run("/books")
+    first, second = client.get("/books"), client.get("/books")
+    assert first.data == second.data
+    assert first.headers == second.headers
+
+
+def test_each_path_and_query_has_its_own_answer(run):
+    runs = [run(path) for path in ("/books", "/books?a=1", "/books?a=2", "/shelves")]
+    assert len(set(runs)) == 4
+    assert run("/books?a=1") == runs[1]
+
+
+def test_the_order_of_arguments_makes_no_difference_and_that_of_values_does(run):
+    assert run("/books?a=1&b=2") == run("/books?b=2&a=1")
+    assert run("/books?a=1&a=2") != run("/books?a=2&a=1")
+
+
+@pytest.mark.parametrize(
+    ("included", "same", "different"),
+    [
+        (True, ("?", "?"), ("?", "?a=1")),
+        (False, ("?", "?a=1"), None),
+        (["a"], ("?a=1", "?a=1&b=2"), ("?a=1", "?a=2")),
+    ],
+)
+def test_the_arguments_that_count_can_be_chosen(app, client, included, same, different):
+    @app.get("/chosen")
+    @app.cache.cached_view(include_request_args=included)
+    def chosen():
+        return {"run": next(app.runs)}
+
+    one, other = (client.get(f"/chosen{query}").json for query in same)
+    assert one == other
+    if different:
+        one, other = (client.get(f"/chosen{query}").json for query in different)
+        assert one != other
+
+
+def test_ignored_arguments_make_no_difference(make_app, backend):
+    app = make_app(**backend, CARAFE_CACHE_IGNORED_REQUEST_ARGS=["utm"])
+    client = app.test_client()
+    assert client.get("/books").json["run"] == client.get("/books?utm=1").json["run"]
+
+
+def test_a_function_view_and_its_route_variables(app, client):
+    @app.get("/echo/<path>/<namespace>")
+    @app.cache.cached_view()
+    def echo(path, namespace):
+        return {"run": next(app.runs), "path": path, "namespace": namespace}
+
+    first = client.get("/echo/a/b").json
+    assert first["path"] == "a"
+    assert client.get("/echo/a/b").json == first
+    assert client.get("/echo/a/c").json != first
+
+
+def test_a_classful_view_is_answered_and_invalidated(app, client):
+    class ShopView(FlaskView):
+        default_methods = ["GET", "POST"]
+
+        @app.cache.cached_view()
+        def index(self):
+            return {"run": next(app.runs)}
+
+        def post(self):
+            return {}
+
+    ShopView.register(app)
+    first = client.get("/shop/").json
+    assert client.get("/shop/").json == first
+    client.post("/shop/")
+    assert client.get("/shop/").json != first
+
+
+def test_an_async_view_is_answered(app, client):
+    @app.get("/async")
+    @app.cache.cached_view()
+    async def view():
+        return {"run": next(app.runs)}
+
+    assert client.get("/async").json == client.get("/async").json
+
+
+def test_only_get_and_head_touch_the_cache(app, client):
+    @app.route("/all", methods=["GET", "POST", "DELETE"])
+    @app.cache.cached_view()
+    def all_methods():
+        return {"run": next(app.runs)}
+
+    kept = client.get("/all").json
+    assert client.post("/all").json != client.post("/all").json
+    assert client.delete("/all").json != kept
+    assert client.get("/all").json == kept
+
+
+def test_head_is_answered_like_get_and_keeps_nothing(client, run):
+    client.head("/books")
+    first = run("/books")
+    assert first == 2
+    assert client.head("/books").headers["Content-Type"] == "application/json"
+    assert run("/books") == first
+
+
+@pytest.mark.parametrize("status", [201, 301, 404, 500])
+def test_only_a_200_is_kept(app, client, status):
+    @app.get("/status")
+    @app.cache.cached_view()
+    def view():
+        return {"run": next(app.runs)}, status
+
+    assert client.get("/status").json != client.get("/status").json
+
+
+def test_other_statuses_are_kept_when_declared(app, client):
+    @app.get("/gone")
+    @app.cache.cached_view(statuses=[410])
+    def gone():
+        return {"run": next(app.runs)}, 410
+
+    first = client.get("/gone")
+    assert (first.status_code, first.json) == (410, client.get("/gone").json)
+
+
+def test_an_abort_is_never_kept_and_the_view_runs_once(app, client):
+    runs = []
+
+    @app.get("/abort")
+    @app.cache.cached_view()
+    def view():
+        runs.append(1)
+        if len(runs) == 1:
+            abort(404)
+        return {}
+
+    assert [client.get("/abort").status_code for _ in range(3)] == [404, 200, 200]
+    assert len(runs) == 2
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Set-Cookie": "a=b"},
+        {"Cache-Control": "private"},
+        {"Cache-Control": "no-store"},
+        {"Cache-Control": "no-cache"},
+        {"Vary": "*"},
+        {"Vary": "Accept-Language"},
+        {"Content-Range": "bytes 0-1/2"},
+    ],
+)
+def test_a_response_that_is_not_for_everybody_is_not_kept(app, client, headers):
+    @app.get("/headers")
+    @app.cache.cached_view()
+    def view():
+        return {"run": next(app.runs)}, headers
+
+    assert client.get("/headers").json != client.get("/headers").json
+
+
+def test_a_streamed_or_oversized_response_is_not_kept(app, client):
+    @app.get("/stream")
+    @app.cache.cached_view()
+    def stream():
+        return (str(next(app.runs)) for _ in range(1))
+
+    @app.get("/large")
+    @app.cache.cached_view()
+    def large():
+        return f"{next(app.runs)}" + "x" * 1024 * 1024
+
+    assert client.get("/stream").data != client.get("/stream").data
+    assert client.get("/large").data != client.get("/large").data
+
+
+def test_a_view_that_asks_for_the_session_is_not_kept(app, client):
+    @app.get("/mine")
+    @app.cache.cached_view()
+    def mine():
+        return {"run": next(app.runs), "name": session.get("name")}
+
+    assert client.get("/mine").json != client.get("/mine").json
+
+
+def test_a_session_asked_for_outside_the_view_leaves_it_for_everybody(app, client):
+    app.before_request(lambda: session.get("name"))
+
+    @app.get("/ours")
+    @app.cache.cached_view()
+    def ours():
+        return {"run": next(app.runs)}
+
+    assert client.get("/ours").json == client.get("/ours").json
+    assert client.get("/ours").headers["Vary"] == "Cookie"
+
+
+def test_a_public_view_is_kept_whatever_it_asked_for(app, client):
+    @app.get("/public")
+    @app.cache.cached_view(public=True)
+    def public():
+        return {"run": next(app.runs), "name": session.get("name")}
+
+    bearer = {"Authorization": "Bearer x"}
+    assert client.get("/public").json == client.get("/public", headers=bearer).json
+
+
+def test_a_request_with_credentials_goes_around_the_cache(run):
+    bearer = {"Authorization": "Bearer x"}
+    assert run("/books", headers=bearer) != run("/books", headers=bearer)
+    assert run("/books") == 3
+
+
+@pytest.mark.parametrize("answer", [True, 1, "yes"])
+def test_unless_goes_around_the_cache(app, client, answer):
+    @app.get("/unless")
+    @app.cache.cached_view(unless=lambda: answer if "fresh" in request.args else 0)
+    def view():
+        return {"run": next(app.runs)}
+
+    assert client.get("/unless").json == client.get("/unless").json
+    assert client.get("/unless?fresh").json != client.get("/unless?fresh").json
+
+
+def test_a_namespace_can_be_given_or_declared_in_three_ways(app, client):
+    class Named(MethodView):
+        cache_namespace = "named"
+
+        @app.cache.cached_view()
+        def get(self):
+            return {}
+
+    class Asked(Named):
+        @classmethod
+        def cache_namespace(cls):
+            return "asked"
+
+    app.add_url_rule("/named", view_func=Named.as_view("named"))
+    app.add_url_rule("/asked", view_func=Asked.as_view("asked"))
+    given = app.cache.cached_view(namespace="given")(lambda: {})
+    app.add_url_rule("/given", view_func=given, endpoint="given")
+    with app.app_context():
+        for name in ("named", "asked", "given"):
+            assert app.cache.get(f"{name}:view:/{name}") is None
+            client.get(f"/{name}")
+            assert app.cache.get(f"{name}:view:/{name}") is not None
+
+
+@pytest.mark.parametrize("timeout", [0, -1, True, 0.5, "60", timedelta(milliseconds=5)])
+def test_a_timeout_that_is_not_positive_fails_at_start(timeout):
+    with pytest.raises(ValueError, match="A timeout must be at least one whole second"):
+        Cache().cached_view(timeout)
+
+
+def test_an_answer_ends_with_its_timeout(make_app, on_redis):
+    app = make_app(**on_redis)
+
+    @app.get("/short")
+    @app.cache.cached_view(timedelta(seconds=70))
+    def short():
+        return {}
+
+    app.test_client().get("/short")
+    app.test_client().get("/books")
+    with app.app_context():
+        prefix = on_redis["CACHE_KEY_PREFIX"]
+        assert 60 < app.cache.server.ttl(f"{prefix}short:view:/short") <= 70
+        assert 290 < app.cache.server.ttl(f"{prefix}BookView:view:/books") <= 300
+
+
+def test_a_hit_is_one_round_trip(make_app, on_redis):
+    client = make_app(**on_redis).test_client()
+    client.get("/books")
+    server = client.application.cache
+    with client.application.app_context():
+        before = server.server.info("commandstats")
+        client.get("/books")
+        after = server.server.info("commandstats")
+    calls = {name: after[name]["calls"] - before.get(name, {"calls": 0})["calls"] for name in after}
+    assert {name for name, number in calls.items() if number} == {"cmdstat_mget", "cmdstat_info"}
+    assert calls["cmdstat_mget"] == 1
+
+
+def test_what_was_read_before_a_miss_is_closed_first(make_app, backend):
+    order = []
+    app = make_app(Cache(before_miss=lambda: order.append("closed")), **backend)
+
+    @app.get("/ordered")
+    @app.cache.cached_view()
+    def ordered():
+        order.append("ran")
+        return {}
+
+    app.test_client().get("/ordered")
+    app.test_client().get("/ordered")
+    assert order == ["closed", "ran"]
