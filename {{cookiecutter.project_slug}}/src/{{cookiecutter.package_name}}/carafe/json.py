@@ -5,22 +5,28 @@ Dates leave as ISO 8601, a decimal as a string, a set as a list, NaN and the inf
 are not UTF-8 are refused.
 """
 
+import json
 from typing import Any
 
 from flask.json.provider import JSONProvider as FlaskJSONProvider
 from flask.wrappers import Response
 from pydantic_core import from_json
+from pydantic_core import PydanticSerializationError
 from pydantic_core import to_json
 
 
 class JSONProvider(FlaskJSONProvider):
-    """What ``app.json`` is. *kwargs* are those of ``pydantic_core.to_json``."""
+    """What ``app.json`` is."""
 
     mimetype = "application/json"
 
     def dumps(self, obj: Any, **kwargs: Any) -> str:
-        """Serialize *obj*; raise TypeError if it holds something that JSON cannot."""
-        return encode(obj, **kwargs).decode()
+        """Serialize *obj*; raise TypeError if it holds something that JSON cannot.
+
+        *kwargs* are those of ``json.dumps``: Flask's sessions and Jinja's ``tojson`` pass some.
+        """
+        text = encode(obj).decode()
+        return json.dumps(json.loads(text), **kwargs) if kwargs else text
 
     def loads(self, s: str | bytes, **kwargs: Any) -> Any:
         """Parse *s*; raise ValueError if it is not JSON."""
@@ -30,11 +36,14 @@ class JSONProvider(FlaskJSONProvider):
         """A response whose body is the argument; several arguments make a list, as in Flask."""
         obj = self._prepare_response_obj(args, kwargs)
         response_class: type[Response] = self._app.response_class  # type: ignore[assignment]
-        return response_class(encode(obj), mimetype=self.mimetype)
+        return response_class(self.dumps(obj), mimetype=self.mimetype)
 
 
-def encode(obj: Any, **kwargs: Any) -> bytes:
-    return to_json(obj, inf_nan_mode="null", fallback=_markup, **kwargs)
+def encode(obj: Any) -> bytes:
+    try:
+        return to_json(obj, inf_nan_mode="null", fallback=_markup)
+    except PydanticSerializationError as error:
+        raise TypeError(str(error)) from error
 
 
 def _markup(obj: Any) -> str:

@@ -11,6 +11,7 @@ statuses it refuses with to the view's ``__problems__``.
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -22,6 +23,7 @@ from flask import Flask
 from flask_swagger_ui import get_swaggerui_blueprint
 from pydantic import TypeAdapter
 from werkzeug.routing import Rule
+from werkzeug.routing.converters import NumberConverter
 
 from .errors import MIMETYPE as PROBLEM_MIMETYPE
 from .errors import Problem
@@ -30,8 +32,8 @@ from .operation import Operation
 _KEY = "carafe.openapi"
 _REFERENCE = "#/components/schemas/{model}"
 _CONVERTERS: dict[str, dict[str, Any]] = {
-    "IntegerConverter": {"type": "integer", "minimum": 0},
-    "FloatConverter": {"type": "number", "minimum": 0},
+    "IntegerConverter": {"type": "integer"},
+    "FloatConverter": {"type": "number"},
     "UUIDConverter": {"type": "string", "format": "uuid"},
 }
 _PROBLEM = TypeAdapter(Problem)
@@ -60,16 +62,14 @@ def _show() -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class _Entry:
-    """One operation at one path."""
+    """One operation at one path. *function* is what routes to *view*, or *view* itself."""
 
+    name: str
     rule: Rule
     method: str
+    function: Any
     view: Any
     contract: Operation
-
-    @property
-    def name(self) -> str:
-        return f"{self.rule.endpoint}.{self.method.lower()}"
 
     @property
     def path(self) -> str:
@@ -77,7 +77,9 @@ class _Entry:
 
     @property
     def problems(self) -> list[int]:
-        codes = {*self.contract.problems, *getattr(self.view, "__problems__", ())}
+        codes = set(self.contract.problems)
+        codes.update(getattr(self.function, "__problems__", ()))
+        codes.update(getattr(self.view, "__problems__", ()))
         if self.contract.query or self.contract.body:
             codes |= {422}
         if self.contract.body:
@@ -108,13 +110,17 @@ def _describe(app: Flask) -> dict[str, Any]:
 
 
 def _entries(app: Flask) -> Iterator[_Entry]:
+    names: Counter[str] = Counter()
     for rule in app.url_map.iter_rules():
         function = app.view_functions[rule.endpoint]
         view_class = getattr(function, "view_class", None)
         for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
             view = getattr(view_class, method.lower(), function)
             if hasattr(view, "__operation__"):
-                yield _Entry(rule, method, view, view.__operation__)
+                name = f"{rule.endpoint}.{method.lower()}"
+                names[name] += 1
+                unique = name if names[name] == 1 else f"{name}.{names[name]}"
+                yield _Entry(unique, rule, method, function, view, view.__operation__)
 
 
 def _adapters(entries: list[_Entry]) -> Iterator[tuple[Any, Any, TypeAdapter[Any]]]:
@@ -153,7 +159,11 @@ def _operation(
 
 def _path_parameters(rule: Rule) -> Iterator[dict[str, Any]]:
     for name, converter in rule._converters.items():
-        schema = _CONVERTERS.get(type(converter).__name__, {"type": "string", "minLength": 1})
+        schema = dict(_CONVERTERS.get(type(converter).__name__, {"type": "string", "minLength": 1}))
+        if isinstance(converter, NumberConverter):
+            least = converter.min if converter.signed else max(converter.min or 0, 0)
+            bounds = {"minimum": least, "maximum": converter.max}
+            schema |= {bound: value for bound, value in bounds.items() if value is not None}
         yield {"name": name, "in": "path", "required": True, "schema": schema}
 
 

@@ -19,6 +19,7 @@ from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from functools import wraps
 from inspect import iscoroutinefunction
 from typing import Any
@@ -42,7 +43,11 @@ from .errors import Invalid
 
 Headers = Mapping[str, str]
 Model = TypeVar("Model", bound=BaseModel)
-View = TypeVar("View", bound=Callable[..., Any])
+View = Callable[..., Any]
+Decorator = Callable[[View], Callable[..., WerkzeugResponse]]
+
+_UNQUOTED = {"union_tag_invalid": "Input tag does not match any of the expected tags"}
+"""Details for the faults whose own message repeats the value that was sent."""
 
 
 @dataclass(frozen=True)
@@ -56,14 +61,14 @@ class Operation:
     problems: tuple[int, ...]
 
 
-def operation(status: int = 200, *, problems: Iterable[int] = ()) -> Callable[[View], View]:
+def operation(status: int = 200, *, problems: Iterable[int] = ()) -> Decorator:
     """Give a view its body and query, and send what it returns with *status*.
 
     *problems* are the HTTP statuses it may abort with, for the document; those that follow
     from the signature are known.
     """
 
-    def decorate(view: View) -> View:
+    def decorate(view: View) -> Callable[..., WerkzeugResponse]:
         contract = _read(view, status, tuple(problems))
 
         @wraps(view)
@@ -79,17 +84,17 @@ def operation(status: int = 200, *, problems: Iterable[int] = ()) -> Callable[[V
 
         run = run if iscoroutinefunction(view) else view
         call.__operation__ = contract  # type: ignore[attr-defined]
-        return call  # type: ignore[return-value]
+        return call
 
     return decorate
 
 
-def _read(view: Callable[..., Any], status: int, problems: tuple[int, ...]) -> Operation:
+def _read(view: View, status: int, problems: tuple[int, ...]) -> Operation:
     hints = get_type_hints(view, include_extras=True)
     returned = hints.get("return", type(None))
     if get_origin(returned) is tuple:
         returned = get_args(returned)[0]
-    sends_nothing = returned is type(None) or _is_response(returned)
+    sends_nothing = returned in (None, type(None)) or _is_response(returned)
     return Operation(
         status,
         hints.get("body"),
@@ -110,8 +115,24 @@ def _load_body(model: type[Model]) -> Model:
 
 
 def _load_query(model: type[Model]) -> Model:
-    values = {name: items if len(items) > 1 else items[0] for name, items in request.args.lists()}
-    return _checked("query", lambda: model.model_validate(values))
+    lists = _lists(model)
+    values = {
+        name: items if name in lists or len(items) > 1 else items[0]
+        for name, items in request.args.lists()
+    }
+    # A query is text: a strict model would refuse every number in it.
+    return _checked("query", lambda: model.model_validate(values, strict=False))
+
+
+@cache
+def _lists(model: type[BaseModel]) -> frozenset[str]:
+    """The names that may be repeated, by the schema that the document shows."""
+    properties = model.model_json_schema().get("properties", {})
+    return frozenset(
+        name
+        for name, schema in properties.items()
+        if any(part.get("type") == "array" for part in (schema, *schema.get("anyOf", ())))
+    )
 
 
 def _checked(place: str, load: Callable[[], Model]) -> Model:
@@ -123,7 +144,11 @@ def _checked(place: str, load: Callable[[], Model]) -> Model:
         raise BadRequest("The body is not valid JSON.")
     raise Invalid(
         [
-            Fault(place=place, path="/".join(map(str, fault["loc"])), detail=fault["msg"])
+            Fault(
+                place=place,
+                path="/".join(map(str, fault["loc"])),
+                detail=_UNQUOTED.get(fault["type"], fault["msg"]),
+            )
             for fault in found
         ]
     )
@@ -134,7 +159,9 @@ def _respond(contract: Operation, result: Any) -> WerkzeugResponse:
         return result
     value, headers = result if isinstance(result, tuple) else (result, None)
     if contract.returned is None:
-        return Response(status=contract.status, headers=headers)
+        empty = Response(status=contract.status, headers=headers)
+        del empty.headers["Content-Type"]
+        return empty
     adapter = contract.returned
     body = adapter.dump_json(adapter.validate_python(value, from_attributes=True))
     return Response(body, contract.status, headers, mimetype="application/json")

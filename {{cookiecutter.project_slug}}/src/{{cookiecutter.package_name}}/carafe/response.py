@@ -13,22 +13,17 @@ class Response(FlaskResponse):
     """Flask's response, which also takes a dict or a list and sends it as JSON."""
 
     def __init__(self, response: Any = None, *args: Any, **kwargs: Any) -> None:
-        is_json = _is_json(response, *args, **kwargs)
-        if is_json:
+        if _is_json(response, *args, **kwargs):
             response = current_app.json.dumps(response) if current_app else encode(response)
+            self.default_mimetype = "application/json"
         super().__init__(response, *args, **kwargs)
-        if is_json and not (kwargs.get("mimetype") or kwargs.get("content_type")):
-            self.mimetype = "application/json"
 
 
 def _is_json(
     response: Any, status: Any = None, headers: Any = None, *args: Any, **kwargs: Any
 ) -> bool:
     if isinstance(response, list):
-        # Werkzeug builds a response from finished headers and a list of bytes: that is a body.
-        return not isinstance(headers, Headers) and not _is_body(response)
+        # Werkzeug builds a response from a list of bytes, or of nothing, and finished headers.
+        is_body = bool(response) or isinstance(headers, Headers)
+        return not (is_body and all(isinstance(chunk, bytes) for chunk in response))
     return isinstance(response, dict)
-
-
-def _is_body(chunks: list[Any]) -> bool:
-    return bool(chunks) and all(isinstance(chunk, bytes) for chunk in chunks)

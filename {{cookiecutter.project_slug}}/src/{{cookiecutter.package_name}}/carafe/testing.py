@@ -7,11 +7,22 @@ from collections.abc import Mapping
 from typing import Any
 
 from flask.testing import FlaskClient
+from werkzeug.datastructures import Headers
 from werkzeug.test import TestResponse
+
+
+class _JSONResponse(TestResponse):
+    @property
+    def json(self) -> Any:
+        return self.get_json(silent=True)
 
 
 class Client(FlaskClient):
     """Flask's test client: the query is *params*, and the second argument is the body."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.response_wrapper = type("Response", (_JSONResponse, self.response_wrapper), {})
 
     def get(self, url: str, params: Mapping[str, Any] | None = None, **kwargs: Any) -> TestResponse:
         if params is not None:
@@ -38,16 +49,17 @@ class JSONClient(Client):
     """Sends a dict or a list as JSON, unless another content type is given."""
 
     def send(self, method: str, url: str, data: Any, **kwargs: Any) -> TestResponse:
-        if isinstance(data, dict | list) and not _is_typed(**kwargs):
+        if isinstance(data, dict | list) and _is_json(**kwargs):
             return self.open(url, method=method, json=data, **kwargs)
         return super().send(method, url, data, **kwargs)
 
 
-def _is_typed(
+def _is_json(
     content_type: str | None = None,
     mimetype: str | None = None,
     headers: Any = None,
     **kwargs: Any,
 ) -> bool:
-    names = {str(name).lower() for name, _ in dict(headers or {}).items()}
-    return bool(content_type or mimetype or "content-type" in names)
+    given = content_type or mimetype or Headers(headers).get("Content-Type", "application/json")
+    name = given.partition(";")[0].strip().lower()
+    return name == "application/json" or name.endswith("+json")

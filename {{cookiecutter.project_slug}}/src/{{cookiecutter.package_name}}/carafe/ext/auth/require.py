@@ -16,6 +16,7 @@ from flask import current_app
 from flask_principal import Identity
 from flask_principal import Permission
 from flask_principal import RoleNeed
+from flask_principal import UserNeed
 from werkzeug.datastructures import WWWAuthenticate
 from werkzeug.exceptions import Unauthorized
 
@@ -103,7 +104,10 @@ class Guard:
 
 
 class Require:
-    """``require.auth()``, ``require.login()``: somebody is logged in; ``require.<role>()``."""
+    """``require.auth()``, ``require.login()``: somebody is logged in; ``require.<role>()``.
+
+    A role that is called like a method here is written ``any_of("owner")``.
+    """
 
     def __init__(
         self, identities: Callable[[], Identities], roles: Iterable[str] | None = None
@@ -124,6 +128,10 @@ class Require:
     def all_of(self, *needs: Any) -> Guard:
         """Each of these roles or needs; of none, nobody."""
         return self._guard([Permission(self._need(need)) for need in needs])
+
+    def owner(self, user_id: Any, *needs: Any) -> Guard:
+        """The user with this id, or somebody with one of these roles or needs."""
+        return self.any_of(UserNeed(user_id), *needs)
 
     def __getattr__(self, role: str) -> Callable[..., Guard]:
         if role.startswith("_"):

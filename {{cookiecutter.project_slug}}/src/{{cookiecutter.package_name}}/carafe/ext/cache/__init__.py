@@ -106,6 +106,10 @@ class Cache(FlaskCache):
         """Whether the current app's cache is on."""
         return isinstance(_views(), CachedViews)
 
+    def is_up(self) -> bool:
+        """Whether the backend answers; one that is off needs no answer."""
+        return _views().is_up()
+
     @property
     def client(self) -> Any:
         """The backend of the current app."""

@@ -73,6 +73,9 @@ class CachedViews:
         except self._failures as error:
             self._forget(keys, error)
 
+    def is_up(self) -> bool:
+        return self._read("up") is not None
+
     def on_write(self, sender: Any, **extra: Any) -> None:
         """Receive a signal, if it is this app that sent it."""
         if not current_app:
@@ -128,6 +131,9 @@ class UncachedViews:
 
     def invalidate(self, namespaces: Iterable[str]) -> None:
         """Nothing is kept."""
+
+    def is_up(self) -> bool:
+        return True
 
 
 def _goes_around(call: Call, options: Options) -> bool:

@@ -1,0 +1,175 @@
+"""Take out every feature that was declined, its files and its lines, and write the secret key.
+
+A line that ends in `# feature: cache` is there if the cache is wanted; `# feature: auth, cache`
+asks for both, `# feature: auth or session` for one of them. It is a whole line, which can go.
+"""
+
+import json
+import os
+import re
+import secrets
+from itertools import zip_longest
+from pathlib import Path
+
+ANSWERS = json.loads(r"""
+{{ cookiecutter | tojson }}
+""")
+
+PACKAGE = Path("src", ANSWERS["package_name"])
+CARAFE = PACKAGE / "carafe"
+
+FILES = {
+    "auth": [
+        Path("migrations/versions/0002_accounts.py"),
+        PACKAGE / "accounts.py",
+        CARAFE / "ext/auth/__init__.py",
+        CARAFE / "ext/auth/identity.py",
+        CARAFE / "ext/auth/provider.py",
+        CARAFE / "ext/auth/require.py",
+        CARAFE / "tests/auth/__init__.py",
+        CARAFE / "tests/auth/conftest.py",
+        CARAFE / "tests/auth/test_auth.py",
+        CARAFE / "tests/auth/test_provider.py",
+        CARAFE / "tests/auth/test_require.py",
+        PACKAGE / "passwords.py",
+        PACKAGE / "resources/login.py",
+        PACKAGE / "seed_admin.py",
+        PACKAGE / "users.py",
+        Path("tests/test_login.py"),
+        Path("tests/test_users.py"),
+    ],
+    "cache": [
+        CARAFE / "ext/cache/__init__.py",
+        CARAFE / "ext/cache/backend.py",
+        CARAFE / "ext/cache/call.py",
+        CARAFE / "ext/cache/entry.py",
+        CARAFE / "ext/cache/keys.py",
+        CARAFE / "ext/cache/redis_backend.py",
+        CARAFE / "ext/cache/serializer.py",
+        CARAFE / "ext/cache/signals.py",
+        CARAFE / "ext/cache/sweep.py",
+        CARAFE / "ext/cache/views.py",
+        CARAFE / "tests/cache/__init__.py",
+        CARAFE / "tests/cache/conftest.py",
+        CARAFE / "tests/cache/test_cache.py",
+        CARAFE / "tests/cache/test_clear.py",
+        CARAFE / "tests/cache/test_invalidation.py",
+        CARAFE / "tests/cache/test_keys.py",
+        CARAFE / "tests/cache/test_views.py",
+    ],
+    "logger": [
+        CARAFE / "ext/logger/__init__.py",
+        CARAFE / "ext/logger/context.py",
+        CARAFE / "ext/logger/file.py",
+        CARAFE / "ext/logger/mail.py",
+        CARAFE / "ext/logger/options.py",
+        CARAFE / "ext/logger/outbox.py",
+        CARAFE / "ext/logger/record.py",
+        CARAFE / "ext/logger/redaction.py",
+        CARAFE / "ext/logger/settings.py",
+        CARAFE / "ext/logger/sink.py",
+        CARAFE / "ext/logger/smtp.py",
+        CARAFE / "ext/logger/stderr.py",
+        CARAFE / "ext/logger/text.py",
+        CARAFE / "ext/logger/throttle.py",
+        CARAFE / "tests/logger/__init__.py",
+        CARAFE / "tests/logger/configs.py",
+        CARAFE / "tests/logger/conftest.py",
+        CARAFE / "tests/logger/mailbox.py",
+        CARAFE / "tests/logger/test_file.py",
+        CARAFE / "tests/logger/test_logger.py",
+        CARAFE / "tests/logger/test_mail.py",
+        CARAFE / "tests/logger/test_redaction.py",
+        CARAFE / "tests/logger/test_request.py",
+        CARAFE / "tests/logger/test_settings.py",
+        CARAFE / "tests/logger/workers.py",
+    ],
+    "session": [
+        CARAFE / "ext/session.py",
+        CARAFE / "tests/session/__init__.py",
+        CARAFE / "tests/session/test_session.py",
+    ],
+}
+
+TAGGED = [
+    Path(".env.example"),
+    Path(".github/workflows/ci.yml"),
+    Path("compose.yaml"),
+    Path("pyproject.toml"),
+    PACKAGE / "commands.py",
+    PACKAGE / "extensions.py",
+    PACKAGE / "health.py",
+    PACKAGE / "models.py",
+    PACKAGE / "resources/__init__.py",
+    PACKAGE / "resources/authors.py",
+    PACKAGE / "resources/books.py",
+    PACKAGE / "settings.py",
+    Path("tests/conftest.py"),
+    Path("tests/test_app.py"),
+    Path("tests/test_authors.py"),
+    Path("tests/test_books.py"),
+    Path("tests/test_dev.py"),
+    Path("tests/test_health.py"),
+    Path("tests/test_openapi.py"),
+]
+
+TAG = "  # feature: "
+WANTED = {name for name in FILES if ANSWERS[f"use_{name}"]}
+DECLINED = FILES.keys() - WANTED
+
+
+def remove(path: Path) -> None:
+    """Remove the file, and the folders that this leaves empty."""
+    path.unlink()
+    for folder in path.parents:
+        try:
+            folder.rmdir()
+        except OSError:
+            break
+
+
+def untag(text: str) -> str:
+    """The text without the lines of declined features, and without the paragraphs this empties."""
+    parts = re.split(r"(\n\n+)", text.strip("\n"))
+    kept = gap = ""
+    for paragraph, after in zip_longest(parts[::2], parts[1::2], fillvalue=""):
+        lines = [line.partition(TAG) for line in paragraph.split("\n")]
+        if code := [code for code, tag, names in lines if not tag or is_wanted(names)]:
+            kept += gap + "\n".join(code)
+            gap = after
+        elif kept:
+            gap = max(gap, after)
+    return kept + "\n"
+
+
+def is_wanted(names: str) -> bool:
+    """Whether all the features are wanted, or all those on one side of an `or`."""
+    return any(WANTED.issuperset(side.split(", ")) for side in names.split(" or "))
+
+
+def write_secret() -> None:
+    """Make `.env`, which is the owner's from then on: one that exists stays as it is."""
+    try:
+        file = os.open(".env", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return
+    with open(file, "w", encoding="utf-8", newline="\n") as env:
+        env.write("# For this machine only; git ignores it.\n")
+        env.write("FLASK_ENVIRONMENT=development\n")
+        env.write(f"SECRET_KEY={secrets.token_urlsafe(48)}\n")
+
+
+def report() -> None:
+    """Say what is in the project, what is not, and what to do next."""
+    print("In: ", ", ".join(sorted(WANTED)) or "nothing but the core")
+    print("Out:", ", ".join(sorted(DECLINED)) or "nothing")
+    print(f"\nNext:\n  cd {ANSWERS['project_slug']}\n  uv run flask dev\n  uv run pytest")
+
+
+if __name__ == "__main__":
+    for path in {path for name in DECLINED for path in FILES[name]}:
+        remove(path)
+    for path in TAGGED:
+        path.write_text(untag(path.read_text(encoding="utf-8")), encoding="utf-8", newline="\n")
+    write_secret()
+    report()

@@ -1,0 +1,184 @@
+"""A project is exactly these files."""
+
+import os
+import re
+import stat
+
+import pytest
+
+CORE = {
+    ".dockerignore",
+    ".env",
+    ".env.example",
+    ".flaskenv",
+    ".gitattributes",
+    ".github/dependabot.yml",
+    ".github/workflows/ci.yml",
+    ".gitignore",
+    "Dockerfile",
+    "compose.yaml",
+    "gunicorn.conf.py",
+    "migrations/env.py",
+    "migrations/script.py.mako",
+    "migrations/versions/0001_books.py",
+    "pyproject.toml",
+    "src/my_api/__init__.py",
+    "src/my_api/carafe/__init__.py",
+    "src/my_api/carafe/app.py",
+    "src/my_api/carafe/errors.py",
+    "src/my_api/carafe/ext/__init__.py",
+    "src/my_api/carafe/json.py",
+    "src/my_api/carafe/log.py",
+    "src/my_api/carafe/openapi.py",
+    "src/my_api/carafe/operation.py",
+    "src/my_api/carafe/py.typed",
+    "src/my_api/carafe/request.py",
+    "src/my_api/carafe/response.py",
+    "src/my_api/carafe/schema.py",
+    "src/my_api/carafe/testing.py",
+    "src/my_api/carafe/tests/__init__.py",
+    "src/my_api/carafe/tests/test_app.py",
+    "src/my_api/carafe/tests/test_errors.py",
+    "src/my_api/carafe/tests/test_json.py",
+    "src/my_api/carafe/tests/test_log.py",
+    "src/my_api/carafe/tests/test_openapi.py",
+    "src/my_api/carafe/tests/test_operation.py",
+    "src/my_api/carafe/tests/test_request.py",
+    "src/my_api/carafe/tests/test_response.py",
+    "src/my_api/carafe/tests/test_testing.py",
+    "src/my_api/carafe/tests/test_utils.py",
+    "src/my_api/carafe/utils.py",
+    "src/my_api/commands.py",
+    "src/my_api/database.py",
+    "src/my_api/extensions.py",
+    "src/my_api/health.py",
+    "src/my_api/models.py",
+    "src/my_api/paging.py",
+    "src/my_api/py.typed",
+    "src/my_api/resources/__init__.py",
+    "src/my_api/resources/authors.py",
+    "src/my_api/resources/books.py",
+    "src/my_api/seed.py",
+    "src/my_api/settings.py",
+    "tests/conftest.py",
+    "tests/test_app.py",
+    "tests/test_authors.py",
+    "tests/test_books.py",
+    "tests/test_database.py",
+    "tests/test_dev.py",
+    "tests/test_health.py",
+    "tests/test_openapi.py",
+}
+
+OWNED = {
+    "auth": {
+        "migrations/versions/0002_accounts.py",
+        "src/my_api/accounts.py",
+        "src/my_api/carafe/ext/auth/__init__.py",
+        "src/my_api/carafe/ext/auth/identity.py",
+        "src/my_api/carafe/ext/auth/provider.py",
+        "src/my_api/carafe/ext/auth/require.py",
+        "src/my_api/carafe/tests/auth/__init__.py",
+        "src/my_api/carafe/tests/auth/conftest.py",
+        "src/my_api/carafe/tests/auth/test_auth.py",
+        "src/my_api/carafe/tests/auth/test_provider.py",
+        "src/my_api/carafe/tests/auth/test_require.py",
+        "src/my_api/passwords.py",
+        "src/my_api/resources/login.py",
+        "src/my_api/seed_admin.py",
+        "src/my_api/users.py",
+        "tests/test_login.py",
+        "tests/test_users.py",
+    },
+    "cache": {
+        "src/my_api/carafe/ext/cache/__init__.py",
+        "src/my_api/carafe/ext/cache/backend.py",
+        "src/my_api/carafe/ext/cache/call.py",
+        "src/my_api/carafe/ext/cache/entry.py",
+        "src/my_api/carafe/ext/cache/keys.py",
+        "src/my_api/carafe/ext/cache/redis_backend.py",
+        "src/my_api/carafe/ext/cache/serializer.py",
+        "src/my_api/carafe/ext/cache/signals.py",
+        "src/my_api/carafe/ext/cache/sweep.py",
+        "src/my_api/carafe/ext/cache/views.py",
+        "src/my_api/carafe/tests/cache/__init__.py",
+        "src/my_api/carafe/tests/cache/conftest.py",
+        "src/my_api/carafe/tests/cache/test_cache.py",
+        "src/my_api/carafe/tests/cache/test_clear.py",
+        "src/my_api/carafe/tests/cache/test_invalidation.py",
+        "src/my_api/carafe/tests/cache/test_keys.py",
+        "src/my_api/carafe/tests/cache/test_views.py",
+    },
+    "logger": {
+        "src/my_api/carafe/ext/logger/__init__.py",
+        "src/my_api/carafe/ext/logger/context.py",
+        "src/my_api/carafe/ext/logger/file.py",
+        "src/my_api/carafe/ext/logger/mail.py",
+        "src/my_api/carafe/ext/logger/options.py",
+        "src/my_api/carafe/ext/logger/outbox.py",
+        "src/my_api/carafe/ext/logger/record.py",
+        "src/my_api/carafe/ext/logger/redaction.py",
+        "src/my_api/carafe/ext/logger/settings.py",
+        "src/my_api/carafe/ext/logger/sink.py",
+        "src/my_api/carafe/ext/logger/smtp.py",
+        "src/my_api/carafe/ext/logger/stderr.py",
+        "src/my_api/carafe/ext/logger/text.py",
+        "src/my_api/carafe/ext/logger/throttle.py",
+        "src/my_api/carafe/tests/logger/__init__.py",
+        "src/my_api/carafe/tests/logger/configs.py",
+        "src/my_api/carafe/tests/logger/conftest.py",
+        "src/my_api/carafe/tests/logger/mailbox.py",
+        "src/my_api/carafe/tests/logger/test_file.py",
+        "src/my_api/carafe/tests/logger/test_logger.py",
+        "src/my_api/carafe/tests/logger/test_mail.py",
+        "src/my_api/carafe/tests/logger/test_redaction.py",
+        "src/my_api/carafe/tests/logger/test_request.py",
+        "src/my_api/carafe/tests/logger/test_settings.py",
+        "src/my_api/carafe/tests/logger/workers.py",
+    },
+    "session": {
+        "src/my_api/carafe/ext/session.py",
+        "src/my_api/carafe/tests/session/__init__.py",
+        "src/my_api/carafe/tests/session/test_session.py",
+    },
+}
+
+
+def test_the_default_project_is_exactly_these_files(default):
+    assert default.files() == CORE.union(*OWNED.values())
+
+
+def test_a_project_without_features_is_exactly_the_core(baked):
+    assert baked(frozenset()).files() == CORE
+
+
+@pytest.mark.parametrize("feature", OWNED)
+def test_declining_a_feature_takes_exactly_its_own_files(default, baked, feature):
+    without = baked(frozenset(OWNED) - {feature})
+    assert default.files() - without.files() == OWNED[feature]
+
+
+def test_every_project_has_the_core_and_what_its_features_own(project):
+    wanted = [name for name in OWNED if project.answers[f"use_{name}"]]
+    assert project.files() == CORE.union(*(OWNED[name] for name in wanted))
+
+
+def test_no_folder_is_empty(project):
+    assert all(any(path.iterdir()) for path in project.path.rglob("*") if path.is_dir())
+
+
+def test_every_file_is_utf_8_text_with_unix_newlines_and_one_at_its_end(project):
+    for name in project.files():
+        text = project.read(name)
+        assert "\r" not in text, name
+        assert not text or re.search(r"[^\n]\n\Z", text), name
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such modes")
+def test_no_file_is_executable(project):
+    for path in project.path.rglob("*"):
+        assert path.is_dir() or not path.stat().st_mode & stat.S_IXUSR, path
+
+
+def test_two_files_never_differ_in_case_only(default):
+    assert len({name.lower() for name in default.files()}) == len(default.files())

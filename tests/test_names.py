@@ -1,0 +1,206 @@
+"""A bad answer is refused before a file is written; a strange one comes out unchanged."""
+
+import json
+import re
+import subprocess
+import sys
+import tomllib
+from importlib import metadata
+
+import pytest
+import yaml
+from cookiecutter.exceptions import FailedHookException
+from cookiecutter.main import cookiecutter
+from packaging.requirements import Requirement
+
+STRANGE = [
+    "Conan O'Brien",
+    'say "cheese"',
+    r"C:\new\tables",
+    "braces {{ 7 * 7 }} {% if %} {# #} ${HOME} %(x)s",
+    "emoji \N{SQUID} \N{FAMILY} e\N{COMBINING ACUTE ACCENT}",
+    "\N{HEBREW LETTER ALEF}\N{HEBREW LETTER BET} right to left",
+    "# *not* <b>a</b> [heading](x) | `code` & more: - 'yes'",
+]
+
+
+@pytest.mark.parametrize(
+    ("question", "answer", "suggestion"),
+    [
+        ("project_slug", "My API", "my-api"),
+        ("project_slug", "my_api", "my-api"),
+        ("project_slug", "my--api", "my-api"),
+        ("project_slug", "-my-api-", "my-api"),
+        ("project_slug", "2fast", "fast"),
+        ("project_slug", "a" * 41, "a" * 36),
+        ("project_slug", "\N{SQUID}", "my-api"),
+        ("project_slug", "", "my-api"),
+        ("project_slug", ".", "my-api"),
+        ("project_slug", "..", "my-api"),
+        ("project_slug", "../outside", "outside"),
+        ("project_slug", "one/two", "one-two"),
+        ("project_slug", "one\\two", "one-two"),
+        ("project_slug", "line\nbreak", "line-break"),
+        ("project_slug", "con", "con-api"),
+        ("project_slug", "lpt1", "lpt1-api"),
+        ("project_slug", "redis", "redis-api"),
+        ("project_slug", "argon2-cffi", "argon2-cffi-api"),
+        ("package_name", "my-api", "my_api"),
+        ("package_name", "MyApi", "myapi"),
+        ("package_name", "_api", "api"),
+        ("package_name", "../outside", "outside"),
+        ("package_name", "class", "class_api"),
+        ("package_name", "match", "match_api"),
+        ("package_name", "json", "json_api"),
+        ("package_name", "distutils", "distutils_api"),
+        ("package_name", "flask", "flask_api"),
+        ("package_name", "carafe", "carafe_api"),
+        ("package_name", "tests", "tests_api"),
+        ("package_name", "nul", "nul_api"),
+        ("project_name", "", "My API"),
+        ("project_name", " padded ", "padded"),
+        ("project_name", "a" * 201, "a" * 200),
+        ("description", "two\nlines", "two lines"),
+        ("description", "a\ttab", "a tab"),
+        ("description", "a nul \0", "a nul"),
+        ("description", "an escape \x1b[31m", "an escape [31m"),
+        ("description", "a \N{LINE SEPARATOR}", "a"),
+        ("description", "a \N{ZERO WIDTH NO-BREAK SPACE}", "a"),
+        ("author_name", "half \ud83d", "half"),
+        ("author_name", "\x85", "My API"),
+        ("author_email", "you", "you@example.com"),
+        ("author_email", "you@localhost", "you@example.com"),
+        ("author_email", "you <you@example.com>", "you@example.com"),
+        ("author_email", 'y"u@example.com', "you@example.com"),
+        ("use_cache", None, "true"),
+    ],
+)
+def test_a_bad_answer_is_refused_with_one_that_would_do(refused, question, answer, suggestion):
+    lines = [line for line in refused(**{question: answer}) if line.startswith(f"{question}:")]
+    assert len(lines) == 1
+    assert lines[0].endswith(f"; try {suggestion}")
+
+
+def test_what_is_suggested_is_accepted(refused, bake):
+    lines = refused(project_slug="../flask", package_name="flask", author_email="", description="")
+    bake(**dict(re.fullmatch(r"(\w+): .*; try (.*)", line).groups() for line in lines))
+
+
+def test_all_bad_answers_are_refused_at_once_a_line_for_each(refused):
+    bad = {
+        "project_name": "\n",
+        "project_slug": "/",
+        "package_name": "for",
+        "description": "",
+        "author_name": "",
+        "author_email": "@",
+    }
+    assert [line.partition(":")[0] for line in refused(**bad)] == list(bad)
+
+
+def test_a_refusal_leaves_nothing_behind_even_outside_the_folder(template, config, tmp_path):
+    here = tmp_path / "here"
+    here.mkdir()
+    for slug in ("../outside", "one/two/three", str(tmp_path / "absolute"), "", "..", "class"):
+        done = subprocess.run(
+            [sys.executable, "-m", "cookiecutter", "--no-input", "--config-file", config]
+            + [template, f"project_slug={slug}", "author_email="],
+            cwd=here,
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 1
+        assert "author_email: '' must look like name@example.com" in done.stderr
+        assert [path.name for path in tmp_path.rglob("*")] == ["here"]
+
+
+def test_a_replayed_answer_is_checked_like_a_typed_one(template, config, tmp_path, bake, capfd):
+    bake()
+    replay = config.parent / "replay" / f"{template.name}.json"
+    answers = json.loads(replay.read_text())
+    answers["cookiecutter"] |= {"project_slug": "../outside", "use_cache": "True"}
+    changed = tmp_path / "changed.json"
+    changed.write_text(json.dumps(answers))
+    (tmp_path / "here").mkdir()
+    with pytest.raises(FailedHookException):
+        cookiecutter(str(template), output_dir=tmp_path / "here", replay=str(changed))
+    assert "project_slug: '../outside'" in (said := capfd.readouterr().err)
+    assert "use_cache: 'True' must be true or false; try true" in said
+    assert {path.name for path in tmp_path.iterdir()} == {"here", "changed.json"}
+
+
+def test_no_project_can_shadow_a_library_that_it_uses(default, refused):
+    required = tomllib.loads(default.read("pyproject.toml"))
+    required = required["project"]["dependencies"] + required["dependency-groups"]["dev"]
+    for name in {name for line in required for name in names(Requirement(line).name)}:
+        assert any(line.startswith("package_name") for line in refused(package_name=name)), name
+
+
+@pytest.mark.parametrize("text", STRANGE)
+def test_strange_but_honest_text_comes_out_unchanged(bake, text):
+    project = bake(
+        project_name=typed(text),
+        project_slug="my-api",
+        description=typed(text),
+        author_name=typed(text),
+    )
+    metadata = tomllib.loads(project.read("pyproject.toml"))["project"]
+    assert metadata["description"] == text
+    assert metadata["authors"] == [{"name": text, "email": "you@example.com"}]
+    assert project.read("README.md").startswith(f"# {text}\n\n{text}\n")
+    for name in project.files():
+        parse(name, project.read(name))
+
+
+def test_answers_typed_at_the_prompts_are_data(template, config, tmp_path):
+    answers = [STRANGE[3], "my-api", "my_api", STRANGE[1], STRANGE[2], "", "n", "no", "f", "0"]
+    subprocess.run(
+        [sys.executable, "-m", "cookiecutter", "--config-file", config, template],
+        input="\n".join(answers) + "\n",
+        cwd=tmp_path,
+        check=True,
+        text=True,
+        stdout=subprocess.DEVNULL,
+    )
+    project = tomllib.loads((tmp_path / "my-api/pyproject.toml").read_text())["project"]
+    assert (project["description"], project["authors"][0]["name"]) == (STRANGE[1], STRANGE[2])
+    assert (tmp_path / "my-api/README.md").read_text().startswith(f"# {STRANGE[3]}\n")
+
+
+@pytest.fixture
+def refused(bake, capfd):
+    """The lines that refuse these answers."""
+
+    def refused(**answers):
+        with pytest.raises(FailedHookException):
+            bake(**answers)
+        lines = capfd.readouterr().err.splitlines()
+        return [line for line in lines if re.match(r"[a-z_]+: ", line)]
+
+    return refused
+
+
+def typed(text):
+    """*text* as if it had been typed: cookiecutter renders only what it is given as arguments."""
+    return "{% raw %}" + text + "{% endraw %}"
+
+
+def names(distribution):
+    """What a distribution is imported as."""
+    normal = re.sub(r"[-_.]+", "-", distribution).lower()
+    for name, owners in metadata.packages_distributions().items():
+        if normal in {re.sub(r"[-_.]+", "-", owner).lower() for owner in owners}:
+            if name.isidentifier() and not name.startswith("_") and "__" not in name:
+                yield name
+
+
+def parse(name, text):
+    """Read a file as the kind that its name tells; a kind that cannot be broken is not read."""
+    if name.endswith(".py"):
+        compile(text, name, "exec")
+    elif name.endswith(".toml"):
+        tomllib.loads(text)
+    elif name.endswith((".yaml", ".yml")):
+        yaml.safe_load(text)
+    elif name.endswith(".json"):
+        json.loads(text)

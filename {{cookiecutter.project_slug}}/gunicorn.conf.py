@@ -1,0 +1,29 @@
+"""How gunicorn serves the API. It finds this file in the folder that it is started in."""
+
+import os
+from pathlib import Path
+
+from dotenv import load_dotenv
+
+load_dotenv()
+
+bind = f"0.0.0.0:{os.environ.get('PORT', '8000')}"
+workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
+worker_class = "gthread"
+threads = 8
+
+# Seconds. The grace ends before the platform kills: compose.yaml says 30.
+timeout = 30
+graceful_timeout = 20
+keepalive = 75  # longer than a load balancer's, which must not write to a closed connection
+
+control_socket_disable = True
+if Path("/dev/shm").is_dir():
+    worker_tmp_dir = "/dev/shm"  # a heartbeat on a slow disk looks like a dead worker
+
+
+def on_starting(server):  # feature: cache
+    """Workers do not share memory: what one has cached, another cannot make invalid."""  # feature: cache
+    if server.cfg.workers > 1 and not os.environ.get("REDIS_URL"):  # feature: cache
+        os.environ["FLASK_CARAFE_CACHE_ENABLED"] = "false"  # feature: cache
+        server.log.warning("The cache is off. Set REDIS_URL, or start a single worker.")  # feature: cache

@@ -1,0 +1,92 @@
+"""Log records in a rotating file and by mail, free of secrets and of forged lines.
+
+``logger = Logger()``, then ``logger.init_app(app)``. Both handlers are off until enabled. They are
+attached to ``app.logger`` and to the loggers named by ``_ADD_LOGGERS``; a logger that has no level
+of its own is opened to the handler's. ``logger.info(...)`` logs to the current app's logger;
+outside an application context, to the package's own.
+
+===================================== ============= ================================================
+``CARAFE_LOGGER_ENABLED``             ``True``      off: nothing is attached
+
+``CARAFE_LOGGER_RF_ENABLED``          ``False``     a rotating file, safe with many processes
+``CARAFE_LOGGER_RF_FILENAME``         required      its path, in a directory that exists
+``CARAFE_LOGGER_RF_MODE``             ``'a'``       ``'w'`` empties the file at start-up
+``CARAFE_LOGGER_RF_MAXBYTES``         ``0``         rotate at this size; 0 never does
+``CARAFE_LOGGER_RF_BACKUPCOUNT``      ``0``         old files to keep; 0 never rotates
+``CARAFE_LOGGER_RF_ENCODING``         ``None``      utf-8; what it cannot write is escaped
+``CARAFE_LOGGER_RF_DELAY``            ``False``     make the file with the first record
+``CARAFE_LOGGER_RF_LEVEL``            ``'WARNING'`` a name in any case, or a number
+``CARAFE_LOGGER_RF_ADD_LOGGERS``      ``[]``        a list, or text with commas
+
+``CARAFE_LOGGER_SMTP_ENABLED``        ``False``     mail
+``CARAFE_LOGGER_SMTP_SERVER``         required      a host name
+``CARAFE_LOGGER_SMTP_PORT``           ``None``      25, or 587 with TLS; 465 is TLS from the start
+``CARAFE_LOGGER_SMTP_USERNAME``       ``None``      needs TLS, except in debug and tests
+``CARAFE_LOGGER_SMTP_PASSWORD``       ``None``      goes with the name
+``CARAFE_LOGGER_SMTP_FROMADDR``       required      an address
+``CARAFE_LOGGER_SMTP_TOADDRS``        required      a list, or text with commas
+``CARAFE_LOGGER_SMTP_USE_TLS``        ``False``     STARTTLS, with a verified certificate
+``CARAFE_LOGGER_SMTP_LEVEL``          ``'ERROR'``   a name in any case, or a number
+``CARAFE_LOGGER_SMTP_ADD_LOGGERS``    ``[]``        a list, or text with commas
+===================================== ============= ================================================
+
+``CARAFE_LOGGER_RFILE_`` is an older spelling of ``CARAFE_LOGGER_RF_``; both work.
+
+A handler's format may use ``%(request_method)s``, ``%(request_path)s``, ``%(request_query)s``,
+``%(request_remote_addr)s`` and ``%(request_headers)s``, which are ``-`` outside a request. Give it
+another one with ``setFormatter``; the handlers are in ``app.extensions["carafe.logger"].handlers``.
+A handler of your own is as careful with ``setFormatter(Formatter())``, which takes a format too;
+``addFilter(RequestFilter())`` only gives it these names.
+"""
+
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+from flask import current_app
+from flask import Flask
+
+from .context import RequestFilter as RequestFilter
+from .file import FileHandler
+from .mail import MailHandler
+from .options import read_file_options
+from .options import read_mail_options
+from .record import Formatter as Formatter
+from .settings import boolean
+from .settings import prepare
+from .sink import attach
+from .sink import DISABLED
+from .sink import KEY
+from .sink import Sink
+from .sink import State
+
+
+class Logger:
+    """The logging of an app, and a proxy to the current app's logger."""
+
+    def __init__(self, app: Flask | None = None) -> None:
+        if app is not None:
+            self.init_app(app)
+
+    def init_app(self, app: Flask) -> None:
+        """Attach the handlers that *app* asks for. Raises ValueError for bad configuration."""
+        if KEY in app.extensions:
+            raise RuntimeError("This app has its Logger already. Call init_app once.")
+        prepare(app.config)
+        is_enabled = boolean(app.config, "CARAFE_LOGGER_ENABLED")
+        app.extensions[KEY] = State(tuple(_attach(app))) if is_enabled else DISABLED
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        package = __name__.removesuffix(".ext.logger")
+        return getattr(current_app.logger if current_app else logging.getLogger(package), name)
+
+
+def _attach(app: Flask) -> Iterator[Sink]:
+    file = read_file_options(app.config)
+    mail = read_mail_options(app.config, may_send_in_clear=app.debug or app.testing)
+    if file is not None:
+        yield attach(app.logger, file, FileHandler)
+    if mail is not None:
+        yield attach(app.logger, mail, MailHandler)

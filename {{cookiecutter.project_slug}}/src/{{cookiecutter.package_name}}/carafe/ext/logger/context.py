@@ -1,0 +1,53 @@
+"""What a record tells of its request: never the body, a cookie or a credential."""
+
+import logging
+from urllib.parse import urlencode
+
+from flask import has_request_context
+from flask import request
+
+from .redaction import is_sensitive
+from .redaction import MASK
+from .redaction import redact_text
+from .text import escape
+
+_HEADERS = (
+    *("Accept", "Content-Length", "Content-Type", "Host", "Origin", "Referer", "User-Agent"),
+    "X-Request-Id",
+)
+_NAMES = ("method", "path", "query", "remote_addr", "headers")
+_MAX_LENGTH = 512
+
+
+class RequestFilter(logging.Filter):
+    """Puts ``request_method`` and its like on each record, ``-`` outside a request."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if has_request_context():
+            record.__dict__.update(_describe_request())
+        else:
+            # A record that waited in a queue brings the request it came from.
+            for name in _NAMES:
+                record.__dict__.setdefault(f"request_{name}", "-")
+        return True
+
+
+def _describe_request() -> dict[str, object]:
+    return {
+        "request_method": _clean(request.method),
+        "request_path": _clean(request.path),
+        "request_query": _clean(_query()),
+        "request_remote_addr": _clean(request.remote_addr or "-"),
+        "request_headers": {
+            name: _clean(request.headers[name]) for name in _HEADERS if name in request.headers
+        },
+    }
+
+
+def _query() -> str:
+    pairs = request.args.items(multi=True)
+    return urlencode([(name, MASK if is_sensitive(name) else value) for name, value in pairs])
+
+
+def _clean(value: str) -> str:
+    return escape(redact_text(value[:_MAX_LENGTH]))

@@ -1,0 +1,88 @@
+"""A record that any handler may write: without secrets, on one line, with its traceback as text."""
+
+import copy
+import logging
+from datetime import datetime
+from datetime import UTC
+
+from .context import RequestFilter
+from .redaction import is_sensitive
+from .redaction import MASK
+from .redaction import redact
+from .redaction import redact_text
+from .text import escape
+from .text import escape_lines
+from .text import shorten
+
+_LINE = (
+    "%(asctime)s %(levelname)s %(name)s "
+    "[%(request_method)s %(request_path)s %(request_remote_addr)s] %(message)s"
+)
+_STANDARD = {*vars(logging.makeLogRecord({})), "message", "asctime"}
+_tracebacks = logging.Formatter()
+_add_request = RequestFilter().filter
+
+
+class Formatter(logging.Formatter):
+    """Formats records clean, with the data of their request and times in UTC and ISO 8601."""
+
+    def __init__(self, fmt: str = _LINE) -> None:
+        super().__init__(fmt)
+
+    def format(self, record: logging.LogRecord) -> str:
+        return super().format(record if isinstance(record, CleanRecord) else CleanRecord(record))
+
+    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:
+        time = datetime.fromtimestamp(record.created, UTC)
+        return time.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+class CleanRecord(logging.LogRecord):
+    """What is safe to write of *record*, which itself is left to the other handlers."""
+
+    def __init__(self, record: logging.LogRecord) -> None:
+        self.__dict__.update(vars(record))
+        self.msg, self.args = escape(_clean(_message(record))), ()
+        self.exception_type = record.exc_info[0] if record.exc_info else None
+        self.exc_info, self.exc_text = None, _traceback(record)
+        self.stack_info = record.stack_info and escape_lines(_clean(record.stack_info))
+        for name in vars(record).keys() - _STANDARD:
+            setattr(self, name, _extra(name, getattr(record, name)))
+        _add_request(self)
+
+
+def _message(record: logging.LogRecord) -> str:
+    record = copy.copy(record)
+    record.msg = redact(record.msg, leaf=_as_is)
+    record.__dict__["args"] = redact(record.args, leaf=_as_is)
+    try:
+        return record.getMessage()
+    # The caller's mistake, or an argument's own: the record must not be lost for it.
+    except Exception as error:
+        return f"{record.msg} ({type(error).__name__} in its arguments)"
+
+
+def _traceback(record: logging.LogRecord) -> str | None:
+    text = record.exc_text
+    if record.exc_info and record.exc_info[0]:
+        text = _tracebacks.formatException(record.exc_info)
+    return escape_lines(_clean(text)) if text else None
+
+
+def _extra(name: str, value: object) -> object:
+    if is_sensitive(name):
+        return MASK
+    value = redact(value, leaf=_as_text)
+    return escape(value) if isinstance(value, str) else value
+
+
+def _as_is(value: object) -> object:
+    return value
+
+
+def _as_text(value: object) -> object:
+    return value if value is None or isinstance(value, int | float) else _clean(str(value))
+
+
+def _clean(text: str) -> str:
+    return redact_text(shorten(text))

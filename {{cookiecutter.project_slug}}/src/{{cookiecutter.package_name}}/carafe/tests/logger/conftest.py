@@ -1,0 +1,30 @@
+import logging
+import socket
+
+import pytest
+
+from .mailbox import attached_sinks
+from .mailbox import serve
+
+
+@pytest.fixture(autouse=True)
+def clean_loggers():
+    """Take our handlers, and the levels they opened, off loggers that live as long as pytest."""
+    yield
+    for logger, handler in attached_sinks():
+        logger.removeHandler(handler)
+        logger.setLevel(logging.NOTSET if logger.parent else logging.WARNING)
+        handler.close()
+
+
+@pytest.fixture
+def mailbox():
+    with serve() as mailbox:
+        yield mailbox
+
+
+@pytest.fixture
+def black_hole():
+    """The port of a server that takes connections and never says a word."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server.getsockname()[1]

@@ -1,0 +1,111 @@
+import logging
+import time
+from threading import Thread
+
+import pytest
+from flask import Flask
+from flask import request
+
+from ...ext.logger import Logger
+from ...ext.logger import RequestFilter
+from .configs import file_config
+
+FORMAT = (
+    "%(request_method)s|%(request_path)s|%(request_query)s"
+    "|%(request_remote_addr)s|%(request_headers)s|%(message)s"
+)
+
+
+@pytest.fixture
+def file(tmp_path):
+    return tmp_path / "shop.log"
+
+
+@pytest.fixture
+def app(file):
+    app = Flask("shop")
+    app.config.update(file_config(file))
+    Logger(app)
+    app.extensions["carafe.logger"].handlers[0].setFormatter(logging.Formatter(FORMAT))
+
+    @app.before_request
+    def log():
+        app.logger.warning("here")
+
+    @app.post("/size")
+    def size():
+        return {"size": len(request.stream.read())}
+
+    return app
+
+
+def test_a_record_carries_its_request(app, file):
+    app.test_client().get("/orders/1?page=2", headers={"User-Agent": "curl", "Host": "shop.test"})
+    assert file.read_text() == (
+        "GET|/orders/1|page=2|127.0.0.1|{'Host': 'shop.test', 'User-Agent': 'curl'}|here\n"
+    )
+
+
+def test_outside_a_request_the_names_are_dashes(app, file):
+    app.logger.warning("here")
+    with app.app_context():
+        app.logger.warning("here")
+    thread = Thread(target=app.logger.warning, args=["here"])
+    thread.start()
+    thread.join()
+    assert file.read_text() == "-|-|-|-|-|here\n" * 3
+
+
+def test_credentials_cookies_and_bodies_are_not_carried(app, file):
+    app.test_client().post(
+        "/orders?reset_token=canary&user[password]=canary&page=2",
+        json={"password": "canary", "name": "canary"},
+        headers={
+            "Authorization": "Bearer canary",
+            "Cookie": "sid=canary",
+            "X-Api-Key": "canary",
+            "X-CSRF-Token": "canary",
+            "Referer": "https://shop.test/?token=canary",
+        },
+    )
+    text = file.read_text()
+    assert "canary" not in text
+    assert "page=2" in text and "https://shop.test/?token=***" in text
+
+
+def test_a_path_forges_no_line(app, file):
+    app.test_client().get("/a%0a2026 INFO forged%1b[31m", headers={"Referer": "\x9b2J"})
+    assert len(file.read_text("utf-8").split("\n")) == 2
+    assert r"/a\n2026 INFO forged\x1b[31m" in file.read_text()
+    assert "\x9b" not in file.read_text()
+
+
+def test_a_huge_header_is_cut(app, file):
+    app.test_client().get("/", headers={"User-Agent": "x" * 5000})
+    assert len(file.read_text()) < 1000
+
+
+def test_a_body_over_the_limit_stays_unread(app, file):
+    app.config["MAX_CONTENT_LENGTH"] = 10
+    assert app.test_client().post("/no/such/thing", data=b"x" * 1000).status_code == 404
+    assert "/no/such/thing" in file.read_text()
+
+
+def test_the_view_still_reads_the_whole_body(app):
+    response = app.test_client().post("/size", data=b"x" * 1000)
+    assert response.json == {"size": 1000}
+
+
+def test_a_large_body_costs_the_logging_nothing(app):
+    client = app.test_client()
+    start = time.perf_counter()
+    for _ in range(20):
+        client.post("/orders", data={"text": "x" * 1_000_000})
+    assert time.perf_counter() - start < 5
+
+
+def test_the_filter_serves_handlers_of_your_own():
+    record = logging.makeLogRecord({"msg": "here", "request_path": "/from/a/queue"})
+    assert RequestFilter().filter(record)
+    assert record.request_path == "/from/a/queue"
+    assert record.request_method == "-"

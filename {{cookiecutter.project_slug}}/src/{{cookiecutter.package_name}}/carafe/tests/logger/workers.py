@@ -1,0 +1,71 @@
+"""What tests have other processes do."""
+
+import os
+import subprocess
+import sys
+import warnings
+
+from flask import Flask
+
+from ...ext.logger import Logger
+from .configs import file_config
+from .configs import mail_config
+
+
+def start(worker, *args):
+    """A new process that calls *worker*, a function of this module."""
+    command = f"from {__name__} import {worker.__name__} as work; work(*{args!r})"
+    path = os.pathsep.join(filter(None, sys.path))
+    return subprocess.Popen([sys.executable, "-c", command], env={**os.environ, "PYTHONPATH": path})
+
+
+def run(worker, *args):
+    """The exit code of a new process that calls *worker*."""
+    return start(worker, *args).wait(timeout=30)
+
+
+def make_app(config):
+    app = Flask("shop")
+    app.config.update(config)
+    Logger(app)
+    return app
+
+
+def log_many_lines(file, worker, count):
+    rotation = {"CARAFE_LOGGER_RF_MAXBYTES": 20_000, "CARAFE_LOGGER_RF_BACKUPCOUNT": 50}
+    app = make_app(file_config(file, **rotation))
+    for number in range(count):
+        app.logger.error("worker %d line %d.", worker, number)
+
+
+def request_with_a_full_disk(file):
+    import resource
+    import signal
+
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    app = make_app(file_config(file))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+
+    @app.get("/")
+    def index():
+        for _ in range(20):
+            app.logger.error("x" * 100)
+        return {}
+
+    sys.exit(app.test_client().get("/").status_code - 200)
+
+
+def log_and_exit(port):
+    app = make_app(mail_config(port))
+    for _ in range(10):
+        app.logger.error("failed")
+
+
+def log_on_both_sides_of_a_fork(port):
+    warnings.simplefilter("ignore", DeprecationWarning)
+    app = make_app(mail_config(port))
+    app.logger.error("before the fork")
+    child = os.fork()
+    app.logger.error("in the parent" if child else "in the child")
+    if child:
+        sys.exit(os.waitpid(child, 0)[1])

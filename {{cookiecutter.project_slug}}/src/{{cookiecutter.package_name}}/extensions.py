@@ -1,0 +1,27 @@
+"""What is switched on, in this order.
+
+To drop an extension, delete its lines here, its part of ``carafe/ext`` and ``carafe/tests``, and
+the lines that ``grep`` finds for its name.
+"""
+
+from flask import Flask
+
+from . import database
+from .accounts import Accounts  # feature: auth
+from .carafe.ext import session  # feature: session
+from .carafe.ext.auth import Auth  # feature: auth
+from .carafe.ext.cache import Cache  # feature: cache
+from .carafe.ext.logger import Logger  # feature: logger
+
+auth = Auth(Accounts(database.db.session), roles=["admin", "editor"])  # feature: auth
+cache = Cache(before_miss=database.db.session.rollback)  # feature: cache
+logger = Logger()  # feature: logger
+
+
+def init_app(app: Flask) -> None:
+    """Start them."""
+    logger.init_app(app)  # feature: logger
+    database.init_app(app)
+    session.init_app(app)  # feature: session
+    auth.init_app(app)  # feature: auth
+    cache.init_app(app)  # feature: cache

@@ -1,0 +1,34 @@
+"""The tables."""
+
+from sqlalchemy import ForeignKey
+from sqlalchemy import String
+from sqlalchemy.orm import Mapped
+from sqlalchemy.orm import mapped_column
+from sqlalchemy.orm import relationship
+
+from .database import Base as Base
+from .database import db as db
+
+
+class Author(Base):
+    """Somebody who wrote books."""
+
+    __tablename__ = "authors"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(200))
+
+    books: Mapped[list["Book"]] = relationship(back_populates="author", passive_deletes="all")
+
+
+class Book(Base):
+    """A book by one author."""
+
+    __tablename__ = "books"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    title: Mapped[str] = mapped_column(String(200))
+    author_id: Mapped[int] = mapped_column(ForeignKey("authors.id"), index=True)
+    user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"), index=True)  # feature: auth
+
+    author: Mapped[Author] = relationship(back_populates="books", lazy="joined")

@@ -1,0 +1,76 @@
+"""Lists in pages, each continued after the last row of the one before.
+
+``{"items": [...], "next": cursor}``; *cursor* is null on the last page. The ``Link`` header
+holds the address of the next page.
+"""
+
+from base64 import urlsafe_b64decode
+from base64 import urlsafe_b64encode
+from collections.abc import Sequence
+from typing import Any
+from typing import Generic
+from typing import TypeVar
+
+from flask import abort
+from flask import request
+from flask import url_for
+from pydantic import BaseModel
+from pydantic import Field
+from sqlalchemy import Select
+
+from .carafe.operation import Headers
+from .carafe.schema import LARGEST_ID
+from .database import db
+
+Item = TypeVar("Item", bound=BaseModel)
+
+
+class PageQuery(BaseModel):
+    """Which page is wanted."""
+
+    limit: int = Field(20, ge=1, le=100, description="How many items.")
+    cursor: str | None = Field(None, description="What the page before gave as next.")
+
+
+class Page(BaseModel, Generic[Item]):
+    """One page."""
+
+    items: list[Item]
+    next: str | None
+
+
+def page(
+    model: type[Item], rows: Select[Any], key: Any, query: PageQuery
+) -> tuple[Page[Item], Headers]:
+    """The page of *rows*, as *model*, in the order of *key*: an integer column, unique."""
+    if query.cursor is not None:
+        rows = rows.where(key > _decode(query.cursor))
+    found = db.session.scalars(rows.order_by(key).limit(query.limit + 1)).all()
+    items = [model.model_validate(row) for row in found[: query.limit]]
+    after = _encode(getattr(found[query.limit - 1], key.key)) if _has_more(found, query) else None
+    return Page[model](items=items, next=after), _link(query, after)  # type: ignore[valid-type]
+
+
+def _has_more(found: Sequence[Any], query: PageQuery) -> bool:
+    return len(found) > query.limit
+
+
+def _link(query: PageQuery, after: str | None) -> Headers:
+    if after is None:
+        return {}
+    address = url_for(str(request.endpoint), limit=query.limit, cursor=after)
+    return {"Link": f'<{address}>; rel="next"'}
+
+
+def _encode(number: int) -> str:
+    return urlsafe_b64encode(str(number).encode()).decode().rstrip("=")
+
+
+def _decode(cursor: str) -> int:
+    try:
+        number = int(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+    except ValueError:
+        abort(400, "The cursor is not one that was given.")
+    if not 0 <= number <= LARGEST_ID:
+        abort(400, "The cursor is not one that was given.")
+    return number

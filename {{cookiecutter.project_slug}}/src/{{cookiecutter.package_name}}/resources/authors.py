@@ -1,0 +1,91 @@
+"""Authors. Everybody may read them."""
+
+from flask import abort
+from flask import Blueprint
+from flask import url_for
+from flask.views import MethodView
+from sqlalchemy import select
+
+from ..carafe.operation import Headers
+from ..carafe.operation import operation
+from ..carafe.schema import Body
+from ..carafe.schema import Line
+from ..carafe.schema import Representation
+from ..database import db
+from ..extensions import auth  # feature: auth
+from ..extensions import cache  # feature: cache
+from ..models import Author
+from ..models import Book
+from ..paging import Page
+from ..paging import page
+from ..paging import PageQuery
+
+bp = Blueprint("authors", __name__, url_prefix="/authors")
+
+
+class AuthorIn(Body):
+    """An author as sent."""
+
+    name: Line
+
+
+class AuthorOut(Representation):
+    """An author."""
+
+    id: int
+    name: str
+
+
+class AuthorListView(MethodView):
+    cache_namespace = "AuthorView"  # feature: cache
+
+    @cache.cached_view(include_request_args=["limit", "cursor"])  # feature: cache
+    @operation(problems=[400])
+    def get(self, query: PageQuery) -> tuple[Page[AuthorOut], Headers]:
+        """List the authors, in the order they were added."""
+        return page(AuthorOut, select(Author), Author.id, query)
+
+    @auth.require.editor()  # feature: auth
+    @operation(201)
+    def post(self, body: AuthorIn) -> tuple[AuthorOut, Headers]:
+        """Add an author."""
+        author = Author(**body.model_dump())
+        db.session.add(author)
+        db.session.commit()
+        location = url_for("authors.item", id=author.id)
+        return AuthorOut.model_validate(author), {"Location": location}
+
+
+class AuthorView(MethodView):
+    cache_cascade = ["BookView"]  # feature: cache
+
+    @cache.cached_view(include_request_args=False)  # feature: cache
+    @operation(problems=[404])
+    def get(self, id: int) -> AuthorOut:
+        """Show an author."""
+        return AuthorOut.model_validate(db.get_or_404(Author, id))
+
+    @auth.require.editor()  # feature: auth
+    @operation(problems=[404])
+    def put(self, id: int, body: AuthorIn) -> AuthorOut:
+        """Change an author."""
+        author = db.get_or_404(Author, id)
+        author.name = body.name
+        db.session.commit()
+        return AuthorOut.model_validate(author)
+
+    patch = put
+
+    @auth.require.editor()  # feature: auth
+    @operation(204, problems=[404, 409])
+    def delete(self, id: int) -> None:
+        """Remove an author who has no books."""
+        author = db.get_or_404(Author, id)
+        if db.session.scalar(select(Book.id).where(Book.author_id == id).limit(1)):
+            abort(409, "The author has books.")
+        db.session.delete(author)
+        db.session.commit()
+
+
+bp.add_url_rule("", view_func=AuthorListView.as_view("list"))
+bp.add_url_rule("/<int(max=2147483647):id>", view_func=AuthorView.as_view("item"))

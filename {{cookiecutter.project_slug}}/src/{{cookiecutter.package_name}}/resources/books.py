@@ -1,0 +1,124 @@
+"""Books. Everybody may read them.
+
+A resource to copy for the next one: rename the nouns, and add its name to ``RESOURCES``.
+"""
+
+from typing import Any
+
+from flask import Blueprint
+from flask import url_for
+from flask.views import MethodView
+from sqlalchemy import select
+
+from ..carafe.errors import Fault
+from ..carafe.errors import Invalid
+from ..carafe.operation import Headers
+from ..carafe.operation import operation
+from ..carafe.schema import Body
+from ..carafe.schema import Id
+from ..carafe.schema import Line
+from ..carafe.schema import optional
+from ..carafe.schema import Representation
+from ..database import db
+from ..extensions import auth  # feature: auth
+from ..extensions import cache  # feature: cache
+from ..models import Author
+from ..models import Book
+from ..paging import Page
+from ..paging import page
+from ..paging import PageQuery
+from .authors import AuthorOut
+
+bp = Blueprint("books", __name__, url_prefix="/books")
+
+
+class BookIn(Body):
+    """A book as sent."""
+
+    title: Line
+    author_id: Id
+
+
+class BookChanges(Body):
+    """What to change of a book."""
+
+    title: Line = optional()
+    author_id: Id = optional()
+
+
+class BookOut(Representation):
+    """A book, with its author."""
+
+    id: int
+    title: str
+    author_id: int
+    author: AuthorOut
+
+
+class BookListView(MethodView):
+    cache_namespace = "BookView"  # feature: cache
+
+    @cache.cached_view(include_request_args=["limit", "cursor"])  # feature: cache
+    @operation(problems=[400])
+    def get(self, query: PageQuery) -> tuple[Page[BookOut], Headers]:
+        """List the books, in the order they were added."""
+        return page(BookOut, select(Book), Book.id, query)
+
+    @auth.require.login()  # feature: auth
+    @operation(201)
+    def post(self, body: BookIn) -> tuple[BookOut, Headers]:
+        """Add a book."""
+        book = Book()
+        book.user_id = auth.user_id  # feature: auth
+        db.session.add(_changed(book, body))
+        db.session.commit()
+        return BookOut.model_validate(book), {"Location": url_for("books.item", id=book.id)}
+
+
+class BookView(MethodView):
+    @cache.cached_view(include_request_args=False)  # feature: cache
+    @operation(problems=[404])
+    def get(self, id: int) -> BookOut:
+        """Show a book."""
+        return BookOut.model_validate(db.get_or_404(Book, id))
+
+    @auth.require.login()  # feature: auth
+    @operation(problems=[404])
+    def put(self, id: int, body: BookIn) -> BookOut:
+        """Replace a book."""
+        return self._change(id, body)
+
+    @auth.require.login()  # feature: auth
+    @operation(problems=[404])
+    def patch(self, id: int, body: BookChanges) -> BookOut:
+        """Change a book."""
+        return self._change(id, body)
+
+    @auth.require.login()  # feature: auth
+    @operation(204, problems=[404])
+    def delete(self, id: int) -> None:
+        """Remove a book."""
+        book = db.get_or_404(Book, id)
+        auth.require.owner(book.user_id, "admin").check()  # feature: auth
+        db.session.delete(book)
+        db.session.commit()
+
+    def _change(self, id: int, body: Body) -> BookOut:
+        book = db.get_or_404(Book, id)
+        auth.require.owner(book.user_id, "admin").check()  # feature: auth
+        _changed(book, body)
+        db.session.commit()
+        return BookOut.model_validate(book)
+
+
+def _changed(book: Book, body: Body) -> Book:
+    values: dict[str, Any] = body.model_dump(exclude_unset=True)
+    if "author_id" in values and db.session.get(Author, values["author_id"]) is None:
+        raise Invalid([Fault(place="body", path="author_id", detail="There is no such author.")])
+    for name, value in values.items():
+        setattr(book, name, value)
+    return book
+
+
+bp.add_url_rule("", view_func=BookListView.as_view("list"))
+bp.add_url_rule("/<int(max=2147483647):id>", view_func=BookView.as_view("item"))

@@ -1,0 +1,31 @@
+"""What an empty database starts with in development."""
+
+from sqlalchemy import select
+
+from .database import db
+from .models import Author
+from .models import Book
+
+SHELF = {
+    "Mary Shelley": ["Frankenstein", "The Last Man"],
+    "Jules Verne": ["The Mysterious Island"],
+}
+
+
+def fill() -> None:
+    """Add a few books if there is none."""
+    if db.session.scalar(select(Book.id).limit(1)) is not None:
+        return
+    for name, titles in SHELF.items():
+        db.session.add(Author(name=name, books=[Book(title=title) for title in titles]))
+    db.session.commit()
+
+
+def welcome(address: str) -> str:
+    """What to try first at *address*."""
+    return f"""
+Serving {address}, described at {address}/docs
+
+  curl {address}/books
+  curl '{address}/authors?limit=1'
+"""

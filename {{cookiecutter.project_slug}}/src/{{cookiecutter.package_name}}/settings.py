@@ -1,0 +1,114 @@
+"""Settings from the environment, checked before anything starts.
+
+Any ``FLASK_<KEY>`` becomes the setting ``<KEY>`` of Flask or of an extension, read as JSON if
+it is JSON. These the application reads itself; the names that platforms set need no prefix.
+
+======================== ======================= =========================================
+``FLASK_ENVIRONMENT``    ``production``          or ``development``
+``SECRET_KEY``           required in production  random text of 32 characters or more
+``SECRET_KEY_FALLBACKS`` ``[]``                  a JSON list of older keys, still accepted
+``DATABASE_URL``         SQLite in ``instance/`` ``postgresql://user:password@host/name``
+``REDIS_URL``            unset: in memory        ``redis://host:6379/0``  # feature: cache
+``MAX_CONTENT_LENGTH``   1048576                 bytes of a request's body, at most
+======================== ======================= =========================================
+"""
+
+import secrets
+from collections.abc import Mapping
+from typing import Any
+from typing import Literal
+
+from flask import Flask
+from pydantic import AliasChoices
+from pydantic import Field
+from pydantic import model_validator
+from pydantic import SecretStr
+from pydantic import ValidationError
+from pydantic_settings import BaseSettings
+from pydantic_settings import SettingsConfigDict
+from pydantic_settings import SettingsError
+
+
+def init_app(app: Flask, config: Mapping[str, object] | None) -> None:
+    """Configure *app*. Raises RuntimeError that names what is missing or wrong."""
+    given = dict(config or {})
+    app.config.from_prefixed_env()
+    app.config.from_mapping(_load(given).as_config())
+    app.config.from_mapping(given)
+
+
+def _load(given: dict[str, Any]) -> "Settings":
+    try:
+        return Settings(**{f"FLASK_{name}": value for name, value in given.items()})
+    except ValidationError as error:
+        faults = [f"{_name(fault['loc'])}: {fault['msg']}" for fault in error.errors()]
+        raise RuntimeError("These settings are wrong. " + "; ".join(faults)) from None
+    except SettingsError as error:
+        raise RuntimeError(f"A setting is not JSON. {error}") from None
+
+
+def _name(location: tuple[Any, ...]) -> str:
+    return str(location[0]).removeprefix("FLASK_") if location else "SECRET_KEY"
+
+
+def _setting(name: str, default: Any) -> Any:
+    return Field(default, validation_alias=AliasChoices(f"FLASK_{name}", name))
+
+
+class Settings(BaseSettings):
+    """What the application reads itself."""
+
+    model_config = SettingsConfigDict(extra="ignore", hide_input_in_errors=True)
+
+    environment: Literal["development", "production"] = Field(
+        "production", validation_alias="FLASK_ENVIRONMENT"
+    )
+    secret_key: SecretStr = _setting("SECRET_KEY", SecretStr(""))
+    secret_key_fallbacks: list[SecretStr] = _setting("SECRET_KEY_FALLBACKS", [])
+    database_url: SecretStr = _setting("DATABASE_URL", SecretStr("sqlite:///app.db"))
+    redis_url: SecretStr | None = _setting("REDIS_URL", None)  # feature: cache
+    max_content_length: int = _setting("MAX_CONTENT_LENGTH", 1024 * 1024)
+
+    @model_validator(mode="after")
+    def _has_a_strong_key(self) -> "Settings":
+        if self.environment == "development" and not self.secret_key.get_secret_value():
+            self.secret_key = SecretStr(secrets.token_urlsafe(48))
+        if self.environment == "production":
+            for key in (self.secret_key, *self.secret_key_fallbacks):
+                _check_key(key.get_secret_value())
+        return self
+
+    def as_config(self) -> dict[str, object]:
+        """The same, under the names of Flask and its extensions."""
+        is_production = self.environment == "production"  # feature: session or auth
+        prefix = "__Host-" if is_production else ""  # feature: session or auth
+        config: dict[str, object] = {
+            "ENVIRONMENT": self.environment,
+            "SECRET_KEY": self.secret_key.get_secret_value(),
+            "SECRET_KEY_FALLBACKS": [key.get_secret_value() for key in self.secret_key_fallbacks],
+            "SQLALCHEMY_DATABASE_URI": _usual(self.database_url.get_secret_value()),
+            "MAX_CONTENT_LENGTH": self.max_content_length,
+            "OPENAPI_TITLE": __package__.replace("_", " ").title(),
+            "CACHE_KEY_PREFIX": f"{__package__}:",  # feature: cache
+            "CARAFE_SESSION_SALT": __package__,  # feature: session
+            "SESSION_COOKIE_NAME": f"{prefix}{__package__}",  # feature: session or auth
+            "SESSION_COOKIE_SECURE": is_production,  # feature: session or auth
+            "SESSION_COOKIE_SAMESITE": "Lax",  # feature: session or auth
+        }
+        if self.redis_url:  # feature: cache
+            config["CACHE_TYPE"] = "RedisCache"  # feature: cache
+            config["CACHE_REDIS_URL"] = self.redis_url.get_secret_value()  # feature: cache
+        return config
+
+
+def _check_key(key: str) -> None:
+    if len(key) < 32 or len(set(key)) < 8 or key.startswith("change"):
+        raise ValueError(
+            "production needs a random SECRET_KEY of 32 characters or more, and such fallbacks; "
+            'make one with: python -c "import secrets; print(secrets.token_urlsafe(48))"'
+        )
+
+
+def _usual(url: str) -> str:
+    """Some platforms still say ``postgres://``, which SQLAlchemy does not know."""
+    return url.replace("postgres://", "postgresql://", 1)

@@ -1,0 +1,129 @@
+import os
+from contextlib import contextmanager
+from contextlib import ExitStack
+from pathlib import Path
+from urllib.parse import quote
+from uuid import uuid4
+
+import psycopg
+import pytest
+from flask_migrate import upgrade
+
+from {{ cookiecutter.package_name }} import create_app
+from {{ cookiecutter.package_name }}.accounts import add_user  # feature: auth
+from {{ cookiecutter.package_name }}.carafe import JSONClient
+from {{ cookiecutter.package_name }}.database import db
+from {{ cookiecutter.package_name }}.extensions import cache  # feature: cache
+
+MIGRATIONS = Path(__file__).parent.parent / "migrations"
+POSTGRESQL = os.environ.get("TEST_DATABASE_URL", "postgresql://postgres@127.0.0.1:5432/test")
+
+
+@pytest.fixture(scope="session")
+def sqlite(tmp_path_factory):
+    return f"sqlite:///{tmp_path_factory.mktemp('database')}/test.db"
+
+
+@pytest.fixture(scope="session")
+def postgresql():
+    """A schema of its own, in the database at ``TEST_DATABASE_URL``."""
+    try:
+        connection = psycopg.connect(POSTGRESQL, autocommit=True, connect_timeout=2)
+    except psycopg.OperationalError as error:
+        pytest.skip(f"no PostgreSQL at TEST_DATABASE_URL: {type(error).__name__}")
+    schema = f"test_{uuid4().hex}"
+    with connection:
+        connection.execute(f"CREATE SCHEMA {schema}")
+        yield f"{POSTGRESQL}?options={quote(f'-csearch_path={schema}')}"
+        connection.execute(f"DROP SCHEMA {schema} CASCADE")
+
+
+@pytest.fixture(scope="session", params=["sqlite", "postgresql"])
+def database_url(request):
+    return request.getfixturevalue(request.param)
+
+
+@pytest.fixture(scope="session")
+def migrated(database_url):
+    """The application on a database that its migrations made."""
+    with disposed(DATABASE_URL=database_url) as app:
+        with app.app_context():
+            upgrade(str(MIGRATIONS))
+        yield app
+
+
+@pytest.fixture
+def make_app():
+    """Make applications, as ``make_app(**config)``."""
+    with ExitStack() as made:
+        yield lambda **config: made.enter_context(disposed(**config))
+
+
+@pytest.fixture
+def app(migrated):
+    """The application; whatever a test writes is taken back."""
+    with migrated.app_context():
+        cache.clear()  # feature: cache
+    with rolled_back(migrated):
+        yield migrated
+
+
+@pytest.fixture
+def client(app):
+    return app.test_client()
+
+
+@pytest.fixture
+def login(app):
+    """A client that is logged in, as ``login(*roles)``."""
+
+    def login(*roles, email="ada@example.com", password="correct horse"):
+        client = app.test_client()
+        with app.app_context():  # feature: auth
+            add_user(email, password, list(roles))  # feature: auth
+            db.session.commit()  # feature: auth
+        credentials = {"email": email, "password": password}  # feature: auth
+        assert client.post("/login", credentials).status_code == 200  # feature: auth
+        return client
+
+    return login
+
+
+@pytest.fixture
+def editor(login):
+    """A client that may write authors."""
+    return login("editor", email="editor@example.com")
+
+
+@pytest.fixture
+def author(editor):
+    return editor.post("/authors", {"name": "Mary Shelley"}).json
+
+
+@contextmanager
+def disposed(**config):
+    """An application whose connections are closed at the end."""
+    safe = {"ENVIRONMENT": "development", "TESTING": True}
+    safe["REDIS_URL"] = None  # feature: cache
+    app = create_app(safe | config)
+    app.test_client_class = JSONClient
+    yield app
+    with app.app_context():
+        db.engine.dispose()
+
+
+@contextmanager
+def rolled_back(app):
+    """Run on one connection, whose transaction is rolled back at the end."""
+    with app.app_context():
+        engines = db.engines
+    engine, factory = engines[None], db.session.session_factory
+    before = dict(factory.kw)
+    factory.configure(join_transaction_mode="create_savepoint")
+    with engine.connect() as connection, connection.begin() as transaction:
+        engines[None] = connection
+        yield
+        engines[None] = engine
+        transaction.rollback()
+    factory.kw.clear()
+    factory.kw.update(before)

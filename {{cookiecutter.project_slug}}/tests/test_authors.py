@@ -1,0 +1,54 @@
+def test_an_author_is_added_shown_changed_and_removed(editor, client):
+    added = editor.post("/authors", {"name": "Ann Radcliffe"})
+    assert added.status_code == 201
+    place = added.headers["Location"]
+    assert client.get(place).json == added.json
+    assert editor.put(place, {"name": "A. Radcliffe"}).json["name"] == "A. Radcliffe"
+    assert editor.patch(place, {"name": "Mrs Radcliffe"}).json["name"] == "Mrs Radcliffe"
+    assert client.get(place).json["name"] == "Mrs Radcliffe"
+    assert editor.delete(place).status_code == 204
+    assert client.get(place).status_code == 404
+
+
+def test_an_author_with_books_stays(editor, author):
+    editor.post("/books", {"title": "Frankenstein", "author_id": author["id"]})
+    refused = editor.delete(f"/authors/{author['id']}")
+    assert (refused.status_code, refused.json["detail"]) == (409, "The author has books.")
+
+
+def test_the_list_comes_in_pages(editor, client):
+    names = [f"Author {number}" for number in range(5)]
+    for name in names:
+        editor.post("/authors", {"name": name})
+    seen, address, pages = [], "/authors?limit=2", 0
+    while address:
+        page = client.get(address)
+        seen += [author["name"] for author in page.json["items"]]
+        pages += 1
+        cursor = page.json["next"]
+        address = cursor and page.headers["Link"].split(">")[0].strip("<")
+        assert bool(cursor) == bool(address)
+    assert (seen, pages) == (names, 3)
+
+
+def test_a_page_refuses_what_it_did_not_give(client):
+    assert client.get("/authors?cursor=!!").status_code == 400
+    assert client.get("/authors?cursor=OTk5OTk5OTk5OTk5OTk5OTk5OTk5").status_code == 400
+    assert client.get("/authors?limit=0").status_code == 422
+    assert client.get("/authors?limit=101").status_code == 422
+
+
+def test_a_new_author_is_in_the_list_at_once(editor, client):
+    assert client.get("/authors").json["items"] == []
+    editor.post("/authors", {"name": "Ann Radcliffe"})
+    assert [author["name"] for author in client.get("/authors").json["items"]] == ["Ann Radcliffe"]
+
+
+def test_only_an_editor_writes(client, login, author):  # feature: auth
+    place, name = f"/authors/{author['id']}", {"name": "Nobody"}  # feature: auth
+    for reader, status in [(client, 401), (login(), 403)]:  # feature: auth
+        assert reader.post("/authors", name).status_code == status  # feature: auth
+        assert reader.put(place, name).status_code == status  # feature: auth
+        assert reader.patch(place, name).status_code == status  # feature: auth
+        assert reader.delete(place).status_code == status  # feature: auth
+    assert client.get(place).json == author  # feature: auth

@@ -1,0 +1,104 @@
+import pytest
+
+
+@pytest.fixture
+def book(editor, author):
+    return editor.post("/books", {"title": "Frankenstein", "author_id": author["id"]}).json
+
+
+def test_a_book_is_added_shown_changed_and_removed(editor, client, author, book):
+    place = f"/books/{book['id']}"
+    assert client.get(place).json == book
+    assert book == {
+        "id": book["id"],
+        "title": "Frankenstein",
+        "author_id": author["id"],
+        "author": author,
+    }
+    changed = {"title": "The Last Man", "author_id": author["id"]}
+    assert editor.put(place, changed).json["title"] == "The Last Man"
+    assert editor.patch(place, {"title": "Mathilda"}).json["title"] == "Mathilda"
+    assert client.get(place).json["title"] == "Mathilda"
+    assert editor.delete(place).status_code == 204
+    assert client.get(place).status_code == 404
+
+
+def test_a_renamed_author_is_renamed_in_their_books(editor, client, author, book):
+    for address in (f"/books/{book['id']}", "/books"):
+        assert "Mary Shelley" in client.get(address).text
+    editor.patch(f"/authors/{author['id']}", {"name": "M. W. Shelley"})
+    for address in (f"/books/{book['id']}", "/books"):
+        assert "M. W. Shelley" in client.get(address).text
+
+
+@pytest.mark.parametrize(
+    ("body", "place"),
+    [
+        ({}, "title"),
+        ({"title": "T"}, "author_id"),
+        ({"title": "", "author_id": 1}, "title"),
+        ({"title": " ", "author_id": 1}, "title"),
+        ({"title": "a\0b", "author_id": 1}, "title"),
+        ({"title": "T" * 201, "author_id": 1}, "title"),
+        ({"title": 7, "author_id": 1}, "title"),
+        ({"title": "T", "author_id": True}, "author_id"),
+        ({"title": "T", "author_id": "1"}, "author_id"),
+        ({"title": "T", "author_id": 2**70}, "author_id"),
+        ({"title": "T", "author_id": 999_999}, "author_id"),
+        ({"title": "T", "author_id": 1, "id": 7}, "id"),
+        ({"title": "T", "author_id": 1, "user_id": 7}, "user_id"),
+    ],
+)
+def test_a_body_that_does_not_match_is_refused_and_not_stored(editor, client, body, place):
+    refused = editor.post("/books", body)
+    assert refused.status_code == 422
+    assert refused.mimetype == "application/problem+json"
+    assert place in [fault["path"] for fault in refused.json["errors"]]
+    assert client.get("/books").json["items"] == []
+
+
+@pytest.mark.parametrize("value", [None, "", 7])
+def test_a_change_to_nothing_is_refused(editor, book, value):
+    assert editor.patch(f"/books/{book['id']}", {"title": value}).status_code == 422
+
+
+@pytest.mark.parametrize(
+    ("sent", "status"),
+    [
+        ({"data": "{", "content_type": "application/json"}, 400),
+        ({"data": "", "content_type": "application/json"}, 400),
+        ({"data": '{"title": "T"}', "content_type": "text/plain"}, 415),
+        ({"data": {"title": "T"}, "content_type": "application/x-www-form-urlencoded"}, 415),
+    ],
+)
+def test_what_is_not_json_is_refused_and_not_stored(editor, client, sent, status):
+    refused = editor.open("/books", method="POST", **sent)
+    assert (refused.status_code, refused.mimetype) == (status, "application/problem+json")
+    assert client.get("/books").json["items"] == []
+
+
+@pytest.mark.parametrize("place", ["/books/999999", "/books/99999999999999999999", "/books/x"])
+def test_a_missing_book_is_a_404(client, place):
+    missing = client.get(place)
+    assert (missing.status_code, missing.mimetype) == (404, "application/problem+json")
+
+
+def test_a_method_that_is_not_allowed_says_which_are(client):
+    refused = client.delete("/books")
+    assert refused.status_code == 405
+    assert refused.mimetype == "application/problem+json"
+    assert set(refused.headers["Allow"].split(", ")) == {"GET", "HEAD", "OPTIONS", "POST"}
+
+
+def test_a_book_belongs_to_who_added_it(client, login, book):  # feature: auth
+    place, title = f"/books/{book['id']}", {"title": "Stolen"}  # feature: auth
+    other = login(email="other@example.com")  # feature: auth
+    admin = login("admin", email="admin@example.com")  # feature: auth
+    for reader, status in [(client, 401), (other, 403)]:  # feature: auth
+        assert reader.patch(place, title).status_code == status  # feature: auth
+        assert reader.put(place, {**title, "author_id": 1}).status_code == status  # feature: auth
+        assert reader.delete(place).status_code == status  # feature: auth
+    assert client.post("/books", title).status_code == 401  # feature: auth
+    assert client.get(place).json == book  # feature: auth
+    assert admin.patch(place, {"title": "Corrected"}).status_code == 200  # feature: auth
+    assert admin.delete(place).status_code == 204  # feature: auth

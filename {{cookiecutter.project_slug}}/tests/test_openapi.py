@@ -1,0 +1,38 @@
+import json
+import re
+
+from openapi_spec_validator import validate
+
+
+def test_the_document_is_valid_and_lists_every_route(client, app):
+    document = client.get("/openapi.json").json
+    validate(document)
+    described = {
+        (path, method.upper())
+        for path, operations in document["paths"].items()
+        for method in operations
+    }
+    assert described == {
+        (re.sub(r"<(?:[^<>]*:)?(\w+)>", r"{\1}", rule.rule), method)
+        for rule in app.url_map.iter_rules()
+        for method in rule.methods - {"HEAD", "OPTIONS"}
+        if not rule.rule.startswith(("/docs", "/openapi.json"))
+    }
+
+
+def test_every_refusal_that_was_seen_is_described(client):
+    paths = client.get("/openapi.json").json["paths"]
+    assert {"200", "404"} <= set(paths["/books/{id}"]["get"]["responses"])
+    assert {"201", "400", "415", "422"} <= set(paths["/books"]["post"]["responses"])
+    assert {"401", "403"} <= set(paths["/authors"]["post"]["responses"])  # feature: auth
+
+
+def test_the_page_to_read_it_is_served_from_here(client):
+    page = client.get("/docs/")
+    assert page.status_code == 200
+    assert set(re.findall(r"://([^/\"]+)", page.text)) <= {"localhost"}
+
+
+def test_the_command_prints_the_document(app, client):
+    printed = app.test_cli_runner().invoke(args=["openapi"]).output
+    assert json.loads(printed) == client.get("/openapi.json").json
