@@ -11,6 +11,7 @@ import sys
 import unicodedata
 from collections.abc import Callable
 from collections.abc import Iterator
+from typing import Any
 
 ANSWERS = json.loads(r"""
 {{ cookiecutter | tojson }}
@@ -137,7 +138,7 @@ QUESTIONS = {
 }
 
 
-def refusals(answers: dict) -> Iterator[str]:
+def refusals(answers: dict[str, Any]) -> Iterator[str]:
     """A line for each bad answer: the question, the answer, what is wrong, what would do."""
     for question, (fault, like) in QUESTIONS.items():
         answer = answers[question]

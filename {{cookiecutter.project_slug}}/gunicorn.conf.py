@@ -23,7 +23,7 @@ if Path("/dev/shm").is_dir():
 
 
 def on_starting(server):  # feature: cache
-    """Workers do not share memory: what one has cached, another cannot make invalid."""  # feature: cache
+    """What one worker keeps in memory, another cannot make invalid."""  # feature: cache
     if server.cfg.workers > 1 and not os.environ.get("REDIS_URL"):  # feature: cache
         os.environ["FLASK_CARAFE_CACHE_ENABLED"] = "false"  # feature: cache
-        server.log.warning("The cache is off. Set REDIS_URL, or start a single worker.")  # feature: cache
+        server.log.warning("The cache is off: it needs REDIS_URL, or one worker.")  # feature: cache

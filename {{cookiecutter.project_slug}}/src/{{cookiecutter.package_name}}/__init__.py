@@ -8,6 +8,7 @@ from . import extensions
 from . import health
 from . import resources
 from . import settings
+from .carafe import config as carafe_config
 from .carafe import errors
 from .carafe import FlaskCarafe
 from .carafe import openapi
@@ -23,4 +24,5 @@ def create_app(config: Mapping[str, object] | None = None) -> FlaskCarafe:
     health.init_app(app)
     resources.init_app(app)
     commands.init_app(app)
+    carafe_config.check(app)
     return app

@@ -34,6 +34,8 @@ from flask.wrappers import Request
 from flask.wrappers import Response
 from itsdangerous import BadSignature
 
+from ..config import declare
+
 _KEY = "carafe.session"
 
 
@@ -41,13 +43,13 @@ def init_app(app: Flask) -> None:
     """Give *app* its sessions. Raises ValueError for a setting that cannot be meant."""
     if _KEY in app.extensions:
         raise RuntimeError("This app has its sessions already. Call init_app once.")
-    if app.config.setdefault("CARAFE_SESSION_ENABLED", True):
+    declare(app, "CARAFE_SESSION_", ENABLED=True, SALT=None, PERMANENT=True)
+    if app.config["CARAFE_SESSION_ENABLED"]:
         _check_keys(app)
         app.config["PERMANENT_SESSION_LIFETIME"] = lifetime = _lifetime(app)
-        permanent = bool(app.config.setdefault("CARAFE_SESSION_PERMANENT", True))
         app.session_interface = SessionInterface(
-            app.config.setdefault("CARAFE_SESSION_SALT", None),
-            permanent and lifetime > timedelta(0),
+            app.config["CARAFE_SESSION_SALT"],
+            app.config["CARAFE_SESSION_PERMANENT"] and lifetime > timedelta(0),
         )
     app.extensions[_KEY] = app.session_interface
 

@@ -33,6 +33,7 @@ from flask_principal import AnonymousIdentity
 from flask_principal import Identity
 from flask_principal import identity_changed
 
+from ...config import declare
 from .identity import Current
 from .identity import Identities
 from .identity import Strangers
@@ -57,11 +58,17 @@ class Auth:
         """Serve *app*, with a provider of its own if one is given here."""
         if _KEY in app.extensions:
             raise RuntimeError("This app has its auth already. Call init_app once.")
-        key = app.config.setdefault("CARAFE_AUTH_SESSION_ID_KEY", "user_id")
-        app.config.setdefault("CARAFE_AUTH_IDENTITY_ID_KEY", "id")
-        app.config.setdefault("CARAFE_AUTH_IDENTITY_ROLES_KEY", "roles")
+        declare(
+            app,
+            "CARAFE_AUTH_",
+            ENABLED=True,
+            SESSION_ID_KEY="user_id",
+            IDENTITY_ID_KEY="id",
+            IDENTITY_ROLES_KEY="roles",
+        )
         identities: Identities | Strangers = Strangers()
-        if app.config.setdefault("CARAFE_AUTH_ENABLED", True):
+        if app.config["CARAFE_AUTH_ENABLED"]:
+            key = app.config["CARAFE_AUTH_SESSION_ID_KEY"]
             identities = Identities(_checked(provider or self._provider), key)
             identity_changed.connect(identities.on_changed, app)
         app.extensions[_KEY] = identities

@@ -37,6 +37,7 @@ from flask import Flask
 from flask_caching import Cache as FlaskCache
 from werkzeug.exceptions import HTTPException
 
+from ...config import declare
 from .backend import failures_of
 from .backend import settings_for
 from .call import Call
@@ -86,6 +87,7 @@ class Cache(FlaskCache):
         """Serve *app*. Raises RuntimeError the second time."""
         if KEY in app.extensions:
             raise RuntimeError("This app has its cache already. Call init_app once.")
+        declare(app, "CARAFE_CACHE_", ENABLED=True, IGNORED_REQUEST_ARGS=[])
         app.extensions[KEY] = UncachedViews()
         settings = settings_for(app, {**(self.config or {}), **(config or {})})
         super().init_app(app, settings)
@@ -93,7 +95,7 @@ class Cache(FlaskCache):
             return
         app.extensions[KEY] = views = CachedViews(
             app.extensions["cache"][self],
-            ignored=frozenset(app.config.setdefault("CARAFE_CACHE_IGNORED_REQUEST_ARGS", [])),
+            ignored=frozenset(app.config["CARAFE_CACHE_IGNORED_REQUEST_ARGS"]),
             failures=failures_of(settings["CACHE_TYPE"]),
             before_miss=self._before_miss,
         )
@@ -172,7 +174,7 @@ class Cache(FlaskCache):
         """Remove what is under these prefixes, these keys, or everything.
 
         Everything is what starts with ``CACHEKEY_PREFIX``; if that is empty, the cached
-        views. Raises RuntimeError for prefixes where the backend cannot list its keys.
+        views. A backend that cannot list its keys is emptied, whatever the prefixes.
         """
         if not self.enabled:
             return True

@@ -12,7 +12,7 @@ _OURS = {"RedisCache": f"{__package__}.redis_backend.RedisCache"}
 
 def settings_for(app: Flask, given: dict[str, Any]) -> dict[str, Any]:
     """*given*, completed for Flask-Caching."""
-    if not app.config.setdefault("CARAFE_CACHE_ENABLED", True):
+    if not app.config["CARAFE_CACHE_ENABLED"]:
         return {**given, "CACHE_TYPE": "NullCache", "CACHE_NO_NULL_WARNING": True}
     backend = str({**app.config, **given}.get("CACHE_TYPE", "SimpleCache"))
     settings = {**given, "CACHE_TYPE": _OURS.get(backend, backend)}

@@ -13,16 +13,15 @@ _STEP = 1000
 
 
 def sweep(backend: Any, prefixes: Sequence[str] | None) -> None:
-    """Remove what starts with one of *prefixes*, or everything that is this cache's."""
+    """Remove what starts with one of *prefixes*, or everything that is this cache's.
+
+    From a backend that cannot list its keys, everything is removed: it is only a cache.
+    """
     if hasattr(backend, "_write_client"):
         _sweep_redis(backend, prefixes)
     elif isinstance(backend, SimpleCache) and prefixes:
         for key in [key for key in list(backend._cache) if key.startswith(tuple(prefixes))]:
             backend.delete(key)
-    elif prefixes:
-        raise RuntimeError(
-            f"A {type(backend).__name__} cannot list its keys. Use clear_keys, or a signal."
-        )
     else:
         backend.clear()
 

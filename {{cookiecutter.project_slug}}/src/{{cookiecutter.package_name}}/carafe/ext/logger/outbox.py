@@ -1,6 +1,5 @@
 """A bounded queue of mail and the thread that sends it, both of one process."""
 
-import os
 import queue
 import smtplib
 import threading
@@ -30,15 +29,13 @@ class Outbox:
         self._queue: queue.Queue[EmailMessage | None] = queue.Queue(size)
         self._drops = Complaints()
         self._failures = Complaints()
-        self._pid = os.getpid()
         self._is_closed = False
         self._thread = threading.Thread(target=self._run, name="carafe.logger mail", daemon=True)
         self._thread.start()
 
     @property
     def is_usable(self) -> bool:
-        is_ours = self._pid == os.getpid()
-        return is_ours and not self._is_closed and self._thread.is_alive()
+        return not self._is_closed and self._thread.is_alive()
 
     def put(self, message: EmailMessage) -> None:
         """Queue *message*, or drop it if too many wait."""

@@ -206,9 +206,10 @@ def test_complaints_are_counted_and_told_once_in_a_while(capsys):
     assert capsys.readouterr().err == "no luck\nno luck (5 times)\n"
 
 
-def test_a_complaint_survives_without_stderr(monkeypatch):
+def test_without_stderr_a_complaint_goes_nowhere(monkeypatch, capsys):
     monkeypatch.setattr(sys, "stderr", None)
     Complaints().add("nobody hears")
+    assert capsys.readouterr().out == ""
 
 
 def test_a_closed_handler_opens_again(mailbox):
@@ -231,6 +232,7 @@ def test_a_fork_mails_its_own_records_and_no_others(mailbox):
     assert run(log_on_both_sides_of_a_fork, mailbox.port) == 0
     subjects = sorted(message["Subject"] for message in mailbox.messages)
     assert subjects == [
+        "2 more records were not mailed",
         "ERROR in shop: before the fork",
         "ERROR in shop: in the child",
         "ERROR in shop: in the parent",

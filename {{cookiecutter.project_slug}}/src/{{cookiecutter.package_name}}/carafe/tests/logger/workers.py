@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import warnings
+from pathlib import Path
 
 from flask import Flask
 
@@ -14,9 +15,12 @@ from .configs import mail_config
 
 def start(worker, *args):
     """A new process that calls *worker*, a function of this module."""
-    command = f"from {__name__} import {worker.__name__} as work; work(*{args!r})"
-    path = os.pathsep.join(filter(None, sys.path))
-    return subprocess.Popen([sys.executable, "-c", command], env={**os.environ, "PYTHONPATH": path})
+    root, module = Path(__file__).parents[3], ".".join(__name__.split(".")[-4:])
+    command = (
+        f"import sys; sys.path.append({str(root)!r}); "
+        f"from {module} import {worker.__name__} as work; work(*{args!r})"
+    )
+    return subprocess.Popen([sys.executable, "-c", command])
 
 
 def run(worker, *args):
@@ -64,7 +68,8 @@ def log_and_exit(port):
 def log_on_both_sides_of_a_fork(port):
     warnings.simplefilter("ignore", DeprecationWarning)
     app = make_app(mail_config(port))
-    app.logger.error("before the fork")
+    for _ in range(3):
+        app.logger.error("before the fork")
     child = os.fork()
     app.logger.error("in the parent" if child else "in the child")
     if child:
