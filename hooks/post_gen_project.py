@@ -95,6 +95,7 @@ TAGGED = [
     Path(".env.example"),
     Path(".github/workflows/ci.yml"),
     Path("compose.yaml"),
+    Path("gunicorn.conf.py"),
     Path("pyproject.toml"),
     PACKAGE / "commands.py",
     PACKAGE / "extensions.py",

@@ -22,7 +22,8 @@ DEPENDENCIES = set(
     """
     aiosmtpd alembic annotated_types argon2 argon2_cffi argon2_cffi_bindings asgiref
     ast_serialize atpublic attr attrs blinker cachelib cffi click colorama
-    concurrent_log_handler deptry dotenv flask flask_caching flask_limiter flask_migrate
+    concurrent_log_handler deptry dotenv flask flask_caching
+    flask_classful flask_limiter flask_migrate
     flask_principal flask_sqlalchemy flask_swagger_ui greenlet gunicorn hatchling hiredis
     iniconfig itsdangerous jinja2 jsonschema jsonschema_path jsonschema_specifications
     lazy_object_proxy librt limits mako markupsafe mypy mypy_extensions mypyc

@@ -1,6 +1,8 @@
 """Every combination of features is a complete project, which passes all of its own checks."""
 
 import os
+import subprocess
+import sys
 import tomllib
 from concurrent.futures import ThreadPoolExecutor
 from importlib import metadata
@@ -9,6 +11,7 @@ import pytest
 from packaging.requirements import Requirement
 
 from .conftest import ALL
+from .conftest import environment
 from .conftest import NONE
 
 
@@ -43,6 +46,46 @@ def test_its_tests_leave_nothing_behind(bake, project, own_tests):
 @pytest.mark.parametrize("project", [ALL, NONE], ids=["all", "none"], indirect=True)
 def test_it_passes_the_type_checker(project):
     project.run("mypy")
+
+
+def test_two_projects_with_different_features_run_in_one_process(bake, tmp_path):
+    shop = bake(project_name="Shop API")
+    blog = bake(project_name="Blog API", **dict.fromkeys(shop.answers, False))
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", TOGETHER, shop.path / "src", blog.path / "src"],
+        cwd=tmp_path,
+        env=environment(),
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+TOGETHER = """
+import sys
+
+sys.path[:0] = sys.argv[1:]
+
+import blog_api.database
+import shop_api.database
+
+clients = {}
+for package in (shop_api, blog_api):
+    name = package.__name__
+    app = package.create_app({"ENVIRONMENT": "development", "DATABASE_URL": f"sqlite:///{name}.db"})
+    with app.app_context():
+        package.database.db.create_all()
+    clients[name] = app.test_client()
+
+shop, blog = clients.values()
+for client in (shop, blog, shop, blog):
+    assert client.get("/authors").json["items"] == []
+assert blog.post("/authors", json={"name": "Mary Shelley"}).status_code == 201
+assert shop.post("/authors", json={"name": "Mary Shelley"}).status_code == 401
+assert [author["name"] for author in blog.get("/authors").json["items"]] == ["Mary Shelley"]
+assert shop.get("/authors").json["items"] == []
+assert (shop.get("/login").status_code, blog.get("/login").status_code) == (401, 404)
+"""
 
 
 @pytest.fixture(scope="session")

@@ -19,7 +19,6 @@ from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
 from functools import wraps
 from inspect import iscoroutinefunction
 from typing import Any
@@ -57,6 +56,8 @@ class Operation:
     status: int
     body: type[BaseModel] | None
     query: type[BaseModel] | None
+    lists: frozenset[str]
+    """The query arguments that may be repeated."""
     returned: TypeAdapter[Any] | None
     problems: tuple[int, ...]
 
@@ -76,7 +77,7 @@ def operation(status: int = 200, *, problems: Iterable[int] = ()) -> Decorator:
             if contract.body:
                 kwargs["body"] = _load_body(contract.body)
             if contract.query:
-                kwargs["query"] = _load_query(contract.query)
+                kwargs["query"] = _load_query(contract.query, contract.lists)
             return _respond(contract, run(*args, **kwargs))
 
         def run(*args: Any, **kwargs: Any) -> Any:
@@ -99,8 +100,18 @@ def _read(view: View, status: int, problems: tuple[int, ...]) -> Operation:
         status,
         hints.get("body"),
         hints.get("query"),
+        _lists(hints.get("query")),
         None if sends_nothing else TypeAdapter(returned),
         problems,
+    )
+
+
+def _lists(model: type[BaseModel] | None) -> frozenset[str]:
+    properties = model.model_json_schema().get("properties", {}) if model else {}
+    return frozenset(
+        name
+        for name, schema in properties.items()
+        if any(part.get("type") == "array" for part in (schema, *schema.get("anyOf", ())))
     )
 
 
@@ -114,25 +125,13 @@ def _load_body(model: type[Model]) -> Model:
     return _checked("body", lambda: model.model_validate_json(request.get_data()))
 
 
-def _load_query(model: type[Model]) -> Model:
-    lists = _lists(model)
+def _load_query(model: type[Model], lists: frozenset[str]) -> Model:
     values = {
         name: items if name in lists or len(items) > 1 else items[0]
         for name, items in request.args.lists()
     }
     # A query is text: a strict model would refuse every number in it.
     return _checked("query", lambda: model.model_validate(values, strict=False))
-
-
-@cache
-def _lists(model: type[BaseModel]) -> frozenset[str]:
-    """The names that may be repeated, by the schema that the document shows."""
-    properties = model.model_json_schema().get("properties", {})
-    return frozenset(
-        name
-        for name, schema in properties.items()
-        if any(part.get("type") == "array" for part in (schema, *schema.get("anyOf", ())))
-    )
 
 
 def _checked(place: str, load: Callable[[], Model]) -> Model:

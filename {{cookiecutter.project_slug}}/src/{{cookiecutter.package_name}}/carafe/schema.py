@@ -26,7 +26,7 @@ Line = Annotated[
 class Body(BaseModel):
     """What a client sends: exact types, and no field that is not named."""
 
-    model_config = ConfigDict(strict=True, extra="forbid")
+    model_config = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
 
 
 class Representation(BaseModel):

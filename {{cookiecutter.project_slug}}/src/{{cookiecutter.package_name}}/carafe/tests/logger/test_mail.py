@@ -191,7 +191,7 @@ def test_a_full_outbox_drops_mail_without_waiting_and_says_so(capsys):
     start = time.perf_counter()
     for _ in range(10):
         outbox.put(EmailMessage())
-    assert time.perf_counter() - start < 0.2
+    assert time.perf_counter() - start < 1
     assert capsys.readouterr().err == "carafe.logger: a mail was dropped, because too many wait\n"
     outbox.flush(5)
     outbox.close()
@@ -252,13 +252,11 @@ def trusted_context(tmp_path, monkeypatch):
     if shutil.which("openssl") is None:
         pytest.skip("needs openssl to make a certificate")
     certificate, key = tmp_path / "server.crt", tmp_path / "server.key"
-    options = "req -x509 -nodes -newkey rsa:2048 -days 2 -subj /CN=localhost"
-    subprocess.run(
-        ["openssl", *options.split(), "-addext", "subjectAltName=DNS:localhost"]
-        + ["-keyout", str(key), "-out", str(certificate)],
-        check=True,
-        capture_output=True,
-    )
+    kind = "req -x509 -nodes -days 2 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1"
+    name = "-subj /CN=localhost -addext subjectAltName=DNS:localhost"
+    files = ["-keyout", str(key), "-out", str(certificate)]
+    command = ["openssl", *kind.split(), *name.split(), *files]
+    subprocess.run(command, check=True, capture_output=True)
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
     return make_context(certificate, key)
 
