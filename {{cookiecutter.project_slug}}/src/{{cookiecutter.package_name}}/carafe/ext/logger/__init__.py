@@ -72,7 +72,7 @@ class Logger:
         """Attach the handlers that *app* asks for. Raises ValueError for bad configuration."""
         if KEY in app.extensions:
             raise RuntimeError("This app has its Logger already. Call init_app once.")
-        prepare(app.config)
+        prepare(app)
         is_enabled = boolean(app.config, "CARAFE_LOGGER_ENABLED")
         app.extensions[KEY] = State(tuple(_attach(app))) if is_enabled else DISABLED
 

@@ -1,7 +1,6 @@
 """A bounded queue of mail and the thread that sends it, both of one process."""
 
 import queue
-import smtplib
 import threading
 from collections.abc import Callable
 from email.message import EmailMessage
@@ -76,8 +75,8 @@ class Outbox:
     def _deliver(self, message: EmailMessage) -> None:
         try:
             self._send(message)
-        # ValueError: what the protocol cannot encode.
-        except (smtplib.SMTPException, OSError, ValueError) as error:
+        # Whatever ails one mail, the thread lives to send the next.
+        except Exception as error:
             self._failures.add(f"carafe.logger: a mail was not sent: {error!r}")
         finally:
             self._idle()

@@ -1,7 +1,6 @@
 """The configuration keys, their defaults, and how each kind of value is read."""
 
 import copy
-import difflib
 import logging
 import os
 import warnings
@@ -9,32 +8,33 @@ from collections.abc import Mapping
 from collections.abc import MutableMapping
 from typing import Any
 
+from flask import Flask
+
+from ...config import declare
 from .redaction import redact_text
 
+_PREFIX = "CARAFE_LOGGER_"
 _DEFAULTS: dict[str, object] = {
-    "CARAFE_LOGGER_ENABLED": True,
-    "CARAFE_LOGGER_RF_ENABLED": False,
-    "CARAFE_LOGGER_RF_FILENAME": None,
-    "CARAFE_LOGGER_RF_MODE": "a",
-    "CARAFE_LOGGER_RF_MAXBYTES": 0,
-    "CARAFE_LOGGER_RF_BACKUPCOUNT": 0,
-    "CARAFE_LOGGER_RF_ENCODING": None,
-    "CARAFE_LOGGER_RF_DELAY": False,
-    "CARAFE_LOGGER_RF_LEVEL": "WARNING",
-    "CARAFE_LOGGER_RF_ADD_LOGGERS": [],
-    "CARAFE_LOGGER_SMTP_ENABLED": False,
-    "CARAFE_LOGGER_SMTP_SERVER": None,
-    "CARAFE_LOGGER_SMTP_PORT": None,
-    "CARAFE_LOGGER_SMTP_USERNAME": None,
-    "CARAFE_LOGGER_SMTP_PASSWORD": None,
-    "CARAFE_LOGGER_SMTP_FROMADDR": None,
-    "CARAFE_LOGGER_SMTP_TOADDRS": [],
-    "CARAFE_LOGGER_SMTP_USE_TLS": False,
-    "CARAFE_LOGGER_SMTP_LEVEL": "ERROR",
-    "CARAFE_LOGGER_SMTP_ADD_LOGGERS": [],
-}
-_OLDER = {
-    key.replace("_RF_", "_RFILE_"): key for key in _DEFAULTS if key.startswith("CARAFE_LOGGER_RF_")
+    "ENABLED": True,
+    "RF_ENABLED": False,
+    "RF_FILENAME": None,
+    "RF_MODE": "a",
+    "RF_MAXBYTES": 0,
+    "RF_BACKUPCOUNT": 0,
+    "RF_ENCODING": None,
+    "RF_DELAY": False,
+    "RF_LEVEL": "WARNING",
+    "RF_ADD_LOGGERS": [],
+    "SMTP_ENABLED": False,
+    "SMTP_SERVER": None,
+    "SMTP_PORT": None,
+    "SMTP_USERNAME": None,
+    "SMTP_PASSWORD": None,
+    "SMTP_FROMADDR": None,
+    "SMTP_TOADDRS": [],
+    "SMTP_USE_TLS": False,
+    "SMTP_LEVEL": "ERROR",
+    "SMTP_ADD_LOGGERS": [],
 }
 _BOOLEANS = {
     **dict.fromkeys(("1", "true", "yes", "on"), True),
@@ -42,24 +42,26 @@ _BOOLEANS = {
 }
 
 
-def prepare(config: MutableMapping[str, Any]) -> None:
-    """Warn of unknown keys, translate the older spelling, and fill in the defaults."""
-    for key in sorted(config):
-        if key.startswith("CARAFE_LOGGER_") and key not in _DEFAULTS and key not in _OLDER:
-            nearest = difflib.get_close_matches(key, _DEFAULTS, n=1, cutoff=0)[0]
-            _warn(f"{key} is not a known key. Did you mean {nearest}?")
-    for older, key in _OLDER.items():
-        if older not in config:
-            continue
-        if config.setdefault(key, config[older]) != config[older]:
-            _warn(f"{key} and {older} are both set. The first one counts; remove the second.")
-    for key, default in _DEFAULTS.items():
-        if config.get(key) is None:
-            config[key] = copy.copy(default)
+def prepare(app: Flask) -> None:
+    """Translate the older spelling, fill in the defaults, and warn of unknown keys."""
+    for name in _DEFAULTS:
+        if name.startswith("RF_"):
+            _translate(app.config, f"{_PREFIX}RFILE_{name[3:]}", f"{_PREFIX}{name}")
+    declare(app, _PREFIX, **{name: copy.copy(default) for name, default in _DEFAULTS.items()})
+    for name, default in _DEFAULTS.items():
+        if app.config[f"{_PREFIX}{name}"] is None:
+            app.config[f"{_PREFIX}{name}"] = copy.copy(default)
 
 
-def _warn(message: str) -> None:
-    warnings.warn(message, stacklevel=4)
+def _translate(config: MutableMapping[str, Any], older: str, key: str) -> None:
+    if older not in config:
+        return
+    value = config.pop(older)
+    if config.setdefault(key, value) != value:
+        warnings.warn(
+            f"{key} and {older} are both set. The first one counts; remove the second.",
+            stacklevel=4,
+        )
 
 
 def boolean(config: Mapping[str, Any], key: str) -> bool:

@@ -1,5 +1,6 @@
 """One message to a mail server, over TLS that is verified."""
 
+import codecs
 import smtplib
 import ssl
 from email.message import EmailMessage
@@ -8,6 +9,9 @@ from .options import MailOptions
 from .options import TLS
 
 _TIMEOUT = 10.0
+
+# Host names need this codec. A fork while a thread loads it would leave the child without.
+codecs.lookup("idna")
 
 
 def send(message: EmailMessage, options: MailOptions) -> None:

@@ -197,6 +197,22 @@ def test_a_full_outbox_drops_mail_without_waiting_and_says_so(capsys):
     outbox.close()
 
 
+def test_one_bad_mail_does_not_stop_the_next(capsys):
+    sent = []
+
+    def fail(message):
+        sent.append(message)
+        raise LookupError("unknown encoding")
+
+    outbox = Outbox(fail, lambda: None, interval=60)
+    outbox.put(EmailMessage())
+    outbox.put(EmailMessage())
+    outbox.flush(5)
+    outbox.close()
+    assert len(sent) == 2
+    assert "a mail was not sent: LookupError('unknown encoding')" in capsys.readouterr().err
+
+
 def test_complaints_are_counted_and_told_once_in_a_while(capsys):
     complaints = Complaints(interval=0.2)
     for _ in range(5):

@@ -98,7 +98,7 @@ def test_an_unknown_key_gets_one_warning_that_names_the_nearest(key, nearest):
     with pytest.warns(UserWarning) as caught:
         make_app(**{key: "anything"})
     (warning,) = caught
-    assert str(warning.message) == f"{key} is not a known key. Did you mean {nearest}?"
+    assert str(warning.message) == f"Nothing reads the setting {key}. Did you mean {nearest}?"
 
 
 def test_the_keys_of_others_get_no_warning():
