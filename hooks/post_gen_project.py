@@ -35,7 +35,9 @@ FILES = {
         PACKAGE / "resources/login.py",
         PACKAGE / "seed_admin.py",
         PACKAGE / "users.py",
+        Path("tests/logins.py"),
         Path("tests/test_login.py"),
+        Path("tests/test_permissions.py"),
         Path("tests/test_users.py"),
     ],
     "cache": [
@@ -56,6 +58,7 @@ FILES = {
         CARAFE / "tests/cache/test_invalidation.py",
         CARAFE / "tests/cache/test_keys.py",
         CARAFE / "tests/cache/test_views.py",
+        Path("tests/test_cache.py"),
     ],
     "logger": [
         CARAFE / "ext/logger/__init__.py",
@@ -107,11 +110,7 @@ TAGGED = [
     PACKAGE / "settings.py",
     Path("tests/conftest.py"),
     Path("tests/test_app.py"),
-    Path("tests/test_authors.py"),
-    Path("tests/test_books.py"),
     Path("tests/test_dev.py"),
-    Path("tests/test_health.py"),
-    Path("tests/test_openapi.py"),
 ]
 
 TAG = "  # feature: "

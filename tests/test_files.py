@@ -90,7 +90,9 @@ OWNED = {
         "src/my_api/resources/login.py",
         "src/my_api/seed_admin.py",
         "src/my_api/users.py",
+        "tests/logins.py",
         "tests/test_login.py",
+        "tests/test_permissions.py",
         "tests/test_users.py",
     },
     "cache": {
@@ -111,6 +113,7 @@ OWNED = {
         "src/my_api/carafe/tests/cache/test_invalidation.py",
         "src/my_api/carafe/tests/cache/test_keys.py",
         "src/my_api/carafe/tests/cache/test_views.py",
+        "tests/test_cache.py",
     },
     "logger": {
         "src/my_api/carafe/ext/logger/__init__.py",

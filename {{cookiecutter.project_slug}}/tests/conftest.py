@@ -8,9 +8,9 @@ from uuid import uuid4
 import psycopg
 import pytest
 from flask_migrate import upgrade
+from logins import log_in  # feature: auth
 
 from {{ cookiecutter.package_name }} import create_app
-from {{ cookiecutter.package_name }}.accounts import add_user  # feature: auth
 from {{ cookiecutter.package_name }}.carafe import JSONClient
 from {{ cookiecutter.package_name }}.database import db
 from {{ cookiecutter.package_name }}.extensions import cache  # feature: cache
@@ -74,30 +74,16 @@ def client(app):
 
 
 @pytest.fixture
-def login(app):
-    """A client that is logged in, as ``login(*roles)``."""
-
-    def login(*roles, email="ada@example.com", password="correct horse"):
-        client = app.test_client()
-        with app.app_context():  # feature: auth
-            add_user(email, password, list(roles))  # feature: auth
-            db.session.commit()  # feature: auth
-        credentials = {"email": email, "password": password}  # feature: auth
-        assert client.post("/login", credentials).status_code == 200  # feature: auth
-        return client
-
-    return login
+def writer(app):
+    """A client that may write."""
+    client = app.test_client()
+    client = log_in(app, "editor", email="writer@example.com")  # feature: auth
+    return client
 
 
 @pytest.fixture
-def editor(login):
-    """A client that may write authors."""
-    return login("editor", email="editor@example.com")
-
-
-@pytest.fixture
-def author(editor):
-    return editor.post("/authors", {"name": "Mary Shelley"}).json
+def author(writer):
+    return writer.post("/authors", {"name": "Mary Shelley"}).json
 
 
 @contextmanager

@@ -58,14 +58,6 @@ def test_the_environment_configures_and_config_wins(monkeypatch):
     assert create_app({"SECRET_KEY": STRONG}).secret_key == STRONG
 
 
-def test_redis_is_used_where_it_is_named(monkeypatch):  # feature: cache
-    monkeypatch.setenv("FLASK_ENVIRONMENT", "development")  # feature: cache
-    monkeypatch.setenv("REDIS_URL", "redis://127.0.0.1:1/0")  # feature: cache
-    app = create_app()  # feature: cache
-    assert app.config["CACHE_TYPE"] == "RedisCache"  # feature: cache
-    assert app.test_client().get("/health/live").status_code == 200  # feature: cache
-
-
 def test_two_apps_run_side_by_side(make_app):
     one, other = make_app(), make_app()
     assert one.test_client().get("/health/live").json == {"status": "ok"}

@@ -2,11 +2,11 @@ import pytest
 
 
 @pytest.fixture
-def book(editor, author):
-    return editor.post("/books", {"title": "Frankenstein", "author_id": author["id"]}).json
+def book(writer, author):
+    return writer.post("/books", {"title": "Frankenstein", "author_id": author["id"]}).json
 
 
-def test_a_book_is_added_shown_changed_and_removed(editor, client, author, book):
+def test_a_book_is_added_shown_changed_and_removed(writer, client, author, book):
     place = f"/books/{book['id']}"
     assert client.get(place).json == book
     assert book == {
@@ -16,17 +16,17 @@ def test_a_book_is_added_shown_changed_and_removed(editor, client, author, book)
         "author": author,
     }
     changed = {"title": "The Last Man", "author_id": author["id"]}
-    assert editor.put(place, changed).json["title"] == "The Last Man"
-    assert editor.patch(place, {"title": "Mathilda"}).json["title"] == "Mathilda"
+    assert writer.put(place, changed).json["title"] == "The Last Man"
+    assert writer.patch(place, {"title": "Mathilda"}).json["title"] == "Mathilda"
     assert client.get(place).json["title"] == "Mathilda"
-    assert editor.delete(place).status_code == 204
+    assert writer.delete(place).status_code == 204
     assert client.get(place).status_code == 404
 
 
-def test_a_renamed_author_is_renamed_in_their_books(editor, client, author, book):
+def test_a_renamed_author_is_renamed_in_their_books(writer, client, author, book):
     for address in (f"/books/{book['id']}", "/books"):
         assert "Mary Shelley" in client.get(address).text
-    editor.patch(f"/authors/{author['id']}", {"name": "M. W. Shelley"})
+    writer.patch(f"/authors/{author['id']}", {"name": "M. W. Shelley"})
     for address in (f"/books/{book['id']}", "/books"):
         assert "M. W. Shelley" in client.get(address).text
 
@@ -46,11 +46,11 @@ def test_a_renamed_author_is_renamed_in_their_books(editor, client, author, book
         ({"title": "T", "author_id": 2**70}, "author_id"),
         ({"title": "T", "author_id": 999_999}, "author_id"),
         ({"title": "T", "author_id": 1, "id": 7}, "id"),
-        ({"title": "T", "author_id": 1, "user_id": 7}, "user_id"),
+        ({"title": "T", "author_id": 1, "color": "red"}, "color"),
     ],
 )
-def test_a_body_that_does_not_match_is_refused_and_not_stored(editor, client, body, place):
-    refused = editor.post("/books", body)
+def test_a_body_that_does_not_match_is_refused_and_not_stored(writer, client, body, place):
+    refused = writer.post("/books", body)
     assert refused.status_code == 422
     assert refused.mimetype == "application/problem+json"
     assert place in [fault["path"] for fault in refused.json["errors"]]
@@ -58,8 +58,8 @@ def test_a_body_that_does_not_match_is_refused_and_not_stored(editor, client, bo
 
 
 @pytest.mark.parametrize("value", [None, "", 7])
-def test_a_change_to_nothing_is_refused(editor, book, value):
-    assert editor.patch(f"/books/{book['id']}", {"title": value}).status_code == 422
+def test_a_change_to_nothing_is_refused(writer, book, value):
+    assert writer.patch(f"/books/{book['id']}", {"title": value}).status_code == 422
 
 
 @pytest.mark.parametrize(
@@ -71,8 +71,8 @@ def test_a_change_to_nothing_is_refused(editor, book, value):
         ({"data": {"title": "T"}, "content_type": "application/x-www-form-urlencoded"}, 415),
     ],
 )
-def test_what_is_not_json_is_refused_and_not_stored(editor, client, sent, status):
-    refused = editor.open("/books", method="POST", **sent)
+def test_what_is_not_json_is_refused_and_not_stored(writer, client, sent, status):
+    refused = writer.open("/books", method="POST", **sent)
     assert (refused.status_code, refused.mimetype) == (status, "application/problem+json")
     assert client.get("/books").json["items"] == []
 
@@ -88,17 +88,3 @@ def test_a_method_that_is_not_allowed_says_which_are(client):
     assert refused.status_code == 405
     assert refused.mimetype == "application/problem+json"
     assert set(refused.headers["Allow"].split(", ")) == {"GET", "HEAD", "OPTIONS", "POST"}
-
-
-def test_a_book_belongs_to_who_added_it(client, login, book):  # feature: auth
-    place, title = f"/books/{book['id']}", {"title": "Stolen"}  # feature: auth
-    other = login(email="other@example.com")  # feature: auth
-    admin = login("admin", email="admin@example.com")  # feature: auth
-    for reader, status in [(client, 401), (other, 403)]:  # feature: auth
-        assert reader.patch(place, title).status_code == status  # feature: auth
-        assert reader.put(place, {**title, "author_id": 1}).status_code == status  # feature: auth
-        assert reader.delete(place).status_code == status  # feature: auth
-    assert client.post("/books", title).status_code == 401  # feature: auth
-    assert client.get(place).json == book  # feature: auth
-    assert admin.patch(place, {"title": "Corrected"}).status_code == 200  # feature: auth
-    assert admin.delete(place).status_code == 204  # feature: auth

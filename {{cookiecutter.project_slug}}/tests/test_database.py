@@ -69,8 +69,8 @@ def test_sqlite_keeps_its_promises_to_other_tables(make_app, tmp_path):
         assert db.session.scalar(text("PRAGMA journal_mode")) == "wal"
 
 
-def test_what_a_test_writes_is_taken_back(app, editor):
-    editor.post("/authors", {"name": "Nobody"})
+def test_what_a_test_writes_is_taken_back(app, writer):
+    writer.post("/authors", {"name": "Nobody"})
     with app.app_context():
         assert db.session.scalar(text("SELECT count(*) FROM authors")) == 1
 

@@ -1,11 +1,13 @@
 import pytest
+from argon2 import PasswordHasher
+from logins import log_in
 
 GOOD = {"email": "ada@example.com", "password": "correct horse"}
 
 
 @pytest.fixture
-def ada(login):
-    return login("editor")
+def ada(app):
+    return log_in(app, "editor")
 
 
 def test_logged_in_one_is_known(ada):
@@ -34,8 +36,6 @@ def test_wrong_credentials_are_refused_alike(ada, client, change):
 
 
 def test_an_unknown_user_costs_as_much_work_as_a_known_one(ada, client, monkeypatch):
-    from argon2 import PasswordHasher
-
     verified, verify = [], PasswordHasher.verify
 
     def count(self, hash, password):
