@@ -38,6 +38,7 @@ FILES = {
         Path("tests/logins.py"),
         Path("tests/test_login.py"),
         Path("tests/test_permissions.py"),
+        Path("tests/test_private_views.py"),
         Path("tests/test_users.py"),
     ],
     "cache": [
@@ -59,6 +60,7 @@ FILES = {
         CARAFE / "tests/cache/test_keys.py",
         CARAFE / "tests/cache/test_views.py",
         Path("tests/test_cache.py"),
+        Path("tests/test_private_views.py"),
     ],
     "logger": [
         CARAFE / "ext/logger/__init__.py",
@@ -134,9 +136,11 @@ def untag(text: str) -> str:
     kept = gap = ""
     for paragraph, after in zip_longest(parts[::2], parts[1::2], fillvalue=""):
         lines = [line.partition(TAG) for line in paragraph.split("\n")]
-        if code := [code for code, tag, names in lines if not tag or is_wanted(names)]:
+        code = [code for code, tag, names in lines if not tag or is_wanted(names)]
+        if code:
             kept += gap + "\n".join(code)
-            gap = after
+            lost_its_beginning = code[-1].endswith(":") and len(code) < len(lines)
+            gap = "\n" if lost_its_beginning else after
         elif kept:
             gap = max(gap, after)
     return kept + "\n"

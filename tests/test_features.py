@@ -90,25 +90,25 @@ assert (shop.get("/login").status_code, blog.get("/login").status_code) == (401,
 
 
 @pytest.fixture(scope="session")
-def test_runs(request, baked, tmp_path_factory):
+def runs(request, baked, tmp_path_factory):
     """The tests of every project that will be asked about, one run for each processor at a time."""
     asking = (item for item in request.session.items if "own_tests" in item.fixturenames)
     projects = [baked(wanted) for wanted in {item.callspec.params["project"]: 0 for item in asking}]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         yield {
-            project.path: pool.submit(tested_copy, project, tmp_path_factory.mktemp("tested"))
+            project.path: pool.submit(passing_copy, project, tmp_path_factory.mktemp("own_tests"))
             for project in projects
         }
         pool.shutdown(cancel_futures=True)
 
 
 @pytest.fixture
-def own_tests(project, test_runs):
+def own_tests(project, runs):
     """The run of the project's own tests, perhaps not ended yet."""
-    return test_runs[project.path]
+    return runs[project.path]
 
 
-def tested_copy(project, folder):
+def passing_copy(project, folder):
     """A copy of the project that has passed its own tests."""
     copy = shutil.copytree(project.path, folder / project.path.name)
     tested = replace(project, path=copy)

@@ -93,6 +93,7 @@ OWNED = {
         "tests/logins.py",
         "tests/test_login.py",
         "tests/test_permissions.py",
+        "tests/test_private_views.py",
         "tests/test_users.py",
     },
     "cache": {
@@ -114,6 +115,7 @@ OWNED = {
         "src/my_api/carafe/tests/cache/test_keys.py",
         "src/my_api/carafe/tests/cache/test_views.py",
         "tests/test_cache.py",
+        "tests/test_private_views.py",
     },
     "logger": {
         "src/my_api/carafe/ext/logger/__init__.py",

@@ -63,6 +63,7 @@ def test_every_feature_is_a_question_and_a_row_of_the_table(table):
         ("a  # feature: auth\n\n\nb\n", "b\n"),
         ("a\n\nb  # feature: auth\nc  # feature: auth\n", "a\n"),
         ("a\n\nb  # feature: auth\n\n    c  # feature: auth\n\n\nd\n", "a\n\n\nd\n"),
+        ("class A:\n    b = 1  # feature: auth\n\n    c = 2\n", "class A:\n    c = 2\n"),
         ("both  # feature: cache, logger\n", "both\n"),
         ("a\nboth  # feature: auth, cache\n", "a\n"),
         ("a\nneither  # feature: auth, session\n", "a\n"),

@@ -28,14 +28,12 @@ STRANGE = [
     ("question", "answer", "suggestion"),
     [
         ("project_slug", "My API", "my-api"),
-        ("project_slug", "my_api", "my-api"),
         ("project_slug", "my--api", "my-api"),
         ("project_slug", "-my-api-", "my-api"),
         ("project_slug", "2fast", "fast"),
         ("project_slug", "a" * 41, "a" * 36),
         ("project_slug", "\N{SQUID}", "my-api"),
         ("project_slug", "", "my-api"),
-        ("project_slug", ".", "my-api"),
         ("project_slug", "..", "my-api"),
         ("project_slug", "../outside", "outside"),
         ("project_slug", "one/two", "one-two"),
@@ -46,7 +44,6 @@ STRANGE = [
         ("project_slug", "redis", "redis-api"),
         ("project_slug", "argon2-cffi", "argon2-cffi-api"),
         ("package_name", "my-api", "my_api"),
-        ("package_name", "MyApi", "myapi"),
         ("package_name", "_api", "api"),
         ("package_name", "../outside", "outside"),
         ("package_name", "class", "class_api"),
@@ -61,7 +58,6 @@ STRANGE = [
         ("project_name", " padded ", "padded"),
         ("project_name", "a" * 201, "a" * 200),
         ("description", "two\nlines", "two lines"),
-        ("description", "a\ttab", "a tab"),
         ("description", "a nul \0", "a nul"),
         ("description", "an escape \x1b[31m", "an escape [31m"),
         ("description", "a \N{LINE SEPARATOR}", "a"),
@@ -202,5 +198,3 @@ def parse(name, text):
         tomllib.loads(text)
     elif name.endswith((".yaml", ".yml")):
         yaml.safe_load(text)
-    elif name.endswith(".json"):
-        json.loads(text)

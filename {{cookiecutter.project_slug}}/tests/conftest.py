@@ -13,6 +13,7 @@ from logins import log_in  # feature: auth
 from {{ cookiecutter.package_name }} import create_app
 from {{ cookiecutter.package_name }}.carafe import JSONClient
 from {{ cookiecutter.package_name }}.database import db
+from {{ cookiecutter.package_name }}.extensions import auth as auth  # feature: auth, cache
 from {{ cookiecutter.package_name }}.extensions import cache  # feature: cache
 
 MIGRATIONS = Path(__file__).parent.parent / "migrations"
@@ -62,7 +63,7 @@ def make_app():
 @pytest.fixture
 def app(migrated):
     """The application; whatever a test writes is taken back."""
-    with migrated.app_context():
+    with migrated.app_context():  # feature: cache
         cache.clear()  # feature: cache
     with rolled_back(migrated):
         yield migrated

@@ -1,0 +1,80 @@
+import pytest
+from conftest import auth
+from conftest import cache
+from conftest import MIGRATIONS
+from flask_migrate import upgrade
+from logins import log_in
+
+
+@pytest.fixture
+def app(make_app, tmp_path):
+    """An application with views that depend on who asks, each cached in its way."""
+    app = make_app(DATABASE_URL=f"sqlite:///{tmp_path}/test.db")
+    with app.app_context():
+        upgrade(str(MIGRATIONS))
+
+    @app.get("/cached/outside")
+    @cache.cached_view()
+    @auth.require.editor()
+    def cached_outside():
+        return {"id": auth.user_id}
+
+    @app.get("/cached/inside")
+    @auth.require.editor()
+    @cache.cached_view()
+    def cached_inside():
+        return {"secret": 7}
+
+    @app.get("/cached/inside/mine")
+    @auth.require.login()
+    @cache.cached_view()
+    def cached_inside_mine():
+        return {"id": auth.user_id}
+
+    @app.get("/cached/open")
+    @cache.cached_view()
+    def cached_open():
+        return {"id": auth.user_id}
+
+    return app
+
+
+@pytest.fixture
+def readers(app):
+    """An editor, somebody else, and a stranger."""
+    editor = log_in(app, "editor")
+    other = log_in(app, email="other@example.com")
+    return {"editor": editor, "other": other, "stranger": app.test_client()}
+
+
+ORDERS = [
+    ("editor", "other", "stranger"),
+    ("stranger", "other", "editor"),
+    ("other", "editor", "stranger"),
+]
+
+
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("path", ["/cached/outside", "/cached/inside"])
+def test_a_guard_decides_on_either_side_of_the_cache(readers, path, order):
+    allowed = {"editor": 200, "other": 403, "stranger": 401}
+    for name in order * 2:
+        assert readers[name].get(path).status_code == allowed[name]
+
+
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("path", ["/cached/open", "/cached/inside/mine"])
+def test_nobody_gets_the_answer_of_another(readers, path, order):
+    own = {name: reader.get("/login").json.get("id") for name, reader in readers.items()}
+    for name in order * 2:
+        answer = readers[name].get(path)
+        if answer.status_code == 200:
+            assert answer.json == {"id": own[name]}
+
+
+def test_an_answer_behind_a_guard_is_kept_for_all_who_pass(app, readers):
+    readers["editor"].get("/cached/inside")
+    readers["editor"].get("/cached/inside/mine")
+    with app.app_context():
+        assert cache.get("cached_inside:view:/cached/inside") is not None
+        assert cache.get("cached_inside_mine:view:/cached/inside/mine") is None
