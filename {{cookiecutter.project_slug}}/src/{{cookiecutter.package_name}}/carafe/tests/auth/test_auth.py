@@ -4,6 +4,7 @@ import pytest
 from flask import Flask
 from flask import g
 from flask import session
+from flask.globals import request_ctx
 from flask_principal import AnonymousIdentity
 from flask_principal import Identity
 from flask_principal import identity_changed
@@ -33,6 +34,13 @@ def test_zero_is_a_user(client, login):
     assert client.get("/inside").status_code == 401
 
 
+def test_a_login_counts_in_its_own_request(app, auth):
+    for user_id in (0, "ada"):
+        with app.test_request_context():
+            auth.login(user_id)
+            auth.require.any_of("editor", "admin").check()
+
+
 def test_a_request_that_does_not_ask_loads_nobody(client, login, people):
     login("ada")
     people.asked = 0
@@ -57,6 +65,14 @@ def test_whoever_asks_makes_the_answer_depend_on_the_cookie(client, login):
     login("ada")
     assert client.get("/me").headers["Vary"] == "Cookie"
     assert "Vary" not in client.get("/open").headers
+
+
+def test_whoever_asks_again_says_so_again(app, auth):
+    with app.test_request_context():
+        assert auth.user_id is None
+        request_ctx._session.accessed = False
+        assert auth.user_id is None
+        assert request_ctx._session.accessed
 
 
 @pytest.mark.parametrize("user_id", [None, True, False, "", 1.0, [1], {"id": 1}, (1,), b"1"])

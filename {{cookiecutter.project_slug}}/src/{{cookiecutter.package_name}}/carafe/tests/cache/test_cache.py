@@ -83,7 +83,7 @@ def test_flask_cachings_decorators_work(app, client):
         assert memoized(1) != memoized(2)
 
 
-def test_flask_cachings_decorator_locks_nobody_out(app, client):
+def test_flask_cachings_decorator_locks_nobody_out(app, client, caplog):
     runs = []
 
     @app.get("/locked")
@@ -93,6 +93,7 @@ def test_flask_cachings_decorator_locks_nobody_out(app, client):
         return {} if len(runs) > 1 else abort(401)
 
     assert [client.get("/locked").status_code for _ in range(2)] == [401, 200]
+    assert caplog.text == ""
 
 
 @pytest.mark.parametrize("planted", CORRUPT)

@@ -160,8 +160,9 @@ def test_a_session_is_permanent_by_default_and_only_with_content(client):
 @pytest.mark.parametrize(
     "config", [{"CARAFE_SESSION_PERMANENT": False}, {"PERMANENT_SESSION_LIFETIME": 0}]
 )
-def test_a_session_that_is_not_permanent_ends_with_the_browser(config):
+def test_a_session_that_is_not_permanent_ends_with_the_browser(config, tomorrow):
     client = make_app(**config).test_client()
+    tomorrow(-60)
     assert "Expires=" not in cookie_of(client.post("/write/pen"))
     assert client.get("/read").json == {"pen": 1}
 
