@@ -47,14 +47,14 @@ def client():
 
 
 @pytest.fixture
-def tomorrow(monkeypatch):
-    """Sign as if a number of seconds from now."""
+def travel(monkeypatch):
+    """Sign and check as if so many seconds from now."""
 
-    def travel(seconds):
+    def to(seconds):
         now = time.time() + seconds
         monkeypatch.setattr(TimestampSigner, "get_timestamp", lambda self: int(now))
 
-    return travel
+    return to
 
 
 def cookie_of(response):
@@ -160,10 +160,10 @@ def test_a_session_is_permanent_by_default_and_only_with_content(client):
 @pytest.mark.parametrize(
     "config", [{"CARAFE_SESSION_PERMANENT": False}, {"PERMANENT_SESSION_LIFETIME": 0}]
 )
-def test_a_session_that_is_not_permanent_ends_with_the_browser(config, tomorrow):
+def test_a_session_that_is_not_permanent_ends_with_the_browser(config, travel):
     client = make_app(**config).test_client()
-    tomorrow(-60)
     assert "Expires=" not in cookie_of(client.post("/write/pen"))
+    travel(60)
     assert client.get("/read").json == {"pen": 1}
 
 
@@ -197,24 +197,24 @@ def test_a_lifetime_that_is_no_duration_is_refused_by_name(lifetime):
         make_app(SESSION_PERMANENT_LIFETIME=lifetime)
 
 
-def test_an_expired_session_is_a_strangers(client, tomorrow):
+def test_an_expired_session_is_a_strangers(client, travel):
     client.post("/write/pen")
-    tomorrow(32 * 24 * 3600)
+    travel(32 * 24 * 3600)
     assert client.get("/read").json == {}
 
 
-def test_a_session_that_is_read_is_renewed_after_half_its_lifetime(tomorrow):
+def test_a_session_that_is_read_is_renewed_after_half_its_lifetime(travel):
     client = make_app(PERMANENT_SESSION_LIFETIME=1000).test_client()
-    tomorrow(-600)
+    travel(-600)
     client.post("/write/pen")
     assert "Expires=" in cookie_of(client.get("/read"))
     assert cookie_of(client.get("/nothing")) == ""
 
 
-def test_renewal_can_be_turned_off(tomorrow):
+def test_renewal_can_be_turned_off(travel):
     config = {"PERMANENT_SESSION_LIFETIME": 1000, "SESSION_REFRESH_EACH_REQUEST": False}
     client = make_app(**config).test_client()
-    tomorrow(-600)
+    travel(-600)
     client.post("/write/pen")
     assert cookie_of(client.get("/read")) == ""
 
