@@ -32,8 +32,10 @@ from pydantic_settings import SettingsError
 def init_app(app: Flask, config: Mapping[str, object] | None) -> None:
     """Configure *app*. Raises RuntimeError that names what is missing or wrong."""
     given = dict(config or {})
+    settings = _load(given)
+    app.config.from_mapping(settings.defaults())
     app.config.from_prefixed_env()
-    app.config.from_mapping(_load(given).as_config())
+    app.config.from_mapping(settings.as_config())
     app.config.from_mapping(given)
 
 
@@ -79,15 +81,21 @@ class Settings(BaseSettings):
         return self
 
     def as_config(self) -> dict[str, object]:
-        """The same, under the names of Flask and its extensions."""
-        is_production = self.environment == "production"  # feature: session or auth
-        prefix = "__Host-" if is_production else ""  # feature: session or auth
-        config: dict[str, object] = {
+        """The same, under the names of Flask."""
+        return {
             "ENVIRONMENT": self.environment,
             "SECRET_KEY": self.secret_key.get_secret_value(),
             "SECRET_KEY_FALLBACKS": [key.get_secret_value() for key in self.secret_key_fallbacks],
-            "SQLALCHEMY_DATABASE_URI": _usual(self.database_url.get_secret_value()),
             "MAX_CONTENT_LENGTH": self.max_content_length,
+        }
+
+    def defaults(self) -> dict[str, object]:
+        """What follows for Flask and its extensions, unless the environment says otherwise."""
+        is_production = self.environment == "production"  # feature: session or auth
+        prefix = "__Host-" if is_production else ""  # feature: session or auth
+        config: dict[str, object] = {
+            "SQLALCHEMY_DATABASE_URI": _usual(self.database_url.get_secret_value()),
+            "SQLALCHEMY_ENGINE_OPTIONS": {"hide_parameters": True},
             "OPENAPI_TITLE": __package__.replace("_", " ").title(),
             "CACHE_KEY_PREFIX": f"{__package__}:",  # feature: cache
             "CARAFE_SESSION_SALT": __package__,  # feature: session

@@ -60,8 +60,8 @@ View = TypeVar("View", bound=Callable[..., Any])
 class Cache(FlaskCache):
     """Flask-Caching's cache, with views that know when they are out of date.
 
-    *before_miss* is called before a view runs to fill the cache: close there what was read
-    earlier in the request, such as a database snapshot.
+    *before_miss* is called before a view runs to fill the cache: close there what the request
+    read earlier, such as a database snapshot.
     """
 
     def __init__(
