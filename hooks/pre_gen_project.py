@@ -38,7 +38,7 @@ DEPENDENCIES = set(
 STANDARD = sys.stdlib_module_names | set(
     "annotationlib asynchat asyncore cgi cgitb compression distutils imp pipes smtpd".split()
 )
-OURS = set("app carafe conftest config docs migrations src test tests".split())
+OURS = set("app carafe conftest config docs logins migrations src test tests".split())
 DEVICES = re.compile(r"con|prn|aux|nul|(com|lpt)[0-9]")
 
 
