@@ -38,7 +38,6 @@ FILES = {
         Path("tests/logins.py"),
         Path("tests/test_login.py"),
         Path("tests/test_permissions.py"),
-        Path("tests/test_private_views.py"),
         Path("tests/test_users.py"),
     ],
     "cache": [
@@ -60,7 +59,6 @@ FILES = {
         CARAFE / "tests/cache/test_keys.py",
         CARAFE / "tests/cache/test_views.py",
         Path("tests/test_cache.py"),
-        Path("tests/test_private_views.py"),
     ],
     "logger": [
         CARAFE / "ext/logger/__init__.py",

@@ -94,7 +94,7 @@ def runs(request, baked, tmp_path_factory):
     """The tests of every project that will be asked about, one run for each processor at a time."""
     asking = (item for item in request.session.items if "own_tests" in item.fixturenames)
     projects = [baked(wanted) for wanted in {item.callspec.params["project"]: 0 for item in asking}]
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    with ThreadPoolExecutor(3) as pool:
         yield {
             project.path: pool.submit(passing_copy, project, tmp_path_factory.mktemp("own_tests"))
             for project in projects

@@ -71,6 +71,7 @@ CORE = {
     "tests/test_dev.py",
     "tests/test_health.py",
     "tests/test_openapi.py",
+    "tests/test_private_views.py",
 }
 
 OWNED = {
@@ -93,7 +94,6 @@ OWNED = {
         "tests/logins.py",
         "tests/test_login.py",
         "tests/test_permissions.py",
-        "tests/test_private_views.py",
         "tests/test_users.py",
     },
     "cache": {
@@ -115,7 +115,6 @@ OWNED = {
         "src/my_api/carafe/tests/cache/test_keys.py",
         "src/my_api/carafe/tests/cache/test_views.py",
         "tests/test_cache.py",
-        "tests/test_private_views.py",
     },
     "logger": {
         "src/my_api/carafe/ext/logger/__init__.py",

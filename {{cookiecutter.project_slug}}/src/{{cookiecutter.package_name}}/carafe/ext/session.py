@@ -136,10 +136,14 @@ for _name in (
     setattr(Session, _name, _opening(_name))
 
 
+def _sha256(data: bytes = b"") -> Any:
+    return hashlib.sha256(data)
+
+
 class SessionInterface(SecureCookieSessionInterface):
     """Flask's, with a lazy session, a salt of your own and a stronger signature."""
 
-    digest_method = staticmethod(hashlib.sha256)
+    digest_method = staticmethod(_sha256)
     session_class: type[SecureCookieSession] = Session
 
     def __init__(self, salt: str | None = None, permanent: bool = True) -> None:
