@@ -136,8 +136,8 @@ for _name in (
     setattr(Session, _name, _opening(_name))
 
 
-def _sha256(data: bytes = b"") -> Any:
-    return hashlib.sha256(data)
+def _sha256(string: bytes = b"") -> Any:
+    return hashlib.sha256(string)
 
 
 class SessionInterface(SecureCookieSessionInterface):
