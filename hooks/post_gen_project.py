@@ -38,6 +38,7 @@ FILES = {
         Path("tests/logins.py"),
         Path("tests/test_login.py"),
         Path("tests/test_permissions.py"),
+        Path("tests/test_private_views.py"),
         Path("tests/test_users.py"),
     ],
     "cache": [
@@ -59,6 +60,7 @@ FILES = {
         CARAFE / "tests/cache/test_keys.py",
         CARAFE / "tests/cache/test_views.py",
         Path("tests/test_cache.py"),
+        Path("tests/test_private_views.py"),
     ],
     "logger": [
         CARAFE / "ext/logger/__init__.py",

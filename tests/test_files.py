@@ -71,7 +71,6 @@ CORE = {
     "tests/test_dev.py",
     "tests/test_health.py",
     "tests/test_openapi.py",
-    "tests/test_private_views.py",
 }
 
 OWNED = {
@@ -94,6 +93,7 @@ OWNED = {
         "tests/logins.py",
         "tests/test_login.py",
         "tests/test_permissions.py",
+        "tests/test_private_views.py",
         "tests/test_users.py",
     },
     "cache": {
@@ -115,6 +115,7 @@ OWNED = {
         "src/my_api/carafe/tests/cache/test_keys.py",
         "src/my_api/carafe/tests/cache/test_views.py",
         "tests/test_cache.py",
+        "tests/test_private_views.py",
     },
     "logger": {
         "src/my_api/carafe/ext/logger/__init__.py",
@@ -165,9 +166,9 @@ def test_declining_a_feature_takes_exactly_its_own_files(default, baked, feature
     assert default.files() - without.files() == OWNED[feature]
 
 
-def test_every_project_has_the_core_and_what_its_features_own(project):
-    wanted = [name for name in OWNED if project.answers[f"use_{name}"]]
-    assert project.files() == CORE.union(*(OWNED[name] for name in wanted))
+def test_every_project_is_without_what_its_declined_features_own(default, project):
+    declined = [name for name in OWNED if not project.answers[f"use_{name}"]]
+    assert project.files() == default.files().difference(*(OWNED[name] for name in declined))
 
 
 def test_no_folder_is_empty(project):

