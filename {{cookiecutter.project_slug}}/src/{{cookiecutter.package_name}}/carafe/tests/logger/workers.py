@@ -20,7 +20,8 @@ def start(worker, *args):
         f"import sys; sys.path.append({str(root)!r}); "
         f"from {module} import {worker.__name__} as work; work(*{args!r})"
     )
-    return subprocess.Popen([sys.executable, "-c", command])
+    silence = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    return subprocess.Popen([sys.executable, "-c", command], **silence)
 
 
 def run(worker, *args):
