@@ -97,7 +97,8 @@ class Runner:
         self.package = project.package
         self.path = project.path
         self.log = folder / "log"
-        self.environment = environment() | {
+        alone = {name: value for name, value in environment().items() if name != "REDIS_URL"}
+        self.environment = alone | {
             "FLASK_APP": project.package,
             "FLASK_ENVIRONMENT": "development",
             "SECRET_KEY": "a key that all the workers share",

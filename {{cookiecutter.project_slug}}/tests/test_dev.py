@@ -29,13 +29,14 @@ def address(tmp_path):
         "SECRET_KEY": "a key for tests",
     }
     environment.pop("DATABASE_URL", None)
+    environment.pop("REDIS_URL", None)  # feature: cache
     with open(tmp_path / "log", "w") as log:
         server = subprocess.Popen(
             command, cwd=tmp_path, env=environment, stdout=log, stderr=log, start_new_session=True
         )
         yield f"http://127.0.0.1:{port}"
         os.killpg(server.pid, 15)
-        server.wait(10)
+        server.wait(60)
 
 
 def test_one_command_prepares_fills_and_serves(address, tmp_path):
@@ -57,7 +58,7 @@ def test_it_refuses_to_be_the_server_in_production():
 def _get(url):
     for _ in range(300):
         try:
-            with urlopen(url, timeout=5) as response:
+            with urlopen(url, timeout=60) as response:
                 return response.read()
         except (URLError, ConnectionError):
             time.sleep(0.1)
