@@ -37,6 +37,7 @@ CORE = {
     "src/my_api/carafe/request.py",
     "src/my_api/carafe/response.py",
     "src/my_api/carafe/schema.py",
+    "src/my_api/carafe/sync.py",
     "src/my_api/carafe/testing.py",
     "src/my_api/carafe/tests/__init__.py",
     "src/my_api/carafe/tests/test_app.py",

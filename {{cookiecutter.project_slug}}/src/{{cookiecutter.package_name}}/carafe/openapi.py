@@ -4,10 +4,10 @@
 lists every view that has an ``@operation``; a decorator that may refuse a request adds the
 statuses it refuses with to the view's ``__problems__``.
 
-=================== ============ =======================
-``OPENAPI_TITLE``   the app's name  the API's name
-``OPENAPI_VERSION`` ``"1"``         the API's version
-=================== ============ =======================
+=================== ============== =================
+``OPENAPI_TITLE``   the app's name the API's name
+``OPENAPI_VERSION`` ``"1"``        the API's version
+=================== ============== =================
 """
 
 import re

@@ -20,14 +20,12 @@ from collections.abc import Iterable
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import wraps
-from inspect import iscoroutinefunction
 from typing import Any
 from typing import get_args
 from typing import get_origin
 from typing import get_type_hints
 from typing import TypeVar
 
-from flask import current_app
 from flask import request
 from flask import Response
 from pydantic import BaseModel
@@ -39,6 +37,7 @@ from werkzeug.wrappers import Response as WerkzeugResponse
 
 from .errors import Fault
 from .errors import Invalid
+from .sync import as_sync
 
 Headers = Mapping[str, str]
 Model = TypeVar("Model", bound=BaseModel)
@@ -71,6 +70,7 @@ def operation(status: int = 200, *, problems: Iterable[int] = ()) -> Decorator:
 
     def decorate(view: View) -> Callable[..., WerkzeugResponse]:
         contract = _read(view, status, tuple(problems))
+        run = as_sync(view)
 
         @wraps(view)
         def call(*args: Any, **kwargs: Any) -> WerkzeugResponse:
@@ -80,10 +80,6 @@ def operation(status: int = 200, *, problems: Iterable[int] = ()) -> Decorator:
                 kwargs["query"] = _load_query(contract.query, contract.lists)
             return _respond(contract, run(*args, **kwargs))
 
-        def run(*args: Any, **kwargs: Any) -> Any:
-            return current_app.ensure_sync(view)(*args, **kwargs)
-
-        run = run if iscoroutinefunction(view) else view
         call.__operation__ = contract  # type: ignore[attr-defined]
         return call
 

@@ -13,12 +13,12 @@ The identity is loaded from the session when a view, a guard or a template first
 request that does not ask costs no query. ``g.identity`` and Principal's signals
 (``identity_changed``, ``identity_loaded``) work as they do there.
 
-================================ ============= =============================================
-``CARAFE_AUTH_ENABLED``          ``True``      off: everybody is a stranger; guards refuse
-``CARAFE_AUTH_SESSION_ID_KEY``   ``"user_id"`` where the session keeps the user's id
-``CARAFE_AUTH_IDENTITY_ID_KEY``  ``"id"``      the user's attribute that holds the id
-``CARAFE_AUTH_IDENTITY_ROLES_KEY`` ``"roles"`` the user's attribute that holds the roles
-================================ ============= =============================================
+================================== ============= ===========================================
+``CARAFE_AUTH_ENABLED``            ``True``      off: everybody is a stranger; guards refuse
+``CARAFE_AUTH_SESSION_ID_KEY``     ``"user_id"`` where the session keeps the user's id
+``CARAFE_AUTH_IDENTITY_ID_KEY``    ``"id"``      the user's attribute that holds the id
+``CARAFE_AUTH_IDENTITY_ROLES_KEY`` ``"roles"``   the user's attribute that holds the roles
+================================== ============= ===========================================
 """
 
 from collections.abc import Iterable

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from collections.abc import Iterable
 from functools import partial
 from functools import wraps
-from inspect import iscoroutinefunction
 from typing import Any
 from typing import NoReturn
 from typing import overload
@@ -12,7 +11,6 @@ from typing import Protocol
 from typing import TypeVar
 
 from flask import abort
-from flask import current_app
 from flask_principal import Identity
 from flask_principal import Permission
 from flask_principal import RoleNeed
@@ -20,6 +18,7 @@ from flask_principal import UserNeed
 from werkzeug.datastructures import WWWAuthenticate
 from werkzeug.exceptions import Unauthorized
 
+from ...sync import as_sync
 from .identity import LOGGED_IN
 
 View = TypeVar("View", bound=Callable[..., Any])
@@ -83,15 +82,13 @@ class Guard:
         return self._guarded(view)
 
     def _guarded(self, view: Callable[..., Any]) -> Callable[..., Any]:
+        run = as_sync(view)
+
         @wraps(view)
         def call(*args: Any, **kwargs: Any) -> Any:
             self.check()
             return run(*args, **kwargs)
 
-        def run(*args: Any, **kwargs: Any) -> Any:
-            return current_app.ensure_sync(view)(*args, **kwargs)
-
-        run = run if iscoroutinefunction(view) else view
         codes = {self._code} if self._code else {401, 403}
         call.__problems__ = codes | getattr(view, "__problems__", set())  # type: ignore[attr-defined]
         return call

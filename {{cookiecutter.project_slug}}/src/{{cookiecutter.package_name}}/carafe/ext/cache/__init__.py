@@ -14,21 +14,20 @@ code sends ``after_post``, ``after_put``, ``after_patch`` or ``after_delete`` it
 that Flask-Caching's ``Cache`` does works here, without pickle: values are JSON types, tuples,
 bytes, dates, UUIDs and responses.
 
-====================================== ============= =======================================
-``CARAFE_CACHE_ENABLED``               ``True``      off: every decorator and method is inert
-``CARAFE_CACHE_IGNORED_REQUEST_ARGS``  ``[]``        query arguments that make no difference
-``CACHE_TYPE``                         SimpleCache   Flask-Caching's name of the backend
-``CACHE_DEFAULT_TIMEOUT``              300           seconds
-``CACHEKEY_PREFIX``                   Flask-Caching's, and so are ``CACHE_REDIS_HOST``, ``_PORT``,
-                                       ``_DB`` and ``_URL``
-====================================== ============= =======================================
+===================================== =============== =========================================
+``CARAFE_CACHE_ENABLED``              ``True``        off: every decorator and method is inert
+``CARAFE_CACHE_IGNORED_REQUEST_ARGS`` ``[]``          query arguments that make no difference
+``CACHE_TYPE``                        ``SimpleCache`` Flask-Caching's name of the backend
+``CACHE_DEFAULT_TIMEOUT``             ``300``         seconds
+``CACHE_KEY_PREFIX``                  Flask-Caching's what every key starts with
+``CACHE_REDIS_URL``                   unset           or ``_HOST``, ``_PORT`` and ``_DB``
+===================================== =============== =========================================
 """
 
 from collections.abc import Callable
 from collections.abc import Sequence
 from datetime import timedelta
 from functools import wraps
-from inspect import iscoroutinefunction
 from typing import Any
 from typing import TypeVar
 
@@ -38,6 +37,7 @@ from flask_caching import Cache as FlaskCache
 from werkzeug.exceptions import HTTPException
 
 from ...config import declare
+from ...sync import as_sync
 from .backend import failures_of
 from .backend import settings_for
 from .call import Call
@@ -149,14 +149,12 @@ class Cache(FlaskCache):
         options = Options(timeout, namespace, unless, include_request_args, statuses, public)
 
         def decorate(view: View) -> View:
+            run = as_sync(view)
+
             @wraps(view)
             def call(*args: Any, **kwargs: Any) -> Any:
                 return _views().answer(Call(view, run, args, kwargs), options)
 
-            def run(*args: Any, **kwargs: Any) -> Any:
-                return current_app.ensure_sync(view)(*args, **kwargs)
-
-            run = run if iscoroutinefunction(view) else view
             if namespace is not None:
                 call.cache_namespace = namespace  # type: ignore[attr-defined]
             return call  # type: ignore[return-value]
@@ -173,24 +171,24 @@ class Cache(FlaskCache):
     ) -> bool:
         """Remove what is under these prefixes, these keys, or everything.
 
-        Everything is what starts with ``CACHEKEY_PREFIX``; if that is empty, the cached
+        Everything is what starts with ``CACHE_KEY_PREFIX``; if that is empty, the cached
         views. A backend that cannot list its keys is emptied, whatever the prefixes.
         """
         if not self.enabled:
             return True
         if keys:
             self.unlink(*keys)
-        if prefixes or not keys:
+        if prefixes or (prefixes is None and keys is None):
             sweep(self.cache, prefixes)
         return True
 
     def clear_prefixes(self, *prefixes: str) -> bool:
         """Remove the keys that start so, such as a namespace."""
-        return not prefixes or self.clear(prefixes=prefixes)
+        return self.clear(prefixes=prefixes)
 
     def clear_keys(self, *keys: str) -> bool:
         """Remove these keys."""
-        return not keys or self.clear(keys=keys)
+        return self.clear(keys=keys)
 
     def invalidate(self, *namespaces: Any) -> None:
         """Make the cached views of these namespaces, or view classes, invalid."""

@@ -29,6 +29,8 @@ def test_everything(filled):
 def test_nothing_named_removes_nothing(filled):
     filled.clear_keys()
     filled.clear_prefixes()
+    filled.clear(prefixes=[])
+    filled.clear(keys=[])
     assert len(left(filled)) == 4
 
 
