@@ -11,7 +11,7 @@ def empty_environment(monkeypatch):
     monkeypatch.delenv("REDIS_URL", raising=False)  # feature: cache
 
 
-@pytest.mark.parametrize("key", [None, "", "short", "a" * 64, "change-me-" * 5])
+@pytest.mark.parametrize("key", [None, "", STRONG[:31], "a" * 64, "change-me-" * 5])
 def test_production_refuses_a_missing_or_weak_key(key):
     config = {} if key is None else {"SECRET_KEY": key}
     with pytest.raises(RuntimeError, match="SECRET_KEY") as refused:

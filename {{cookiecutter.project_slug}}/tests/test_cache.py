@@ -1,4 +1,9 @@
+from concurrent.futures import ThreadPoolExecutor
+
 from conftest import create_app
+from conftest import db
+from flask import g
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 
@@ -21,3 +26,26 @@ def test_what_was_read_before_is_answered_without_the_database(writer, author, m
     first = writer.get("/authors").json
     monkeypatch.setattr(Session, "scalars", None)
     assert writer.get("/authors").json == first
+
+
+def test_what_the_request_read_before_a_miss_is_read_again(make_app, tmp_path):
+    app = make_app(DATABASE_URL=f"sqlite:///{tmp_path}/test.db")
+    mappers = db.Model.registry.mappers
+    author = next(mapper.class_ for mapper in mappers if mapper.class_.__name__ == "Author")
+
+    def rename():
+        with app.app_context():
+            db.session.execute(text("UPDATE authors SET name = 'new'"))
+            db.session.commit()
+
+    @app.before_request
+    def read_before_the_rename():
+        g.author = db.session.get(author, 1)
+        with ThreadPoolExecutor(1) as elsewhere:
+            elsewhere.submit(rename).result()
+
+    with app.app_context():
+        db.create_all()
+        db.session.add(author(name="old"))
+        db.session.commit()
+    assert app.test_client().get("/authors/1").json["name"] == "new"
