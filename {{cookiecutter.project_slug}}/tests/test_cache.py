@@ -1,5 +1,7 @@
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
+from conftest import cache
 from conftest import create_app
 from conftest import db
 from flask import g
@@ -49,3 +51,25 @@ def test_what_the_request_read_before_a_miss_is_read_again(make_app, tmp_path):
         db.session.add(author(name="old"))
         db.session.commit()
     assert app.test_client().get("/authors/1").json["name"] == "new"
+
+
+@pytest.mark.parametrize("has_flushed", [False, True])
+def test_what_the_request_has_to_write_is_not_lost_and_its_answer_not_kept(
+    make_app, tmp_path, has_flushed
+):
+    app = make_app(DATABASE_URL=f"sqlite:///{tmp_path}/test.db")
+    mappers = db.Model.registry.mappers
+    author = next(mapper.class_ for mapper in mappers if mapper.class_.__name__ == "Author")
+
+    @app.before_request
+    def rename():
+        db.session.get(author, 1).name = "new"
+        if has_flushed:
+            db.session.flush()
+
+    with app.app_context():
+        db.create_all()
+        db.session.add(author(name="old"))
+        db.session.commit()
+        assert app.test_client().get("/authors/1").json["name"] == "new"
+        assert cache.get("AuthorView:view:/authors/1") is None

@@ -12,9 +12,10 @@ from .carafe.ext import session  # feature: session
 from .carafe.ext.auth import Auth  # feature: auth
 from .carafe.ext.cache import Cache  # feature: cache
 from .carafe.ext.logger import Logger  # feature: logger
+from .snapshot import end_snapshot  # feature: cache
 
 auth = Auth(Accounts(database.db.session), roles=["admin", "editor"])  # feature: auth
-cache = Cache(before_miss=database.db.session.rollback)  # feature: cache
+cache = Cache(before_miss=end_snapshot)  # feature: cache
 logger = Logger()  # feature: logger
 
 

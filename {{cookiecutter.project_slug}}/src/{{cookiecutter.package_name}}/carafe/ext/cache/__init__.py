@@ -14,14 +14,21 @@ code sends ``after_post``, ``after_put``, ``after_patch`` or ``after_delete`` it
 that Flask-Caching's ``Cache`` does works here, without pickle: values are JSON types, tuples,
 bytes, dates, UUIDs and responses.
 
+A backend that does not answer costs a request 0.2 seconds at most, once; then it is left alone,
+and tried every 2 seconds. What was written meanwhile is made invalid before it is read again.
+
 ===================================== =============== =========================================
 ``CARAFE_CACHE_ENABLED``              ``True``        off: every decorator and method is inert
 ``CARAFE_CACHE_IGNORED_REQUEST_ARGS`` ``[]``          query arguments that make no difference
 ``CACHE_TYPE``                        ``SimpleCache`` Flask-Caching's name of the backend
-``CACHE_DEFAULT_TIMEOUT``             ``300``         seconds
+``CACHE_DEFAULT_TIMEOUT``             ``300``         seconds, 1 to 2592000
 ``CACHE_KEY_PREFIX``                  Flask-Caching's what every key starts with
 ``CACHE_REDIS_URL``                   unset           or ``_HOST``, ``_PORT`` and ``_DB``
 ===================================== =============== =========================================
+
+The URL of Redis starts with ``redis://``, ``rediss://``, ``unix://``, ``redis+sentinel://`` or
+``redis+cluster://`` (see ``redis_url``). Run it with ``save ""``: a dump that is loaded again
+brings back what was made invalid since.
 """
 
 from collections.abc import Callable
@@ -38,18 +45,17 @@ from werkzeug.exceptions import HTTPException
 
 from ...config import declare
 from ...sync import as_sync
-from .backend import failures_of
-from .backend import settings_for
 from .call import Call
 from .call import Options
 from .keys import namespace_of
+from .settings import ignored_arguments
+from .settings import settings_for
 from .signals import after_delete as after_delete
 from .signals import after_patch as after_patch
 from .signals import after_post as after_post
 from .signals import after_put as after_put
 from .signals import announce
 from .signals import SIGNALS
-from .sweep import sweep
 from .views import CachedViews
 from .views import KEY
 from .views import UncachedViews
@@ -61,7 +67,8 @@ class Cache(FlaskCache):
     """Flask-Caching's cache, with views that know when they are out of date.
 
     *before_miss* is called before a view runs to fill the cache: close there what the request
-    read earlier, such as a database snapshot.
+    read earlier, such as a database snapshot. If it answers False, because that cannot be
+    closed, the view's answer is not kept.
     """
 
     def __init__(
@@ -88,16 +95,19 @@ class Cache(FlaskCache):
         if KEY in app.extensions:
             raise RuntimeError("This app has its cache already. Call init_app once.")
         declare(app, "CARAFE_CACHE_", ENABLED=True, IGNORED_REQUEST_ARGS=[])
-        app.extensions[KEY] = UncachedViews()
         settings = settings_for(app, {**(self.config or {}), **(config or {})})
         super().init_app(app, settings)
+        backend = app.extensions["cache"][self]
+        app.extensions[KEY] = UncachedViews(backend)
         if not app.config["CARAFE_CACHE_ENABLED"]:
             return
         app.extensions[KEY] = views = CachedViews(
-            app.extensions["cache"][self],
-            ignored=frozenset(app.config["CARAFE_CACHE_IGNORED_REQUEST_ARGS"]),
-            failures=failures_of(settings["CACHE_TYPE"]),
-            before_miss=self._before_miss,
+            backend,
+            app.response_class,
+            self._before_miss or (lambda: None),
+            prefix=str(settings["CACHE_KEY_PREFIX"]),
+            seconds=settings["CACHE_DEFAULT_TIMEOUT"],
+            ignored=ignored_arguments(app),
         )
         app.after_request(announce)
         for signal in SIGNALS.values():
@@ -112,15 +122,29 @@ class Cache(FlaskCache):
         """Whether the backend answers; one that is off needs no answer."""
         return _views().is_up()
 
+    def stats(self) -> dict[str, Any]:
+        """How the current app's cache does, in this process.
+
+        ``state`` is ``up``, ``refusing`` (it reads and does not write), ``away`` or ``off``;
+        ``hits`` and ``misses`` count cached views; ``owed`` counts the invalidations that wait
+        for the backend to come back.
+        """
+        return _views().stats()
+
     @property
     def client(self) -> Any:
-        """The backend of the current app."""
+        """The backend of the current app, whose failures are misses."""
         return self.cache
+
+    @property
+    def cache(self) -> Any:
+        """The same, under Flask-Caching's name."""
+        return _views().forgiving
 
     @property
     def server(self) -> Any:
         """The Redis client of the current app, or None."""
-        return getattr(self.cache, "_write_client", None)
+        return getattr(self.client, "_write_client", None)
 
     def cached_view(
         self,
@@ -134,17 +158,20 @@ class Cache(FlaskCache):
     ) -> Callable[[View], View]:
         """Answer GET and HEAD of a view from the cache.
 
-        *timeout* is in seconds, by default ``CACHE_DEFAULT_TIMEOUT``. *namespace* names what
-        becomes invalid together: by default the class's ``cache_namespace``, else the name of
-        the class or function. When *unless*, called without arguments, answers with something
-        true, the cache is not asked. *include_request_args* says which query arguments make
-        another answer: all, none, or those listed.
+        *timeout* is in seconds, by default ``CACHE_DEFAULT_TIMEOUT``, and 0 keeps nothing.
+        *namespace* names what becomes invalid together: by default the class's
+        ``cache_namespace``, else the name of the class or function. When *unless*, called
+        without arguments, answers with something true, the cache is not asked.
+        *include_request_args* says which query arguments make another answer: all, none, or
+        those listed; the view does not see the others.
 
         Only the *statuses* are kept, and never a streamed or ``private`` response, one that
-        sets a cookie or varies, or one whose view asked for the session or the identity,
-        unless the view is declared *public*: the same for everybody.
+        sets a cookie, or one whose view asked for the session, the identity, a cookie or
+        credentials, unless the view is declared *public*: the same for everybody. An answer is
+        given to requests with the same values of the headers that its view read by
+        ``request.headers``, that it says it varies on, and of the host if it names it.
 
-        Raises ValueError for a timeout that is not positive.
+        Raises ValueError for a timeout that is not whole seconds, or too long.
         """
         options = Options(timeout, namespace, unless, include_request_args, statuses, public)
 
@@ -179,7 +206,7 @@ class Cache(FlaskCache):
         if keys:
             self.unlink(*keys)
         if prefixes or (prefixes is None and keys is None):
-            sweep(self.cache, prefixes)
+            return _views().sweep(prefixes)
         return True
 
     def clear_prefixes(self, *prefixes: str) -> bool:
@@ -196,7 +223,7 @@ class Cache(FlaskCache):
 
 
 def _views() -> CachedViews | UncachedViews:
-    if KEY not in current_app.extensions:
+    found: CachedViews | UncachedViews | None = current_app.extensions.get(KEY)
+    if found is None:
         raise RuntimeError("This app has no cache. Call cache.init_app(app) when you make it.")
-    found: CachedViews | UncachedViews = current_app.extensions[KEY]
     return found

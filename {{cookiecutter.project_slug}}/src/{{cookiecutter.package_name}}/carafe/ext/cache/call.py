@@ -3,10 +3,12 @@
 from collections.abc import Callable
 from collections.abc import Sequence
 from dataclasses import dataclass
+from dataclasses import field
 from datetime import timedelta
 from typing import Any
 
 from .keys import namespace_of
+from .timeouts import seconds_of
 
 
 @dataclass(frozen=True)
@@ -19,15 +21,13 @@ class Options:
     include_request_args: bool | Sequence[str]
     statuses: Sequence[int]
     public: bool
+    seconds: int | None = field(init=False)
 
     def __post_init__(self) -> None:
-        seconds = self.timeout
-        if isinstance(seconds, timedelta):
-            seconds = int(seconds.total_seconds())
-        if seconds is None:
-            return
-        if isinstance(seconds, bool) or not isinstance(seconds, int) or seconds < 1:
-            raise ValueError("A timeout must be at least one whole second. Give it in seconds.")
+        if isinstance(self.include_request_args, str):
+            raise ValueError("include_request_args is a text. Give a list of arguments, or a bool.")
+        seconds = None if self.timeout is None else seconds_of("timeout", self.timeout, 0)
+        object.__setattr__(self, "seconds", seconds)
 
     def counts(self, argument: str) -> bool:
         """Whether this query argument makes another answer."""
@@ -35,7 +35,7 @@ class Options:
         return wanted if isinstance(wanted, bool) else argument in wanted
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Call:
     """A view and the arguments it is called with."""
 

@@ -1,20 +1,21 @@
 """The names of things in the cache.
 
-A namespace is what becomes invalid together. Its entries are ``{namespace}:view:{path}``, and
-``?{query}`` if arguments count; its token is ``{namespace}:token``. Path and query are
-percent-encoded, so that no two requests share a key; a long key ends in a digest.
+A namespace is what becomes invalid together. Its entries are ``{namespace}:view:{path}``, with
+``?{query}`` if arguments count and ``#{headers}`` if request headers do; its token is
+``{namespace}:token``. All parts are percent-encoded, so that no two requests share a key; a long
+key ends in a digest.
 """
 
 from collections.abc import Callable
 from collections.abc import Iterable
+from functools import lru_cache
 from hashlib import sha256
 from inspect import isroutine
 from inspect import signature
 from typing import Any
+from urllib.parse import parse_qsl
 from urllib.parse import quote
 from urllib.parse import urlencode
-
-from werkzeug.wrappers import Request
 
 LONGEST = 200
 """Bytes of a key, without ``CACHE_KEY_PREFIX``; Memcached takes 250 with it."""
@@ -53,24 +54,50 @@ def _namespaces_of_methods(sender: Any) -> Iterable[str]:
     return [name for name in named if isinstance(name, str)]
 
 
+@lru_cache(1024)
 def token_key(namespace: str) -> str:
     return _short(f"{_escaped(namespace)}:token")
 
 
-def view_key(namespace: str, request: Request, arguments: Callable[[str], bool]) -> str:
-    """The key of *request*; *arguments* tells which query arguments count."""
+@lru_cache(1024)
+def view_key(namespace: str, path: str, query: bytes) -> str:
+    """The key of the answer to *path*, with the arguments that count."""
     # The last ":view:" ends the namespace: a path has no colon left.
-    key = f"{_escaped(namespace)}:view:{quote(request.path, safe='/')}"
-    pairs = [pair for pair in request.args.items(multi=True) if arguments(pair[0])]
-    query = urlencode(sorted(pairs, key=lambda pair: pair[0]), errors="surrogatepass")
-    return _short(f"{key}?{query}" if query else key)
+    key = f"{_escaped(namespace)}:view:{_quoted(path, '/')}"
+    pairs = sorted(arguments(query), key=lambda pair: pair[0])
+    return _short(f"{key}?{_encoded(pairs)}" if pairs else key)
+
+
+def variant_key(key: str, headers: Iterable[tuple[str, str]]) -> str:
+    """The key of the answer for these values of the headers that it depends on."""
+    return _short(f"{key}#{_encoded(headers)}")
+
+
+def lease_key(key: str, token: str) -> str:
+    """What is taken by the one who makes the answer under *key*."""
+    return _short(f"{key}#{token}")
+
+
+def arguments(query: bytes) -> list[tuple[str, str]]:
+    """The arguments of a query string; what is no UTF-8 is no other text either."""
+    text = query.decode(errors="surrogateescape")
+    return parse_qsl(text, keep_blank_values=True, errors="surrogateescape")
+
+
+def _encoded(pairs: Iterable[tuple[str, str]]) -> str:
+    return urlencode(list(pairs), errors="surrogatepass").replace("~", "%7E")
+
+
+def _quoted(text: str, safe: str) -> str:
+    return quote(text, safe=safe, errors="surrogatepass").replace("~", "%7E")
 
 
 def _escaped(namespace: str) -> str:
-    return quote(namespace, safe=":/", errors="surrogatepass")
+    return _quoted(namespace, ":/")
 
 
 def _short(key: str) -> str:
+    """*key*, or if it is long the start and a digest. Only these have a tilde."""
     if len(key) <= LONGEST:
         return key
     digest = sha256(key.encode()).hexdigest()

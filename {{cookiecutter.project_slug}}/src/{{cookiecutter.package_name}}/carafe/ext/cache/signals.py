@@ -8,8 +8,8 @@ from typing import Any
 from blinker import NamedSignal
 from blinker import Namespace
 from flask import current_app
-from flask import request
 from flask import Response
+from flask.globals import request_ctx
 
 _namespace = Namespace()
 
@@ -28,10 +28,12 @@ SIGNALS: dict[str, NamedSignal] = {
 
 def announce(response: Response) -> Response:
     """Send the signal of a class-based view that wrote and succeeded."""
-    if request.method in SIGNALS and 200 <= response.status_code < 300:
+    request = request_ctx.request
+    signal = SIGNALS.get(request.method)
+    if signal is not None and 200 <= response.status_code < 300:
         view_class = _class_of(current_app.view_functions.get(request.endpoint or ""))
         if view_class is not None:
-            SIGNALS[request.method].send(view_class)
+            signal.send(view_class)
     return response
 
 

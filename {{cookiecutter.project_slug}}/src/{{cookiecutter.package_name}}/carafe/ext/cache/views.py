@@ -7,74 +7,94 @@ replaces the token: whatever was made before, or is being made, is no answer any
 
 from collections.abc import Callable
 from collections.abc import Iterable
-from datetime import timedelta
+from collections.abc import Sequence
 from typing import Any
 
 from flask import current_app
-from flask import request
+from flask import Request
+from flask import Response
 from flask.globals import request_ctx
-from werkzeug.wrappers import Response
 
 from ...log import logger
 from .call import Call
 from .call import Options
-from .entry import new_token
-from .entry import pack
-from .entry import TOKEN_TIMEOUT
+from .entry import Entry
+from .entry import is_token
 from .entry import unpack
+from .forgiving import Forgiving
+from .guard import Away
 from .keys import namespaces_of
 from .keys import token_key
-from .keys import view_key
+from .known import Known
+from .maker import Maker
+from .question import Question
+from .replies import Replies
+from .store import Store
 
 KEY = "carafe.cache"
-LARGEST = 1024 * 1024
-"""Bytes of a body that is worth keeping."""
 
 
 class CachedViews:
-    """The cached views of one app."""
+    """The cached views of one app.
+
+    *prefix* is the app's own among those of its backend, *seconds* how long an answer is kept
+    if its view does not say; the query arguments *ignored* make no difference.
+    """
 
     def __init__(
         self,
         backend: Any,
+        response_class: type[Response],
+        before_miss: Callable[[], object],
         *,
+        prefix: str,
+        seconds: int,
         ignored: frozenset[str],
-        failures: tuple[type[Exception], ...],
-        before_miss: Callable[[], object] | None,
     ) -> None:
-        self._backend = backend
+        self._store = Store(backend)
+        self._known = Known()
+        self._replies = Replies(response_class)
+        self._maker = Maker(self._store, self._known, self._replies, before_miss, seconds)
+        self._prefix = prefix
         self._ignored = ignored
-        self._failures = failures
-        self._before_miss = before_miss
+        self._hits = self._misses = 0
+        self.forgiving = Forgiving(backend, self._store.guard)
 
     def answer(self, call: Call, options: Options) -> Any:
         """The kept answer, or what the view says; it runs once at most."""
-        if _goes_around(call, options):
+        request = request_ctx.request
+        if _goes_around(request, options):
             return call()
-        namespace = options.namespace or call.namespace
-        key = view_key(namespace, request, lambda name: self._counts(options, name))
-        found = self._read(key, token_key(namespace))
-        if found is None:
+        question = Question.of(request, call, options, self._ignored)
+        try:
+            key, token, entry = self._find(question)
+        except Away:
             return call()
-        entry, token = found
-        if token is not None:
-            answer = unpack(entry, [token])
-            if answer is not None:
-                return answer
-        elif (token := self._renew(namespace)) is None:
-            return call()
-        return self._fill(key, token, call, options)
+        if entry is None:
+            self._misses += 1
+            return self._maker.make(question, key, token)
+        self._hits += 1
+        return self._replies.reply(entry, request.environ)
 
     def invalidate(self, namespaces: Iterable[str]) -> None:
         """Replace the tokens of these namespaces."""
-        keys = [token_key(namespace) for namespace in namespaces]
-        try:
-            self._backend.set_many({key: new_token() for key in keys}, TOKEN_TIMEOUT)
-        except self._failures as error:
-            self._forget(keys, error)
+        if keys := [token_key(namespace) for namespace in namespaces]:
+            self._store.invalidate(keys)
+
+    def sweep(self, prefixes: Sequence[str] | None) -> bool:
+        """Remove keys by prefix; False if the backend is away."""
+        return self._store.sweep(prefixes)
 
     def is_up(self) -> bool:
-        return self._read("up") is not None
+        return self._store.is_up()
+
+    def stats(self) -> dict[str, Any]:
+        return {
+            "state": self._store.guard.state,
+            "hits": self._hits,
+            "misses": self._misses,
+            "owed": self._store.owed,
+        }
 
     def on_write(self, sender: Any, **extra: Any) -> None:
         """Receive a signal, if it is this app that sent it."""
@@ -85,46 +105,29 @@ class CachedViews:
         elif current_app.extensions.get(KEY) is self:
             self.invalidate(namespaces_of(sender))
 
-    def _counts(self, options: Options, argument: str) -> bool:
-        return argument not in self._ignored and options.counts(argument)
+    def _find(self, question: Question) -> tuple[str, str, Entry | None]:
+        """The key and the token of the answer, and its entry if there is one."""
+        key, token, entry = self._read(question)
+        if entry is not None and entry.head.varies:
+            self._known.learn_varies(question.key, entry.head.varies)
+            key, token, entry = self._read(question)
+        return key, token, None if entry is None or entry.head.varies else entry
 
-    def _read(self, *keys: str) -> list[Any] | None:
-        try:
-            return list(self._backend.get_many(*keys))
-        except self._failures as error:
-            logger.warning("The cache cannot be read: %s", type(error).__name__)
-            return None
-
-    def _renew(self, namespace: str) -> str | None:
-        token = new_token()
-        return token if self._write(token_key(namespace), token, TOKEN_TIMEOUT) else None
-
-    def _fill(self, key: str, token: str, call: Call, options: Options) -> Response:
-        if self._before_miss is not None:
-            self._before_miss()
-        response, is_personal = _watched(call)
-        is_shared = options.public or not is_personal
-        if request.method == "GET" and is_shared and _is_storable(response, options):
-            self._write(key, pack([token], response), options.timeout)
-        return response
-
-    def _write(self, key: str, value: str | bytes, timeout: int | timedelta | None) -> bool:
-        try:
-            return bool(self._backend.set(key, value, timeout))
-        except self._failures as error:
-            logger.warning("The cache cannot be written: %s", type(error).__name__)
-            return False
-
-    def _forget(self, keys: list[str], error: Exception) -> None:
-        """A full Redis refuses to write and still deletes, which is as good."""
-        try:
-            self._backend.delete_many(*keys)
-        except self._failures:
-            logger.warning("The cache cannot be invalidated: %s", type(error).__name__)
+    def _read(self, question: Question) -> tuple[str, str, Entry | None]:
+        key, place = question.variant(self._known.varies(question.key)), question.token_key
+        packed, token = self._store.read(key, place)
+        if not is_token(token):
+            token, packed = self._store.token(place), None
+        # Another app's prefix may end where a namespace here begins.
+        token = f"{token}@{self._prefix}"
+        return key, token, unpack(packed, token)
 
 
 class UncachedViews:
-    """A cache that is off."""
+    """A cache that is off. *forgiving* is its backend, which keeps nothing."""
+
+    def __init__(self, forgiving: Any = None) -> None:
+        self.forgiving = forgiving
 
     def answer(self, call: Call, options: Options) -> Any:
         return call()
@@ -132,36 +135,23 @@ class UncachedViews:
     def invalidate(self, namespaces: Iterable[str]) -> None:
         """Nothing is kept."""
 
+    def sweep(self, prefixes: Sequence[str] | None) -> bool:
+        return True
+
     def is_up(self) -> bool:
         return True
 
-
-def _goes_around(call: Call, options: Options) -> bool:
-    if request.method not in {"GET", "HEAD"}:
-        return True
-    if "Authorization" in request.headers and not options.public:
-        return True
-    return bool(options.unless and options.unless())
+    def stats(self) -> dict[str, Any]:
+        return {"state": "off"}
 
 
-def _watched(call: Call) -> tuple[Response, bool]:
-    """Run the view, and tell whether it asked for the session, and so for who asks."""
-    session = request_ctx._session  # Its public name marks it as accessed.
-    assert session is not None
-    before, session.accessed = session.accessed, False
-    try:
-        response = current_app.make_response(call())
-        return response, session.accessed
-    finally:
-        session.accessed = session.accessed or before
-
-
-def _is_storable(response: Response, options: Options) -> bool:
-    control = response.cache_control
-    return (
-        response.status_code in options.statuses
-        and not (response.is_streamed or response.direct_passthrough)
-        and not (control.private or control.no_store or control.no_cache)
-        and not any(name in response.headers for name in ("Set-Cookie", "Vary", "Content-Range"))
-        and len(response.get_data()) <= LARGEST
+def _goes_around(request: Request, options: Options) -> bool:
+    environ = request.environ
+    return bool(
+        environ["REQUEST_METHOD"] not in {"GET", "HEAD"}
+        or ("HTTP_AUTHORIZATION" in environ and not options.public)
+        or environ.get("CONTENT_LENGTH", "0") not in {"", "0"}
+        or "HTTP_TRANSFER_ENCODING" in environ
+        or options.seconds == 0
+        or (options.unless and options.unless())
     )

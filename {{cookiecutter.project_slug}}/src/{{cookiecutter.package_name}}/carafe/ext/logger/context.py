@@ -5,6 +5,7 @@ from urllib.parse import urlencode
 
 from flask import has_request_context
 from flask import request
+from werkzeug.datastructures import EnvironHeaders
 
 from .redaction import is_sensitive
 from .redaction import MASK
@@ -33,14 +34,13 @@ class RequestFilter(logging.Filter):
 
 
 def _describe_request() -> dict[str, object]:
+    headers = EnvironHeaders(request.environ)  # To describe a request is not to depend on it.
     return {
         "request_method": _clean(request.method),
         "request_path": _clean(request.path),
         "request_query": _clean(_query()),
         "request_remote_addr": _clean(request.remote_addr or "-"),
-        "request_headers": {
-            name: _clean(request.headers[name]) for name in _HEADERS if name in request.headers
-        },
+        "request_headers": {name: _clean(headers[name]) for name in _HEADERS if name in headers},
     }
 
 

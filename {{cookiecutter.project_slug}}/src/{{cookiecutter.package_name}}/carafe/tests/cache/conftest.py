@@ -1,5 +1,7 @@
 import os
 from itertools import count
+from pathlib import Path
+from tempfile import gettempdir
 from uuid import uuid4
 
 import pytest
@@ -7,9 +9,12 @@ import redis
 from flask import Flask
 from flask import request
 from flask.views import MethodView
+from hypothesis.configuration import set_hypothesis_home_dir
 
 from ... import errors
 from ...ext.cache import Cache
+
+set_hypothesis_home_dir(Path(gettempdir(), "hypothesis"))  # and not the folder of the project
 
 SERVICE = os.environ.get("REDIS_URL", "redis://127.0.0.1:6379")
 
@@ -81,7 +86,7 @@ def make_app():
     for app in made:
         with app.app_context():
             if app.cache.server is not None:
-                app.cache.server.close()
+                app.cache.client.close()
 
 
 def _add_views(app, cache):

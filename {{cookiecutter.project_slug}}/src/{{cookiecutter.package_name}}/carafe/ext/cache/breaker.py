@@ -1,0 +1,94 @@
+"""Keeping requests away from a backend that does not answer.
+
+After two failures in a row nobody asks it any more, and a thread tries it every two seconds
+until it answers again: no request ever waits for that. Keys that a write could not replace are
+owed; they are settled before anybody reads again.
+"""
+
+import os
+import threading
+import time
+import weakref
+from collections.abc import Callable
+from collections.abc import Iterable
+
+LIMIT = 2
+INTERVAL = 2.0
+"""Seconds between two tries."""
+
+
+class Breaker:
+    """Open while the backend is away.
+
+    *settle* asks the backend for something and settles the keys it is given; it tells whether
+    that worked.
+    """
+
+    def __init__(self, settle: Callable[[frozenset[str]], bool]) -> None:
+        self._settle = settle
+        self._lock = threading.Lock()
+        self._failures = 0
+        self._is_open = False
+        self._owed: set[str] = set()
+        self._pid = os.getpid()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the backend must not be asked."""
+        if self._is_open and self._pid != os.getpid():
+            self._start()  # A fork takes no threads along.
+        return self._is_open
+
+    @property
+    def owed(self) -> int:
+        """How many keys a write could not replace yet."""
+        return len(self._owed)
+
+    def succeed(self) -> None:
+        self._failures = 0
+
+    def fail(self) -> None:
+        self._failures += 1
+        if self._failures >= LIMIT:
+            self._open()
+
+    def owe(self, keys: Iterable[str]) -> None:
+        """Let nobody ask before *keys* are settled."""
+        with self._lock:
+            self._owed.update(keys)
+        self._open()
+
+    def _open(self) -> None:
+        with self._lock:
+            if self._is_open:
+                return
+            self._is_open = True
+        self._start()
+
+    def _start(self) -> None:
+        self._pid = os.getpid()
+        threading.Thread(target=_try, args=[weakref.ref(self)], daemon=True).start()
+
+    def try_once(self) -> bool:
+        """Settle what is owed, and close if that works and nothing was added meanwhile."""
+        with self._lock:
+            owed = frozenset(self._owed)
+        if not self._settle(owed):
+            return False
+        with self._lock:
+            self._owed -= owed
+            if self._owed:
+                return False
+            self._failures = 0
+            self._is_open = False
+        return True
+
+
+def _try(reference: "weakref.ref[Breaker]") -> None:
+    """Until the breaker is closed, or its app is gone."""
+    while True:
+        time.sleep(INTERVAL)
+        breaker = reference()
+        if breaker is None or breaker.try_once():
+            return
+        del breaker
