@@ -6,13 +6,13 @@ from uuid import uuid4
 
 import pytest
 import redis
-from flask import Flask
 from flask import request
 from flask.views import MethodView
 from hypothesis.configuration import set_hypothesis_home_dir
 
-from ... import errors
-from ...ext.cache import Cache
+from ...ext.cache import breaker
+from .apps import app_with
+from .apps import close
 
 set_hypothesis_home_dir(Path(gettempdir(), "hypothesis"))  # and not the folder of the project
 
@@ -52,7 +52,7 @@ def backend(request, tmp_path):
         yield {**prefix, "CACHE_TYPE": request.param, "CACHE_DIR": str(tmp_path)}
         return
     url = request.getfixturevalue(request.param)
-    yield {**prefix, "CACHE_TYPE": "RedisCache", "CACHE_REDIS_URL": url}
+    yield {**prefix, **on(url)}
     with redis.Redis.from_url(url) as client:
         for key in client.scan_iter(f"{prefix['CACHE_KEY_PREFIX']}*"):
             client.delete(key)
@@ -60,11 +60,19 @@ def backend(request, tmp_path):
 
 @pytest.fixture
 def on_redis(redis_url):
-    return {
-        "CACHE_TYPE": "RedisCache",
-        "CACHE_REDIS_URL": redis_url,
-        "CACHE_KEY_PREFIX": f"test-{uuid4()}:",
-    }
+    return {"CACHE_KEY_PREFIX": f"test-{uuid4()}:", **on(redis_url)}
+
+
+def on(url):
+    """The configuration of a Redis that is waited for: a busy machine is not an outage."""
+    patient = {"socket_timeout": 10, "socket_connect_timeout": 10}
+    return {"CACHE_TYPE": "RedisCache", "CACHE_REDIS_URL": url, "CACHE_OPTIONS": patient}
+
+
+@pytest.fixture
+def impatient(monkeypatch):
+    """Ask a server that was away ten times a second whether it is back."""
+    monkeypatch.setattr(breaker, "INTERVAL", 0.1)
 
 
 @pytest.fixture
@@ -73,24 +81,18 @@ def make_app():
     made = []
 
     def make_app(cache=None, **config):
-        app = Flask(f"app{len(made)}")
-        app.config.update(SECRET_KEY="a key for tests", **config)
-        errors.init_app(app)
-        cache = cache or Cache()
-        cache.init_app(app)
+        app = app_with(cache, f"app{len(made)}", **config)
         made.append(app)
-        _add_views(app, cache)
+        _add_views(app)
         return app
 
     yield make_app
     for app in made:
-        with app.app_context():
-            if app.cache.server is not None:
-                app.cache.client.close()
+        close(app)
 
 
-def _add_views(app, cache):
-    runs = count(1)
+def _add_views(app):
+    cache, runs = app.cache, count(1)
 
     class BookView(MethodView):
         cache_cascade = ["ShelfView"]
@@ -121,7 +123,6 @@ def _add_views(app, cache):
     app.add_url_rule("/shelves", view_func=ShelfView.as_view("shelves"))
     app.add_url_rule("/viewers", view_func=ShelfViewer.as_view("viewers"))
     app.views = {"BookView": BookView, "ShelfView": ShelfView}
-    app.cache = cache
     app.runs = runs
 
 

@@ -14,6 +14,9 @@ import pytest
 import redis
 
 REDIS, MEMCACHED = shutil.which("redis-server"), shutil.which("memcached")
+PATIENT = {"socket_timeout": 0.5, "socket_connect_timeout": 0.5}
+"""``CACHE_OPTIONS`` for a busy machine, where silence is not an outage so soon."""
+
 SLOTS = [(0, 5460), (5461, 10922), (10923, 16383)]
 
 needs_redis = pytest.mark.skipif(REDIS is None, reason="no redis-server is installed")
@@ -43,6 +46,18 @@ class Server:
             yield
         finally:
             self.process.send_signal(signal.SIGCONT)
+
+
+@contextmanager
+def stopped(url):
+    """The Redis at *url* takes connections meanwhile, and says nothing."""
+    with redis.Redis.from_url(url) as client:
+        process = client.info("server")["process_id"]
+    os.kill(process, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(process, signal.SIGCONT)
 
 
 @contextmanager
@@ -100,9 +115,9 @@ def free_ports(count):
         return [each.getsockname()[1] for each in sockets]
 
 
-def until(condition, seconds=20):
+def until(condition):
     """Wait for something to become true."""
-    end = time.monotonic() + seconds
+    end = time.monotonic() + 60
     while not condition():
         assert time.monotonic() < end
         time.sleep(0.02)

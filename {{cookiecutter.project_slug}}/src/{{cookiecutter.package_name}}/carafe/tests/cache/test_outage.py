@@ -1,47 +1,26 @@
-import os
-import signal
 import socket
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from contextlib import suppress
 
 import pytest
 import redis
 
-from ...ext.cache import breaker
-from ...ext.cache import redis_backend
-from ...ext.cache.connections import Connections
+from .servers import stopped
+from .servers import until
 
-
-@contextmanager
-def stopped(url):
-    """A server that takes connections and says nothing."""
-    with redis.Redis.from_url(url) as client:
-        process = client.info("server")["process_id"]
-    os.kill(process, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        os.kill(process, signal.SIGCONT)
-
-
-@pytest.fixture(autouse=True)
-def impatient(monkeypatch):
-    monkeypatch.setattr(breaker, "INTERVAL", 0.1)
-
-
-def until(condition):
-    end = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.02)
+pytestmark = pytest.mark.usefixtures("impatient")
 
 
 def state(app):
     with app.app_context():
         return app.cache.stats()["state"]
+
+
+@pytest.fixture
+def on_redis(on_redis):
+    return {**on_redis, "CACHE_OPTIONS": {}}
 
 
 @pytest.fixture
@@ -131,53 +110,6 @@ def test_a_write_during_an_outage_is_seen_after_it(app, make_app, on_redis, meth
     assert other.get("/books").json == client.get("/books").json
 
 
-def test_what_is_owed_while_the_rest_is_settled_is_settled_too():
-    settled = []
-
-    def settle(keys):
-        settled.append(keys)
-        if len(settled) == 1:
-            found.owe(["later"])
-        return True
-
-    found = breaker.Breaker(settle)
-    found.owe(["a"])
-    until(lambda: not found.is_open)
-    assert settled == [{"a"}, {"later"}]
-    assert found.owed == 0
-
-
-def test_a_breaker_closes_only_when_asked_in_vain_no_more():
-    answers = [False, False, True]
-    found = breaker.Breaker(lambda keys: answers.pop(0))
-    found.fail()
-    assert not found.is_open
-    found.succeed()
-    found.fail()
-    assert not found.is_open
-    found.fail()
-    assert found.is_open
-    until(lambda: not found.is_open)
-    assert answers == []
-
-
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
-@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
-def test_a_breaker_that_was_open_before_a_fork_closes_after_it():
-    is_back = []
-    found = breaker.Breaker(lambda keys: bool(is_back))
-    found.fail()
-    found.fail()
-    child = os.fork()
-    if child == 0:
-        is_back.append(1)
-        end = time.monotonic() + 10
-        while found.is_open and time.monotonic() < end:
-            time.sleep(0.01)
-        os._exit(found.is_open)
-    assert os.waitpid(child, 0)[1] == 0
-
-
 def test_a_full_redis_answers_what_it_has_and_forgets_what_was_written(app, refused, caplog):
     client = app.test_client()
     book = client.get("/books").json
@@ -224,56 +156,6 @@ def test_a_connection_that_ended_is_replaced_within_the_request(app, on_redis):
         server.client_kill_filter(_type="normal", skipme=True)
     assert client.get("/books").json == book
     assert state(app) == "up"
-
-
-class Careless(redis.UnixDomainSocketConnection):
-    """A connection that stays open after a failure, as one of Sentinel's does."""
-
-    def read_response(self, *args, **kwargs):
-        return super().read_response(*args, **{**kwargs, "disconnect_on_error": False})
-
-
-def test_a_reply_never_meets_the_wrong_question(redis_url):
-    options = {"path": redis_url.removeprefix("unix://"), **redis_backend.OPTIONS}
-    pool = redis.ConnectionPool(connection_class=Careless, **options)
-    connections = Connections(pool)
-    connections.ask(("SET", "a", "A"), ("SET", "b", "B"))
-    with stopped(redis_url), pytest.raises(redis.TimeoutError):
-        connections.ask(("GET", "a"))
-    assert connections.ask(("GET", "b"), ("GET", "a")) == [b"B", b"A"]
-    with pytest.raises(redis.ResponseError):
-        connections.ask(("GET", "a"), ("NONSENSE",), ("GET", "b"))
-    assert connections.ask(("GET", "b")) == [b"B"]
-    connections.close()
-
-
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
-@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
-def test_a_fork_shares_no_connection(redis_url):
-    connections = Connections(redis.Redis.from_url(redis_url).connection_pool)
-    ours = connections.ask(("CLIENT", "ID"))
-    child = os.fork()
-    if child == 0:
-        os._exit(connections.ask(("CLIENT", "ID")) == ours)
-    assert os.waitpid(child, 0)[1] == 0
-    assert connections.ask(("CLIENT", "ID")) == ours
-    connections.close()
-
-
-def test_closing_ends_the_connections_of_every_thread(redis_url):
-    with redis.Redis.from_url(redis_url) as server:
-        connections = Connections(server.connection_pool)
-        with ThreadPoolExecutor(2) as pool:
-            barrier = threading.Barrier(2)
-            ours = {
-                number
-                for [number] in pool.map(
-                    lambda _: (barrier.wait(), connections.ask(("CLIENT", "ID")))[1], range(2)
-                )
-            }
-            assert len(ours) == 2
-            connections.close()
-            assert not ours & {int(each["id"]) for each in server.client_list()}
 
 
 def test_a_server_that_speaks_nonsense_fails_no_request(make_app):
