@@ -34,9 +34,7 @@ brings back what was made invalid since.
 from collections.abc import Callable
 from collections.abc import Sequence
 from datetime import timedelta
-from functools import wraps
 from typing import Any
-from typing import TypeVar
 
 from flask import current_app
 from flask import Flask
@@ -44,9 +42,9 @@ from flask_caching import Cache as FlaskCache
 from werkzeug.exceptions import HTTPException
 
 from ...config import declare
-from ...sync import as_sync
-from .call import Call
 from .call import Options
+from .decorator import cached
+from .decorator import View
 from .keys import namespace_of
 from .settings import ignored_arguments
 from .settings import settings_for
@@ -57,10 +55,9 @@ from .signals import after_put as after_put
 from .signals import announce
 from .signals import SIGNALS
 from .views import CachedViews
+from .views import current_views
 from .views import KEY
 from .views import UncachedViews
-
-View = TypeVar("View", bound=Callable[..., Any])
 
 
 class Cache(FlaskCache):
@@ -116,11 +113,11 @@ class Cache(FlaskCache):
     @property
     def enabled(self) -> bool:
         """Whether the current app's cache is on."""
-        return isinstance(_views(), CachedViews)
+        return isinstance(current_views(), CachedViews)
 
     def is_up(self) -> bool:
         """Whether the backend answers; one that is off needs no answer."""
-        return _views().is_up()
+        return current_views().is_up()
 
     def stats(self) -> dict[str, Any]:
         """How the current app's cache does, in this process.
@@ -129,7 +126,7 @@ class Cache(FlaskCache):
         ``hits`` and ``misses`` count cached views; ``owed`` counts the invalidations that wait
         for the backend to come back.
         """
-        return _views().stats()
+        return current_views().stats()
 
     @property
     def client(self) -> Any:
@@ -139,7 +136,7 @@ class Cache(FlaskCache):
     @property
     def cache(self) -> Any:
         """The same, under Flask-Caching's name."""
-        return _views().forgiving
+        return current_views().forgiving
 
     @property
     def server(self) -> Any:
@@ -173,20 +170,7 @@ class Cache(FlaskCache):
 
         Raises ValueError for a timeout that is not whole seconds, or too long.
         """
-        options = Options(timeout, namespace, unless, include_request_args, statuses, public)
-
-        def decorate(view: View) -> View:
-            run = as_sync(view)
-
-            @wraps(view)
-            def call(*args: Any, **kwargs: Any) -> Any:
-                return _views().answer(Call(view, run, args, kwargs), options)
-
-            if namespace is not None:
-                call.cache_namespace = namespace  # type: ignore[attr-defined]
-            return call  # type: ignore[return-value]
-
-        return decorate
+        return cached(Options(timeout, namespace, unless, include_request_args, statuses, public))
 
     def set(self, *args: Any, **kwargs: Any) -> bool | None:
         """Flask-Caching's, which would keep an HTTP error for everybody who comes after."""
@@ -206,7 +190,7 @@ class Cache(FlaskCache):
         if keys:
             self.unlink(*keys)
         if prefixes or (prefixes is None and keys is None):
-            return _views().sweep(prefixes)
+            return current_views().sweep(prefixes)
         return True
 
     def clear_prefixes(self, *prefixes: str) -> bool:
@@ -219,11 +203,4 @@ class Cache(FlaskCache):
 
     def invalidate(self, *namespaces: Any) -> None:
         """Make the cached views of these namespaces, or view classes, invalid."""
-        _views().invalidate([namespace_of(namespace) for namespace in namespaces])
-
-
-def _views() -> CachedViews | UncachedViews:
-    found: CachedViews | UncachedViews | None = current_app.extensions.get(KEY)
-    if found is None:
-        raise RuntimeError("This app has no cache. Call cache.init_app(app) when you make it.")
-    return found
+        current_views().invalidate([namespace_of(namespace) for namespace in namespaces])

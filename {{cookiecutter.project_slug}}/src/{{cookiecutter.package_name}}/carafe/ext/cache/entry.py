@@ -1,4 +1,4 @@
-"""What is kept under a key, as bytes: a line of JSON, and a body."""
+"""What is kept under a key; as bytes, it is a line of JSON and a body."""
 
 import secrets
 from dataclasses import dataclass
@@ -69,16 +69,17 @@ class Entry:
     def pack(self) -> bytes:
         return to_json(self.head) + b"\n" + self.body
 
+    @classmethod
+    def unpack(cls, packed: bytes) -> "Entry | None":
+        """The entry in *packed*, or None if there is none."""
+        line, _, body = packed.partition(b"\n")
+        head = _head(line)
+        return None if head is None else cls(head, body)
 
-def unpack(packed: object, token: object) -> Entry | None:
-    """The entry in *packed*, if it was made under *token*; None for anything else."""
-    if not isinstance(packed, bytes):
-        return None
-    line, _, body = packed.partition(b"\n")
-    head = _head(line)
-    if head is None or head.token != token:
-        return None
-    return Entry(head, body)
+
+def current(value: object, token: str) -> Entry | None:
+    """*value*, if it is an entry that was made under *token*."""
+    return value if isinstance(value, Entry) and value.head.token == token else None
 
 
 _HEAD = TypeAdapter(Head)

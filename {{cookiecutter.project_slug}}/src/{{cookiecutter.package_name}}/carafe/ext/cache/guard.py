@@ -11,7 +11,6 @@ from typing import TypeVar
 
 from ...log import logger
 from .breaker import Breaker
-from .breaker import LIMIT
 
 Reply = TypeVar("Reply")
 
@@ -64,12 +63,11 @@ class Guard:
 
     def ask_twice(self, operation: Callable[..., Reply], *args: Any) -> Reply:
         """The same, for what may be said twice: a connection may have ended while it rested."""
-        for _ in range(LIMIT - 1):
-            try:
-                return self.ask(operation, *args)
-            except Away as error:
-                if isinstance(error.__cause__, self._refusals):
-                    raise
+        try:
+            return self.ask(operation, *args)
+        except Away as error:
+            if isinstance(error.__cause__, self._refusals):
+                raise
         return self.ask(operation, *args)
 
     def write(self, operation: Callable[..., Reply], *args: Any) -> Reply:

@@ -16,9 +16,9 @@ from typing import Any
 
 from flask import Response
 
+from .entry import current
 from .entry import Entry
 from .entry import Head
-from .entry import unpack
 from .flight import Flights
 from .fresh import ask
 from .fresh import Fresh
@@ -93,8 +93,8 @@ class Maker:
         """A lease, or the entry of somebody who had it; neither after too long."""
         for _ in _looks():
             lease = lease_key(key, token)
-            is_mine, [packed] = self._store.lease(lease, LEASE, key)
-            entry = unpack(packed, token)
+            is_mine, [found] = self._store.lease(lease, LEASE, key)
+            entry = current(found, token)
             if entry is None and not is_mine:
                 continue
             if entry is None:
@@ -131,9 +131,9 @@ class Maker:
             if varies:
                 self._known.learn_varies(question.key, varies)
                 signpost = Entry(Head(token, fresh.entry.head.made, varies=varies))
-                entries[question.key] = signpost.pack()
+                entries[question.key] = signpost
             shared, seconds = Shared(question.variant(varies), fresh.entry), fresh.seconds
-            entries[shared.key] = fresh.entry.pack()
+            entries[shared.key] = fresh.entry
         try:
             if lease is not None:
                 self._store.release(lease, entries, seconds)

@@ -95,7 +95,7 @@ class MemcachedCache(FlaskMemcachedCache):
         """Take *lease* for *seconds* unless it is taken, and read *keys* after that."""
         return self.add(lease, "1", seconds), self.get_many(*keys)
 
-    def release(self, lease: str, entries: dict[str, bytes], timeout: int) -> None:
+    def release(self, lease: str, entries: dict[str, Any], timeout: int) -> None:
         """Set *entries* for *timeout* seconds, and give *lease* back."""
         self.set_many(entries, timeout)
         self.unlink(lease)

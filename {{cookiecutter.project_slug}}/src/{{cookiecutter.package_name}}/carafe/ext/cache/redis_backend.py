@@ -103,7 +103,7 @@ class RedisCache(FlaskRedisCache):
         )
         return taken is not None, [self.serializer.loads(value) for value in values]
 
-    def release(self, lease: str, entries: dict[str, bytes], timeout: int) -> None:
+    def release(self, lease: str, entries: dict[str, Any], timeout: int) -> None:
         """Set *entries* for *timeout* seconds, and give *lease* back."""
         self.ask(*self._sets(entries, timeout), ("DEL", self._full(lease)))
 

@@ -17,15 +17,29 @@ _LINES = {code: f"{code} {text.upper()}" for code, text in HTTP_STATUS_CODES.ite
 
 
 class KeptResponse(Response):
-    """A response that needs no more work, unless a hook gives it another body."""
+    """A response that needs no more work, unless a hook changes it."""
 
-    _kept: tuple[str, list[bytes]]
+    _kept: tuple[str, list[tuple[str, str]], list[bytes]]
+    _headers: Headers | None = None
+
+    @property
+    def headers(self) -> Headers:
+        """Those that are kept, as soon as somebody asks for them."""
+        if self._headers is None:
+            self._headers = Headers()
+            self._headers._list.extend(self._kept[1])  # They were checked when they were unpacked.
+        return self._headers
+
+    @headers.setter
+    def headers(self, headers: Headers) -> None:
+        self._headers = headers
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        if self._on_close or (self._status, self.response) != self._kept:
+        status, headers, body = self._kept
+        if self._on_close or self._status != status or self.response != body:
             return super().__call__(environ, start_response)
-        start_response(self._status, self.headers.to_wsgi_list())
-        return () if environ["REQUEST_METHOD"] == "HEAD" else self._kept[1]
+        start_response(status, headers if self._headers is None else self._headers.to_wsgi_list())
+        return () if environ["REQUEST_METHOD"] == "HEAD" else body
 
 
 class Replies:
@@ -33,7 +47,7 @@ class Replies:
 
     def __init__(self, response_class: type[Response]) -> None:
         self._class: Any = type("KeptResponse", (KeptResponse, response_class), {})
-        self._blank = self._class()
+        self._blank = {**self._class().__dict__, "_headers": None}
 
     def reply(self, entry: Entry, environ: dict[str, Any]) -> Response:
         """The whole answer, or a 304 if the client has it."""
@@ -44,15 +58,16 @@ class Replies:
         return self._make(head.status, [*head.headers, age], [entry.body])
 
     def _make(self, code: int, headers: list[tuple[str, str]], body: list[bytes]) -> Response:
+        status = _LINES.get(code, f"{code} UNKNOWN")
         response: KeptResponse = self._class.__new__(self._class)
-        response.__dict__.update(self._blank.__dict__)
-        response._on_close = []
-        response._status_code = code
-        response._status = _LINES.get(code, f"{code} UNKNOWN")
-        response.headers = Headers()
-        response.headers._list.extend(headers)  # They were checked when they were unpacked.
-        response.response = body
-        response._kept = (response._status, list(body))
+        response.__dict__ = {
+            **self._blank,
+            "_kept": (status, headers, body),
+            "_on_close": [],
+            "_status": status,
+            "_status_code": code,
+            "response": list(body),
+        }
         return response
 
 

@@ -11,6 +11,8 @@ from flask.json.tag import JSONTag
 from flask.json.tag import TaggedJSONSerializer
 from werkzeug.wrappers import Response
 
+from .entry import Entry
+
 
 class TagResponse(JSONTag):
     """A response, finished."""
@@ -30,7 +32,7 @@ class TagResponse(JSONTag):
 
 
 class Serializer(BaseSerializer):
-    """Text and bytes as they are, whole numbers as digits, else tagged JSON."""
+    """Text, bytes and entries as they are, whole numbers as digits, else tagged JSON."""
 
     def __init__(self) -> None:
         self._tagged = TaggedJSONSerializer()
@@ -38,6 +40,8 @@ class Serializer(BaseSerializer):
 
     def dumps(self, value: Any, protocol: int = 0) -> bytes:
         """Raise TypeError for a value that JSON does not have."""
+        if isinstance(value, Entry):
+            return b"e" + value.pack()
         if isinstance(value, bytes):
             return b"b" + value
         if isinstance(value, str):
@@ -52,6 +56,8 @@ class Serializer(BaseSerializer):
             return None
         kind, content = bvalue[:1], bvalue[1:]
         try:
+            if kind == b"e":
+                return Entry.unpack(content)
             if kind == b"b":
                 return content
             if kind == b"s":

@@ -18,6 +18,7 @@ _OURS = {
     "RedisCache": f"{_REDIS}.RedisCache",
     "RedisClusterCache": f"{_REDIS}.RedisClusterCache",
     "RedisSentinelCache": f"{_REDIS}.RedisSentinelCache",
+    "SimpleCache": f"{__package__}.memory_backend.SimpleCache",
 }
 _SCHEMES = {
     **dict.fromkeys(["redis", "rediss", "unix"], "RedisCache"),
@@ -36,18 +37,18 @@ def settings_for(app: Flask, given: Mapping[str, Any]) -> dict[str, Any]:
         "CACHE_TYPE": "SimpleCache",
         "CACHE_DEFAULT_TIMEOUT": 300,
         "CACHE_KEY_PREFIX": "flask_cache_",
-        "CACHE_SERIALIZER": Serializer,
         **app.config,
         **given,
     }
+    path = _backend(config)
     return {
         **given,
-        "CACHE_TYPE": _backend(config),
+        "CACHE_TYPE": path,
         "CACHE_DEFAULT_TIMEOUT": seconds_of(
             "CACHE_DEFAULT_TIMEOUT", config["CACHE_DEFAULT_TIMEOUT"], 1
         ),
         "CACHE_KEY_PREFIX": _prefix(config["CACHE_KEY_PREFIX"]),
-        "CACHE_SERIALIZER": config["CACHE_SERIALIZER"],
+        "CACHE_SERIALIZER": config.get("CACHE_SERIALIZER") or _serializer(path),
     }
 
 
@@ -72,6 +73,11 @@ def _backend(config: Mapping[str, Any]) -> str:
     except ImportError as error:
         raise ValueError(f"CACHE_TYPE {name!r} cannot be used. {error}") from error
     return path
+
+
+def _serializer(backend: str) -> Any:
+    own = getattr(import_string(backend), "serializer", None)
+    return own if isinstance(own, Serializer) else Serializer
 
 
 def _prefix(prefix: Any) -> Any:

@@ -9,7 +9,8 @@ from blinker import NamedSignal
 from blinker import Namespace
 from flask import current_app
 from flask import Response
-from flask.globals import request_ctx
+
+from ...request import current_request
 
 _namespace = Namespace()
 
@@ -28,7 +29,7 @@ SIGNALS: dict[str, NamedSignal] = {
 
 def announce(response: Response) -> Response:
     """Send the signal of a class-based view that wrote and succeeded."""
-    request = request_ctx.request
+    request = current_request()
     signal = SIGNALS.get(request.method)
     if signal is not None and 200 <= response.status_code < 300:
         view_class = _class_of(current_app.view_functions.get(request.endpoint or ""))

@@ -39,16 +39,17 @@ class Store:
     def is_up(self) -> bool:
         """Whether the backend takes a write."""
         try:
-            self.write({"up": b""}, 60)
+            self.write({"up": True}, 60)
         except Away:
             return False
         return True
 
     def read(self, *keys: str) -> list[Any]:
         """The values, in one round trip."""
-        return list(self.guard.ask_twice(self._backend.get_many, *keys))
+        values: list[Any] = self.guard.ask_twice(self._backend.get_many, *keys)
+        return values
 
-    def write(self, entries: dict[str, bytes], timeout: int) -> None:
+    def write(self, entries: dict[str, Any], timeout: int) -> None:
         """Keep *entries* for *timeout* seconds."""
         self.guard.write(self._backend.set_many, entries, timeout)
 
@@ -73,7 +74,7 @@ class Store:
         is_mine, values = self.guard.write(self._backend.lease, lease, seconds, *keys)
         return is_mine, values
 
-    def release(self, lease: str, entries: dict[str, bytes], timeout: int) -> None:
+    def release(self, lease: str, entries: dict[str, Any], timeout: int) -> None:
         """Keep *entries* for *timeout* seconds, and give *lease* back."""
         self.guard.write(self._backend.release, lease, entries, timeout)
 

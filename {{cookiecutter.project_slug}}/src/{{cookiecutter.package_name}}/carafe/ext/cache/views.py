@@ -13,14 +13,14 @@ from typing import Any
 from flask import current_app
 from flask import Request
 from flask import Response
-from flask.globals import request_ctx
 
 from ...log import logger
+from ...request import current_request
 from .call import Call
 from .call import Options
+from .entry import current
 from .entry import Entry
 from .entry import is_token
-from .entry import unpack
 from .forgiving import Forgiving
 from .guard import Away
 from .keys import namespaces_of
@@ -62,7 +62,7 @@ class CachedViews:
 
     def answer(self, call: Call, options: Options) -> Any:
         """The kept answer, or what the view says; it runs once at most."""
-        request = request_ctx.request
+        request = current_request()
         if _goes_around(request, options):
             return call()
         question = Question.of(request, call, options, self._ignored)
@@ -115,12 +115,12 @@ class CachedViews:
 
     def _read(self, question: Question) -> tuple[str, str, Entry | None]:
         key, place = question.variant(self._known.varies(question.key)), question.token_key
-        packed, token = self._store.read(key, place)
+        found, token = self._store.read(key, place)
         if not is_token(token):
-            token, packed = self._store.token(place), None
+            token, found = self._store.token(place), None
         # Another app's prefix may end where a namespace here begins.
         token = f"{token}@{self._prefix}"
-        return key, token, unpack(packed, token)
+        return key, token, current(found, token)
 
 
 class UncachedViews:
@@ -143,6 +143,15 @@ class UncachedViews:
 
     def stats(self) -> dict[str, Any]:
         return {"state": "off"}
+
+
+def current_views() -> CachedViews | UncachedViews:
+    """Those of the current app. Raises RuntimeError if it has none."""
+    app: Any = current_app
+    found: CachedViews | UncachedViews | None = app._get_current_object().extensions.get(KEY)
+    if found is None:
+        raise RuntimeError("This app has no cache. Call cache.init_app(app) when you make it.")
+    return found
 
 
 def _goes_around(request: Request, options: Options) -> bool:

@@ -10,7 +10,7 @@ from flask import Flask
 from flask_caching import Cache as FlaskCache
 
 from ...ext.cache import Cache
-from ...ext.cache.entry import unpack
+from ...ext.cache.entry import Entry
 
 VALUES = [
     0,
@@ -35,6 +35,9 @@ CORRUPT = [
     b"b",
     b"b{}",
     b"b{}\n",
+    b"e",
+    b"e{}\n",
+    b'e{"token":"t"}\n',
     b"j{",
     b'j{" r": 1}',
     b"s\xff",
@@ -51,6 +54,15 @@ def test_values_come_back_as_they_were(app, value):
         app.cache.set("key", value)
         assert app.cache.get("key") == value
         assert type(app.cache.get("key")) is type(value)
+
+
+def test_a_value_is_a_copy(app):
+    given = {"a": [1]}
+    with app.app_context():
+        app.cache.set("value", given)
+        given["a"].append(2)
+        app.cache.get("value")["a"].append(3)
+        assert app.cache.get("value") == {"a": [1]}
 
 
 def test_what_json_does_not_have_is_refused(app):
@@ -121,7 +133,7 @@ def test_a_corrupt_token_is_replaced(make_app, on_redis, planted):
 
 @pytest.mark.parametrize("line", ["b", "b\\r\\nC: d", "b\\u0000"])
 def test_a_planted_header_cannot_break_out(line):
-    entry = unpack(f'{{"token":"t","made":1,"headers":[["A","{line}"]]}}\n'.encode(), "t")
+    entry = Entry.unpack(f'{{"token":"t","made":1,"headers":[["A","{line}"]]}}\n'.encode())
     assert (entry is None) is (line != "b")
 
 
