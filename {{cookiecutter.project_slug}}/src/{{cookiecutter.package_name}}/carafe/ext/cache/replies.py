@@ -36,7 +36,7 @@ class KeptResponse(Response):
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         status, headers, body = self._kept
-        if self._on_close or self._status != status or self.response != body:
+        if self._on_close or self._status is not status or self.response is not body:
             return super().__call__(environ, start_response)
         start_response(status, headers if self._headers is None else self._headers.to_wsgi_list())
         return () if environ["REQUEST_METHOD"] == "HEAD" else body
@@ -66,7 +66,7 @@ class Replies:
             "_on_close": [],
             "_status": status,
             "_status_code": code,
-            "response": list(body),
+            "response": body,
         }
         return response
 

@@ -157,6 +157,7 @@ def test_a_node_that_says_nothing_fails_no_request_and_heals(app, client, nodes,
             assert client.get(PATHS[0]).status_code == 200
         assert {client.get(path).status_code for path in PATHS} == {200}
         with app.app_context():
+            assert app.cache.stats()["state"] == "away"
             app.cache.invalidate(*NAMES)
     until(lambda: runs() == runs())
     assert not set(runs().values()) & set(first.values())

@@ -158,21 +158,66 @@ def test_a_connection_that_ended_is_replaced_within_the_request(app, on_redis):
     assert state(app) == "up"
 
 
-def test_a_server_that_speaks_nonsense_fails_no_request(make_app):
+def test_a_replica_is_not_read_after_a_write(app, on_redis):
+    client = app.test_client()
+    book = client.get("/books").json
+    with redis.Redis.from_url(on_redis["CACHE_REDIS_URL"]) as server:
+        server.replicaof("127.0.0.1", 1)
+        try:
+            assert client.get("/books").json == book
+            assert client.get("/shelves").status_code == 200
+            assert client.post("/books").status_code == 201
+            assert client.get("/books").json != book
+        finally:
+            server.replicaof("NO", "ONE")
+    until(lambda: state(app) == "up")
+    assert client.get("/books").json == client.get("/books").json != book
+
+
+def test_a_pool_without_connections_is_not_waited_for(make_app, on_redis):
+    app = make_app(**{**on_redis, "CACHE_OPTIONS": {"max_connections": 1}})
+    client = app.test_client()
+    pool = app.extensions["cache"][app.cache]._write_client.connection_pool
+    taken = pool.get_connection()
+    try:
+        with app.app_context():
+            assert app.cache.get("a") is None
+        assert client.get("/books").json == client.get("/books").json
+    finally:
+        pool.release(taken)
+
+
+@pytest.mark.parametrize(
+    "says",
+    [
+        "HTTP/1.1 400 Bad Request",
+        "-LOADING Redis is loading the dataset in memory",
+        "-MASTERDOWN Link with MASTER is down",
+        "-MISCONF Redis is configured to save RDB snapshots",
+        "-NOAUTH Authentication required.",
+        "-ERR max number of clients reached",
+    ],
+)
+def test_a_server_that_only_says_no_fails_no_request(make_app, says, caplog):
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-        threading.Thread(target=speak_nonsense, args=[listener], daemon=True).start()
+        threading.Thread(target=say, args=[listener, f"{says}\r\n"], daemon=True).start()
         app = make_app(CACHE_TYPE="RedisCache", CACHE_REDIS_URL=f"redis://127.0.0.1:{port}")
         client = app.test_client()
-        assert [client.get("/books").status_code for _ in range(5)] == [200] * 5
+        assert [client.get("/books").json["run"] for _ in range(5)] == [1, 2, 3, 4, 5]
         assert client.post("/books").status_code == 201
-    assert state(app) == "away"
+        assert state(app) == "away"
+    assert len(caplog.records) == 1
 
 
-def speak_nonsense(listener):
+def say(listener, line):
+    """Answer each question with one line."""
     with suppress(OSError):
         while True:
-            connection, _ = listener.accept()
-            with connection:
-                connection.recv(4096)
-                connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+            threading.Thread(target=answer, args=[listener.accept()[0], line], daemon=True).start()
+
+
+def answer(connection, line):
+    with connection, suppress(OSError):
+        while asked := connection.recv(4096):
+            connection.sendall(line.encode() * asked.count(b"*"))

@@ -1,6 +1,8 @@
+import time
 from datetime import timedelta
 from math import inf
 from math import nan
+from types import SimpleNamespace
 
 import pytest
 from flask import request
@@ -8,6 +10,7 @@ from flask.views import MethodView
 from flask_classful import FlaskView
 
 from ...ext.cache import Cache
+from ...ext.cache import memory_backend
 
 
 def test_a_second_request_is_answered_from_the_cache(client, run):
@@ -181,6 +184,16 @@ def test_an_answer_ends_with_its_timeout(make_app, on_redis):
         prefix = on_redis["CACHE_KEY_PREFIX"]
         assert 60 < app.cache.server.ttl(f"{prefix}short:view:/short") <= 70
         assert 265 < app.cache.server.ttl(f"{prefix}BookView:view:/books") <= 300
+
+
+def test_an_answer_in_memory_ends_with_its_timeout(make_app, monkeypatch):
+    app = make_app(CACHE_DEFAULT_TIMEOUT=50)
+    client = app.test_client()
+    first = client.get("/books").json
+    assert client.get("/books").json == first
+    later = time.time() + 51
+    monkeypatch.setattr(memory_backend, "time", SimpleNamespace(time=lambda: later))
+    assert client.get("/books").json != first
 
 
 def test_a_hit_is_one_round_trip(make_app, on_redis):
