@@ -18,5 +18,5 @@ def app_with(cache=None, name="app", **config):
 def close(app):
     """End the app's connections: the garbage collector would complain."""
     with app.app_context():
-        if app.cache.server is not None:
+        if hasattr(app.cache.client, "close"):
             app.cache.client.close()

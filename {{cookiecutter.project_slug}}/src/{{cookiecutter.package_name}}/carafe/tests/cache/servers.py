@@ -41,11 +41,8 @@ class Server:
     @contextmanager
     def stopped(self):
         """Meanwhile it takes connections and says nothing."""
-        self.process.send_signal(signal.SIGSTOP)
-        try:
+        with _stopped(self.process.pid):
             yield
-        finally:
-            self.process.send_signal(signal.SIGCONT)
 
 
 @contextmanager
@@ -53,11 +50,8 @@ def stopped(url):
     """The Redis at *url* takes connections meanwhile, and says nothing."""
     with redis.Redis.from_url(url) as client:
         process = client.info("server")["process_id"]
-    os.kill(process, signal.SIGSTOP)
-    try:
+    with _stopped(process):
         yield
-    finally:
-        os.kill(process, signal.SIGCONT)
 
 
 @contextmanager
@@ -121,6 +115,16 @@ def until(condition):
     while not condition():
         assert time.monotonic() < end
         time.sleep(0.02)
+
+
+@contextmanager
+def _stopped(process):
+    os.kill(process, signal.SIGSTOP)
+    os.waitpid(process, os.WUNTRACED)  # It may answer a little longer.
+    try:
+        yield
+    finally:
+        os.kill(process, signal.SIGCONT)
 
 
 def _redis(path, port, *options):

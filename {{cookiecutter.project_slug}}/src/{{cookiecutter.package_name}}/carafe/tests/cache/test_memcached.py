@@ -1,6 +1,5 @@
 import os
 import pickle
-import time
 from uuid import uuid4
 
 import pytest
@@ -164,10 +163,8 @@ def test_a_memcached_that_says_nothing_fails_no_request_and_heals(app, client, r
     book = run("/books")
     assert run("/books") == book
     with server.stopped():
-        began = time.monotonic()
         assert client.post("/books").status_code == 201
         assert [client.get("/books").status_code for _ in range(5)] == [200] * 5
-        assert time.monotonic() - began < 1
         with app.app_context():
             assert app.cache.stats()["state"] == "away"
     seen = set()
