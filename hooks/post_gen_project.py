@@ -22,6 +22,8 @@ FILES = {
     "auth": [
         Path("migrations/versions/0002_accounts.py"),
         PACKAGE / "accounts.py",
+        PACKAGE / "attempts.py",
+        PACKAGE / "audit.py",
         CARAFE / "ext/auth/__init__.py",
         CARAFE / "ext/auth/identity.py",
         CARAFE / "ext/auth/provider.py",
@@ -31,15 +33,28 @@ FILES = {
         CARAFE / "tests/auth/test_auth.py",
         CARAFE / "tests/auth/test_provider.py",
         CARAFE / "tests/auth/test_require.py",
+        PACKAGE / "credentials.py",
+        PACKAGE / "logins.py",
         PACKAGE / "passwords.py",
         PACKAGE / "resources/login.py",
+        PACKAGE / "resources/logins.py",
         PACKAGE / "seed_admin.py",
         PACKAGE / "users.py",
-        Path("tests/logins.py"),
+        Path("tests/accounts.py"),
+        Path("tests/test_attempts.py"),
+        Path("tests/test_audit.py"),
+        Path("tests/test_default_deny.py"),
         Path("tests/test_login.py"),
+        Path("tests/test_login_machine.py"),
+        Path("tests/test_logins.py"),
+        Path("tests/test_passwords.py"),
         Path("tests/test_permissions.py"),
-        Path("tests/test_private_views.py"),
         Path("tests/test_users.py"),
+    ],
+    "auth, cache": [
+        PACKAGE / "shared_limiter.py",
+        Path("tests/test_private_views.py"),
+        Path("tests/test_shared_limiter.py"),
     ],
     "cache": [
         CARAFE / "ext/cache/__init__.py",
@@ -93,7 +108,6 @@ FILES = {
         CARAFE / "tests/cache/test_views.py",
         PACKAGE / "snapshot.py",
         Path("tests/test_cache.py"),
-        Path("tests/test_private_views.py"),
     ],
     "logger": [
         CARAFE / "ext/logger/__init__.py",
@@ -123,9 +137,23 @@ FILES = {
         CARAFE / "tests/logger/workers.py",
     ],
     "session": [
-        CARAFE / "ext/session.py",
+        CARAFE / "ext/session/__init__.py",
+        CARAFE / "ext/session/interface.py",
+        CARAFE / "ext/session/seal.py",
+        CARAFE / "ext/session/session.py",
+        CARAFE / "ext/session/settings.py",
         CARAFE / "tests/session/__init__.py",
+        CARAFE / "tests/session/apps.py",
+        CARAFE / "tests/session/conftest.py",
+        CARAFE / "tests/session/test_cookie.py",
+        CARAFE / "tests/session/test_keys.py",
+        CARAFE / "tests/session/test_lifetimes.py",
         CARAFE / "tests/session/test_session.py",
+    ],
+    "session or auth": [
+        CARAFE / "ext/csrf.py",
+        CARAFE / "tests/test_csrf.py",
+        Path("tests/test_csrf.py"),
     ],
 }
 
@@ -135,6 +163,8 @@ TAGGED = [
     Path("compose.yaml"),
     Path("gunicorn.conf.py"),
     Path("pyproject.toml"),
+    PACKAGE / "__init__.py",
+    PACKAGE / "attempts.py",
     PACKAGE / "commands.py",
     PACKAGE / "extensions.py",
     PACKAGE / "health.py",
@@ -146,11 +176,13 @@ TAGGED = [
     Path("tests/conftest.py"),
     Path("tests/test_app.py"),
     Path("tests/test_dev.py"),
+    Path("tests/test_start.py"),
 ]
 
 TAG = "  # feature: "
-WANTED = {name for name in FILES if ANSWERS[f"use_{name}"]}
-DECLINED = FILES.keys() - WANTED
+FEATURES = {"auth", "cache", "logger", "session"}
+WANTED = {name for name in FEATURES if ANSWERS[f"use_{name}"]}
+DECLINED = FEATURES - WANTED
 
 
 def remove(path: Path) -> None:
@@ -204,9 +236,10 @@ def report() -> None:
 
 
 if __name__ == "__main__":
-    for path in {path for name in DECLINED for path in FILES[name]}:
-        remove(path)
-    for path in TAGGED:
+    for names, paths in FILES.items():
+        for path in paths if not is_wanted(names) else ():
+            remove(path)
+    for path in filter(Path.exists, TAGGED):
         path.write_text(untag(path.read_text(encoding="utf-8")), encoding="utf-8", newline="\n")
     write_secret()
     report()

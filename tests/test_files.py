@@ -62,6 +62,7 @@ CORE = {
     "src/my_api/resources/__init__.py",
     "src/my_api/resources/authors.py",
     "src/my_api/resources/books.py",
+    "src/my_api/secret_key.py",
     "src/my_api/seed.py",
     "src/my_api/settings.py",
     "tests/conftest.py",
@@ -72,12 +73,15 @@ CORE = {
     "tests/test_dev.py",
     "tests/test_health.py",
     "tests/test_openapi.py",
+    "tests/test_start.py",
 }
 
 OWNED = {
     "auth": {
         "migrations/versions/0002_accounts.py",
         "src/my_api/accounts.py",
+        "src/my_api/attempts.py",
+        "src/my_api/audit.py",
         "src/my_api/carafe/ext/auth/__init__.py",
         "src/my_api/carafe/ext/auth/identity.py",
         "src/my_api/carafe/ext/auth/provider.py",
@@ -87,14 +91,25 @@ OWNED = {
         "src/my_api/carafe/tests/auth/test_auth.py",
         "src/my_api/carafe/tests/auth/test_provider.py",
         "src/my_api/carafe/tests/auth/test_require.py",
+        "src/my_api/credentials.py",
+        "src/my_api/logins.py",
         "src/my_api/passwords.py",
         "src/my_api/resources/login.py",
+        "src/my_api/resources/logins.py",
         "src/my_api/seed_admin.py",
+        "src/my_api/shared_limiter.py",
         "src/my_api/users.py",
-        "tests/logins.py",
+        "tests/accounts.py",
+        "tests/test_attempts.py",
+        "tests/test_audit.py",
+        "tests/test_default_deny.py",
         "tests/test_login.py",
+        "tests/test_login_machine.py",
+        "tests/test_logins.py",
+        "tests/test_passwords.py",
         "tests/test_permissions.py",
         "tests/test_private_views.py",
+        "tests/test_shared_limiter.py",
         "tests/test_users.py",
     },
     "cache": {
@@ -147,9 +162,11 @@ OWNED = {
         "src/my_api/carafe/tests/cache/test_settings.py",
         "src/my_api/carafe/tests/cache/test_vary.py",
         "src/my_api/carafe/tests/cache/test_views.py",
+        "src/my_api/shared_limiter.py",
         "src/my_api/snapshot.py",
         "tests/test_cache.py",
         "tests/test_private_views.py",
+        "tests/test_shared_limiter.py",
     },
     "logger": {
         "src/my_api/carafe/ext/logger/__init__.py",
@@ -179,15 +196,30 @@ OWNED = {
         "src/my_api/carafe/tests/logger/workers.py",
     },
     "session": {
-        "src/my_api/carafe/ext/session.py",
+        "src/my_api/carafe/ext/session/__init__.py",
+        "src/my_api/carafe/ext/session/interface.py",
+        "src/my_api/carafe/ext/session/seal.py",
+        "src/my_api/carafe/ext/session/session.py",
+        "src/my_api/carafe/ext/session/settings.py",
         "src/my_api/carafe/tests/session/__init__.py",
+        "src/my_api/carafe/tests/session/apps.py",
+        "src/my_api/carafe/tests/session/conftest.py",
+        "src/my_api/carafe/tests/session/test_cookie.py",
+        "src/my_api/carafe/tests/session/test_keys.py",
+        "src/my_api/carafe/tests/session/test_lifetimes.py",
         "src/my_api/carafe/tests/session/test_session.py",
     },
 }
 
+OF_SESSION_OR_AUTH = {
+    "src/my_api/carafe/ext/csrf.py",
+    "src/my_api/carafe/tests/test_csrf.py",
+    "tests/test_csrf.py",
+}
+
 
 def test_the_default_project_is_exactly_these_files(default):
-    assert default.files() == CORE.union(*OWNED.values())
+    assert default.files() == CORE.union(OF_SESSION_OR_AUTH, *OWNED.values())
 
 
 def test_a_project_without_features_is_exactly_the_core(baked):
@@ -201,8 +233,10 @@ def test_declining_a_feature_takes_exactly_its_own_files(default, baked, feature
 
 
 def test_every_project_is_without_what_its_declined_features_own(default, project):
-    declined = [name for name in OWNED if not project.answers[f"use_{name}"]]
-    assert project.files() == default.files().difference(*(OWNED[name] for name in declined))
+    declined = [OWNED[name] for name in OWNED if not project.answers[f"use_{name}"]]
+    if not (project.answers["use_session"] or project.answers["use_auth"]):
+        declined.append(OF_SESSION_OR_AUTH)
+    assert project.files() == default.files().difference(*declined)
 
 
 def test_no_folder_is_empty(project):

@@ -46,7 +46,7 @@ def test_every_tag_ends_a_line_and_names_features(table):
 def test_every_feature_is_a_question_and_a_row_of_the_table(table):
     questions = json.loads((TEMPLATE / "cookiecutter.json").read_text(encoding="utf-8"))
     switches = {name.removeprefix("use_") for name in questions if name.startswith("use_")}
-    assert switches == set(FEATURES) == table["FILES"].keys()
+    assert switches == set(FEATURES) == table["FEATURES"] <= table["FILES"].keys()
     assert all(questions[f"use_{name}"] is True for name in FEATURES)
     asked = {name for name in questions if not name.startswith("_")}
     assert questions["__prompts__"].keys() == asked

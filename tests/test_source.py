@@ -18,29 +18,33 @@ EXTENSIONS = {"auth", "cache", "logger", "session"}
 RENDERED = SOURCE / "tests/conftest.py"  # the only Python that names the package
 
 MAY_IMPORT = {
-    "__init__": {"carafe", "commands", "extensions", "health", "resources", "settings"},
-    "accounts": {"carafe.ext.auth", "database", "passwords"},
+    "__init__": {
+        *("attempts", "audit", "carafe", "commands"),
+        *("extensions", "health", "resources", "settings"),
+    },
+    "accounts": {"carafe.ext.auth", "database"},
+    "attempts": {"audit", "shared_limiter"},
+    "audit": {"carafe.ext.auth"},
     "commands": {"carafe.openapi", "seed", "seed_admin", "users"},
+    "credentials": {"accounts", "audit", "database", "logins", "passwords"},
     "database": set(),
     "extensions": {"accounts", "carafe.ext", "database", "snapshot"},
     "health": {"carafe.operation", "database", "extensions"},
+    "logins": {"accounts", "carafe.logger", "database"},
     "models": {"database"},
     "paging": {"carafe.operation", "carafe.schema", "database"},
     "passwords": set(),
     "resources": {
-        "accounts",
-        "carafe",
-        "database",
-        "extensions",
-        "models",
-        "paging",
-        "passwords",
+        *("accounts", "attempts", "audit", "carafe", "credentials", "database"),
+        *("extensions", "logins", "models", "paging", "passwords"),
     },
+    "secret_key": set(),
     "seed": {"database", "models"},
-    "seed_admin": {"accounts", "database"},
-    "settings": set(),
+    "seed_admin": {"credentials", "database"},
+    "settings": {"secret_key"},
+    "shared_limiter": {"carafe.logger", "extensions"},
     "snapshot": {"database"},
-    "users": {"accounts", "database", "passwords"},
+    "users": {"accounts", "audit", "credentials", "database", "logins", "passwords"},
 }
 
 

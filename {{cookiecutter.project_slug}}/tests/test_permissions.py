@@ -1,5 +1,5 @@
 import pytest
-from logins import log_in
+from accounts import log_in
 
 
 @pytest.fixture

@@ -1,9 +1,9 @@
 import pytest
+from accounts import log_in
 from conftest import auth
 from conftest import cache
 from conftest import MIGRATIONS
 from flask_migrate import upgrade
-from logins import log_in
 
 
 @pytest.fixture

@@ -20,9 +20,12 @@ def upgrade() -> None:
     )
     op.create_table(
         "logins",
-        sa.Column("id", sa.String(43), primary_key=True),
+        sa.Column("id", sa.Integer(), primary_key=True),
+        sa.Column("token", sa.String(43), nullable=False, unique=True),
         sa.Column("user_id", sa.Integer(), nullable=False),
         sa.Column("opened_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("address", sa.String(50), nullable=False),
+        sa.Column("user_agent", sa.String(200), nullable=False),
         sa.ForeignKeyConstraint(["user_id"], ["users.id"], ondelete="CASCADE"),
     )
     op.create_index("ix_logins_user_id", "logins", ["user_id"])

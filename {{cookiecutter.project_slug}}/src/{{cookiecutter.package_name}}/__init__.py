@@ -3,6 +3,10 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from . import attempts  # feature: auth
+from . import audit  # feature: auth
 from . import commands
 from . import extensions
 from . import health
@@ -18,7 +22,11 @@ def create_app(config: Mapping[str, object] | None = None) -> FlaskCarafe:
     """Make the application; entries of *config* win over the environment."""
     app = FlaskCarafe(__name__, static_folder=None, instance_path=str(Path("instance").resolve()))
     settings.init_app(app, config)
+    proxies = app.config["TRUSTED_PROXY_COUNT"]
+    app.wsgi_app = ProxyFix(app.wsgi_app, proxies, proxies, 0)  # type: ignore[method-assign]
     extensions.init_app(app)
+    audit.init_app(app)  # feature: auth
+    attempts.init_app(app)  # feature: auth
     errors.init_app(app)
     openapi.init_app(app)
     health.init_app(app)

@@ -8,6 +8,7 @@ from flask import Flask
 
 from . import database
 from .accounts import Accounts  # feature: auth
+from .carafe.ext import csrf  # feature: session or auth
 from .carafe.ext import session  # feature: session
 from .carafe.ext.auth import Auth  # feature: auth
 from .carafe.ext.cache import Cache  # feature: cache
@@ -23,6 +24,7 @@ def init_app(app: Flask) -> None:
     """Start them."""
     logger.init_app(app)  # feature: logger
     database.init_app(app)
+    csrf.init_app(app)  # feature: session or auth
     session.init_app(app)  # feature: session
     auth.init_app(app)  # feature: auth
     cache.init_app(app)  # feature: cache

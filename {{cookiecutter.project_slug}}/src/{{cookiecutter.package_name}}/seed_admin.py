@@ -5,8 +5,8 @@ import json
 
 from flask import current_app
 
-from .accounts import add_user
-from .accounts import find_user
+from .credentials import add_user
+from .credentials import find_user
 from .database import db
 
 EMAIL = "admin@example.com"

@@ -10,14 +10,20 @@ it is JSON. These the application reads itself; the names that platforms set nee
 ``DATABASE_URL``         SQLite in ``instance/`` ``postgresql://user:password@host/name``
 ``REDIS_URL``            unset: in memory        ``redis://host:6379/0``  # feature: cache
 ``MAX_CONTENT_LENGTH``   1048576                 bytes of a request's body, at most
+``TRUSTED_PROXY_COUNT``  ``0``                   proxies whose ``X-Forwarded-For`` is true
 ======================== ======================= =========================================
+
+What cannot be meant, or is not safe in production, ends the process: the reason is printed,
+without a value, and nothing is served.
 """
 
 import secrets
 from collections.abc import Mapping
 from typing import Any
 from typing import Literal
+from typing import NoReturn
 
+import click
 from flask import Flask
 from pydantic import AliasChoices
 from pydantic import Field
@@ -28,25 +34,55 @@ from pydantic_settings import BaseSettings
 from pydantic_settings import SettingsConfigDict
 from pydantic_settings import SettingsError
 
+from .secret_key import is_weak
+
+_WEAK = (
+    "production needs a random SECRET_KEY of 32 characters or more, and such SECRET_KEY_FALLBACKS; "
+    'make one with: python -c "import secrets; print(secrets.token_urlsafe(48))"'
+)
+
+
+class Refusal(ValueError, SystemExit):
+    """A start that is refused: a process in which nobody catches it ends without a traceback."""
+
+    code = 3  # What makes gunicorn halt, instead of starting the worker again.
+
 
 def init_app(app: Flask, config: Mapping[str, object] | None) -> None:
-    """Configure *app*. Raises RuntimeError that names what is missing or wrong."""
+    """Configure *app*. Raises Refusal that names what is missing or wrong."""
     given = dict(config or {})
     settings = _load(given)
     app.config.from_mapping(settings.defaults())
     app.config.from_prefixed_env()
     app.config.from_mapping(settings.as_config())
     app.config.from_mapping(given)
+    if settings.environment == "production":
+        _check(app)
 
 
 def _load(given: dict[str, Any]) -> "Settings":
     try:
         return Settings(**{f"FLASK_{name}": value for name, value in given.items()})
     except ValidationError as error:
-        faults = [f"{_name(fault['loc'])}: {fault['msg']}" for fault in error.errors()]
-        raise RuntimeError("These settings are wrong. " + "; ".join(faults)) from None
+        _refuse([f"{_name(fault['loc'])}: {fault['msg']}" for fault in error.errors()])
     except SettingsError as error:
-        raise RuntimeError(f"A setting is not JSON. {error}") from None
+        _refuse([f"One is not JSON: {error}"])
+
+
+def _check(app: Flask) -> None:
+    faults = []
+    if app.debug:
+        faults.append("DEBUG: it shows the code to everybody; unset FLASK_DEBUG")
+    if not app.config["CARAFE_SESSION_SALT"]:  # feature: session
+        faults.append("CARAFE_SESSION_SALT: it is empty; unset it")  # feature: session
+    if faults:
+        _refuse(faults)
+
+
+def _refuse(faults: list[str]) -> NoReturn:
+    reason = "These settings are wrong. " + "; ".join(faults)
+    click.echo(reason, err=True)
+    raise Refusal(reason) from None
 
 
 def _name(location: tuple[Any, ...]) -> str:
@@ -70,14 +106,16 @@ class Settings(BaseSettings):
     database_url: SecretStr = _setting("DATABASE_URL", SecretStr("sqlite:///app.db"))
     redis_url: SecretStr | None = _setting("REDIS_URL", None)  # feature: cache
     max_content_length: int = _setting("MAX_CONTENT_LENGTH", 1024 * 1024)
+    trusted_proxy_count: int = _setting("TRUSTED_PROXY_COUNT", 0)
 
     @model_validator(mode="after")
     def _has_a_strong_key(self) -> "Settings":
         if self.environment == "development" and not self.secret_key.get_secret_value():
             self.secret_key = SecretStr(secrets.token_urlsafe(48))
         if self.environment == "production":
-            for key in (self.secret_key, *self.secret_key_fallbacks):
-                _check_key(key.get_secret_value())
+            keys = (self.secret_key, *self.secret_key_fallbacks)
+            if any(is_weak(key.get_secret_value()) for key in keys):
+                raise ValueError(_WEAK)
         return self
 
     def as_config(self) -> dict[str, object]:
@@ -87,6 +125,7 @@ class Settings(BaseSettings):
             "SECRET_KEY": self.secret_key.get_secret_value(),
             "SECRET_KEY_FALLBACKS": [key.get_secret_value() for key in self.secret_key_fallbacks],
             "MAX_CONTENT_LENGTH": self.max_content_length,
+            "TRUSTED_PROXY_COUNT": self.trusted_proxy_count,
         }
 
     def defaults(self) -> dict[str, object]:
@@ -107,14 +146,6 @@ class Settings(BaseSettings):
             config["CACHE_TYPE"] = "RedisCache"  # feature: cache
             config["CACHE_REDIS_URL"] = self.redis_url.get_secret_value()  # feature: cache
         return config
-
-
-def _check_key(key: str) -> None:
-    if len(key) < 32 or len(set(key)) < 8 or key.startswith("change"):
-        raise ValueError(
-            "production needs a random SECRET_KEY of 32 characters or more, and such fallbacks; "
-            'make one with: python -c "import secrets; print(secrets.token_urlsafe(48))"'
-        )
 
 
 def _usual(url: str) -> str:

@@ -7,6 +7,7 @@ RESOURCES = (
     "authors",
     "books",
     "login",  # feature: auth
+    "logins",  # feature: auth
 )
 
 

@@ -7,13 +7,19 @@ from pydantic import Field
 from werkzeug.datastructures import WWWAuthenticate
 from werkzeug.exceptions import Unauthorized
 
-from .. import accounts
+from .. import audit
+from .. import credentials
 from .. import passwords
+from ..accounts import LOGIN_KEY
+from ..accounts import User
+from ..attempts import Attempt
 from ..carafe.operation import operation
 from ..carafe.schema import Body
 from ..carafe.schema import Representation
 from ..database import db
 from ..extensions import auth
+from ..logins import end_login
+from ..logins import open_login
 
 bp = Blueprint("login", __name__, url_prefix="/login")
 
@@ -25,11 +31,11 @@ class Credentials(Body):
     password: str = Field(max_length=passwords.LONGEST)
 
 
-class NewPassword(Body):
+class PasswordChange(Body):
     """A new password, and the one before."""
 
     current_password: str = Field(max_length=passwords.LONGEST)
-    new_password: str = Field(min_length=passwords.SHORTEST, max_length=passwords.LONGEST)
+    new_password: passwords.NewPassword
 
 
 class UserOut(Representation):
@@ -41,13 +47,18 @@ class UserOut(Representation):
 
 
 class LoginView(MethodView):
-    @operation(problems=[401])
+    @operation(problems=[401, 429])
     def post(self, body: Credentials) -> UserOut:
         """Log in."""
-        user = accounts.authenticate(body.email, body.password)
+        attempt = Attempt(credentials.normal(body.email))
+        attempt.check()
+        user = credentials.authenticate(body.email, body.password)
         if user is None:
+            attempt.fail()
             raise _wrong_credentials()
-        auth.login(user.id, **{accounts.LOGIN_KEY: accounts.open_login(user)})
+        auth.login(user.id, **{LOGIN_KEY: open_login(user)})
+        attempt.succeed()
+        audit.record("logged in", user_id=user.id)
         return UserOut.model_validate(user)
 
     @auth.require.login()
@@ -59,23 +70,27 @@ class LoginView(MethodView):
     @operation(204)
     def delete(self) -> None:
         """Log out. A copy of the cookie is worth nothing afterwards."""
-        accounts.end_login()
+        if user_id := end_login():
+            audit.record("logged out", user_id=user_id)
         auth.logout()
 
 
 class PasswordView(MethodView):
     @auth.require.login()
-    @operation(204)
-    def put(self, body: NewPassword) -> None:
+    @operation(204, problems=[429])
+    def put(self, body: PasswordChange) -> None:
         """Change one's password, and end one's other logins."""
-        user = _user()
-        if not passwords.is_right(user.password_hash, body.current_password):
+        attempt = Attempt(_user().email)
+        attempt.check()
+        if not credentials.change_password(auth.user_id, body.current_password, body.new_password):
+            attempt.fail()
+            audit.record("password change failed", user_id=auth.user_id)
             abort(403, "The current password is another one.")
-        accounts.change_password(user, body.new_password)
+        audit.record("changed the password", user_id=auth.user_id)
 
 
-def _user() -> accounts.User:
-    return db.get_or_404(accounts.User, auth.user_id)
+def _user() -> User:
+    return db.get_or_404(User, auth.user_id)
 
 
 def _wrong_credentials() -> Unauthorized:

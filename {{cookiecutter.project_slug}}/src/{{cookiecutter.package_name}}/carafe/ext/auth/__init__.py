@@ -32,14 +32,18 @@ from flask.ctx import _AppCtxGlobals
 from flask_principal import AnonymousIdentity
 from flask_principal import Identity
 from flask_principal import identity_changed
+from werkzeug.exceptions import HTTPException
 
 from ...config import declare
 from .identity import Current
 from .identity import Identities
+from .identity import is_id
 from .identity import Strangers
 from .provider import AuthProvider as AuthProvider
+from .provider import KeyType
 from .provider import Provider
 from .provider import SQLAlchemyAuthProvider as SQLAlchemyAuthProvider
+from .require import permission_denied as permission_denied
 from .require import Require
 
 _KEY = "carafe.auth"
@@ -87,13 +91,21 @@ class Auth:
     def login(self, user_id: int | str | UUID, **values: Any) -> None:
         """Log a user in: a new session, with their id and *values* in it.
 
-        Raises TypeError for anything that is not an id; the session is untouched then.
+        Raises TypeError for anything that is not an id of the provider's key type; the session
+        is untouched then, and as it was if the provider fails.
         """
-        _check_user_id(user_id)
-        session.clear()
-        _identities().remember(user_id)
-        session.update(values)
-        _announce(Identity(user_id))
+        identities = _identities()
+        _check_user_id(user_id, identities.key_type)
+        before = dict(session)
+        try:
+            session.clear()
+            identities.remember(user_id)
+            session.update(values)
+            _announce(Identity(user_id))
+        except HTTPException:
+            session.clear()
+            session.update(before)
+            raise
 
     def logout(self) -> None:
         """Log the user out, and forget everything in the session."""
@@ -126,12 +138,13 @@ def _checked(provider: Provider | None) -> Provider:
     return provider
 
 
-def _check_user_id(user_id: Any) -> None:
-    is_id = isinstance(user_id, int | str | UUID) and not isinstance(user_id, bool)
-    if not is_id or user_id == "":
+def _check_user_id(user_id: Any, key_type: KeyType) -> None:
+    if not is_id(user_id, key_type):
+        types = key_type if isinstance(key_type, tuple) else (key_type,)
+        names = " or ".join(each.__name__ for each in types)
         raise TypeError(
             f"A user id of type {type(user_id).__name__} logs nobody in. "
-            "Pass a whole number, a text that is not empty, or a UUID."
+            f"Pass one of type {names} that is not empty."
         )
 
 

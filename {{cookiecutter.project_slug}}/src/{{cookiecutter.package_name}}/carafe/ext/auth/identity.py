@@ -12,11 +12,19 @@ from flask_principal import Identity
 from flask_principal import identity_loaded
 from flask_principal import TypeNeed
 from flask_principal import UserNeed
+from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import ServiceUnavailable
 
+from ...log import logger
+from .provider import KEY_TYPES
+from .provider import KeyType
 from .provider import Provider
 
 LOGGED_IN = TypeNeed("login")
 _ENVIRON = "carafe.auth.identity"
+
+RETRY_AFTER = 5
+"""Seconds after which to ask again, when the provider fails."""
 
 
 class Identities:
@@ -38,6 +46,12 @@ class Identities:
             self._load()
         return request.environ[_ENVIRON]
 
+    @property
+    def key_type(self) -> KeyType:
+        """The type, or types, of a user's id."""
+        found: KeyType = getattr(self.provider, "key_type", KEY_TYPES)
+        return found
+
     def remember(self, user_id: Any) -> None:
         """Write the user's id into the session."""
         session[self._session_key] = user_id
@@ -53,17 +67,30 @@ class Identities:
         user_id = session.get(self._session_key)
         if user_id is None:
             request.environ[_ENVIRON] = AnonymousIdentity()
-        elif identity := self._identified(Identity(user_id)):
+        elif is_id(user_id, self.key_type) and (identity := self._identified(Identity(user_id))):
             self._become(identity)
         else:
             session.clear()
             self._become(AnonymousIdentity())
 
     def _identified(self, identity: Identity) -> Identity | None:
-        found = self._identify(identity)
+        found = self._asked(identity)
         if found is None or found.id is None:
             return None
         found.provides |= {LOGGED_IN, UserNeed(found.id)}
+        return found
+
+    def _asked(self, identity: Identity) -> Identity | None:
+        try:
+            found = self._identify(identity)
+        except HTTPException:
+            raise
+        except Exception as error:  # Whatever is wrong with it, it must not open a door.
+            logger.exception("The auth provider failed.")
+            raise ServiceUnavailable(retry_after=RETRY_AFTER) from error
+        if found is not None and not isinstance(found, Identity):
+            logger.error("The auth provider answered with %s.", type(found).__name__)
+            raise ServiceUnavailable(retry_after=RETRY_AFTER)
         return found
 
     def _become(self, identity: Identity) -> None:
@@ -77,12 +104,18 @@ class Strangers:
     """Auth that is off: nobody is known."""
 
     provider: Provider | None = None
+    key_type: KeyType = KEY_TYPES
 
     def current(self) -> Identity:
         return AnonymousIdentity()
 
     def remember(self, user_id: Any) -> None:
         """Nothing to remember."""
+
+
+def is_id(value: Any, key_type: KeyType) -> bool:
+    """Whether *value* can be the id of a user: True is no 1, and an empty text is nobody."""
+    return isinstance(value, key_type) and not isinstance(value, bool) and value != ""
 
 
 class Current:

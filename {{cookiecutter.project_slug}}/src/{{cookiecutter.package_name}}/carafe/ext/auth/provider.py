@@ -6,14 +6,21 @@ from collections.abc import Iterable
 from collections.abc import Mapping
 from typing import Any
 from typing import Protocol
+from uuid import UUID
 
 from flask import current_app
 from flask_principal import Identity
 from flask_principal import RoleNeed
 from sqlalchemy import inspect
 from sqlalchemy import select
+from sqlalchemy.exc import DataError
 
 from ...log import logger
+
+KeyType = type[Any] | tuple[type[Any], ...]
+
+KEY_TYPES = (int, str, UUID)
+"""What an id may be, if the provider does not say it as its ``key_type``."""
 
 
 class Provider(Protocol):
@@ -23,7 +30,12 @@ class Provider(Protocol):
 
 
 class AuthProvider(ABC):
-    """Knows the users."""
+    """Knows the users, by ids of its *key_type*."""
+
+    @property
+    def key_type(self) -> KeyType:
+        """The type, or types, of an id."""
+        return KEY_TYPES
 
     @abstractmethod
     def identify(self, identity: Identity) -> Identity | None:
@@ -46,9 +58,20 @@ class SQLAlchemyAuthProvider(AuthProvider):
     def __init__(self, session: Any) -> None:
         self.session = session
 
+    @property
+    def key_type(self) -> KeyType:
+        """The Python type of the column that holds the ids."""
+        column = inspect(self.__model__).columns[self._id_key()]
+        found: type[Any] = column.type.python_type
+        return found
+
     def identify(self, identity: Identity) -> Identity | None:
         """Give *identity* its user and the user's roles."""
-        user = self.get_user(identity.id)
+        try:
+            user = self.get_user(identity.id)
+        except (DataError, OverflowError, UnicodeEncodeError):
+            self.session.rollback()  # The database cannot even hold such an id.
+            return None
         if user is None or not self.is_active(user):
             return None
         identity.user = user
@@ -57,7 +80,7 @@ class SQLAlchemyAuthProvider(AuthProvider):
 
     def get_user(self, _id: Any) -> Any:
         """The user with that id, or None."""
-        key = self.__id_key__ or current_app.config["CARAFE_AUTH_IDENTITY_ID_KEY"]
+        key = self._id_key()
         if [column.key for column in inspect(self.__model__).primary_key] == [key]:
             return self.session.get(self.__model__, _id)
         is_them = getattr(self.__model__, key) == _id
@@ -71,6 +94,9 @@ class SQLAlchemyAuthProvider(AuthProvider):
     def is_active(self, user: Any) -> bool:
         """Whether *user* may be logged in: false if ``active`` or ``is_active`` is."""
         return bool(getattr(user, "active", True) and getattr(user, "is_active", True))
+
+    def _id_key(self) -> str:
+        return self.__id_key__ or str(current_app.config["CARAFE_AUTH_IDENTITY_ID_KEY"])
 
 
 def role_names(roles: Any) -> set[str]:

@@ -10,7 +10,11 @@ from typing import overload
 from typing import Protocol
 from typing import TypeVar
 
+from blinker import Namespace
 from flask import abort
+from flask import Blueprint
+from flask import current_app
+from flask.views import View as ViewClass
 from flask_principal import Identity
 from flask_principal import Permission
 from flask_principal import RoleNeed
@@ -23,6 +27,9 @@ from .identity import LOGGED_IN
 
 View = TypeVar("View", bound=Callable[..., Any])
 
+permission_denied = Namespace().signal("permission-denied")
+"""Sent by the app when a guard refuses, with the *identity* and the *code* of the refusal."""
+
 
 class Identities(Protocol):
     """Who asks."""
@@ -32,6 +39,8 @@ class Identities(Protocol):
 
 class Guard:
     """A decorator, a context manager and a plain ``check()`` that let some identities pass.
+
+    It decorates a view, a method, a view class, or a blueprint: ``auth.require.login()(bp)``.
 
     Called with a status instead of a view, it is a guard that refuses with that status.
 
@@ -66,6 +75,8 @@ class Guard:
 
     def _refuse(self, identity: Identity) -> NoReturn:
         code = self._code or (401 if identity.id is None else 403)
+        app: Any = current_app
+        permission_denied.send(app._get_current_object(), identity=identity, code=code)
         if code == 401:
             raise Unauthorized("Log in first.", www_authenticate=WWWAuthenticate("session"))
         abort(code)
@@ -79,6 +90,12 @@ class Guard:
     def __call__(self, view: Any) -> Any:
         if isinstance(view, int):
             return Guard(self._identities, self._permissions, view)
+        if isinstance(view, Blueprint):
+            view.before_request(self.check)
+            return view
+        if isinstance(view, type) and issubclass(view, ViewClass):
+            view.decorators = [*view.decorators, self]
+            return view
         return self._guarded(view)
 
     def _guarded(self, view: Callable[..., Any]) -> Callable[..., Any]:

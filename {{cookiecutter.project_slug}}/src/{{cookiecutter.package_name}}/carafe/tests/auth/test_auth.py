@@ -1,6 +1,7 @@
 import threading
 
 import pytest
+from flask import abort
 from flask import Flask
 from flask import g
 from flask import session
@@ -110,14 +111,45 @@ def test_a_lost_role_is_lost_by_the_next_request(client, login, people):
     assert client.get("/editors").status_code == 403
 
 
-def test_a_provider_that_fails_lets_nobody_pass_and_logs_nobody_out(client, login, people):
+def test_a_provider_that_fails_lets_nobody_pass_and_logs_nobody_out(client, login, people, caplog):
     login("ada")
-    people.identify, known = None, people.roles.pop("ada")
-    people.roles = None
-    client.application.config["PROPAGATE_EXCEPTIONS"] = False
-    assert client.get("/inside").status_code == 500
-    people.roles = {"ada": known}
+    known, people.roles = people.roles, None
+    refused = client.get("/inside")
+    assert (refused.status_code, refused.headers["Retry-After"]) == (503, "5")
+    assert refused.mimetype == "application/problem+json"
+    assert "The auth provider failed." in caplog.text
+    people.roles = known
     assert client.get("/inside").status_code == 200
+
+
+@pytest.mark.parametrize("answer", [True, "ada", 1, {"id": "ada"}, object])
+def test_a_provider_that_answers_with_no_identity_lets_nobody_pass(client, login, app, answer):
+    login("ada")
+    app.extensions["carafe.auth"]._identify = lambda identity: answer
+    assert client.get("/inside").status_code == 503
+
+
+def test_what_a_provider_aborts_with_is_the_answer(client, login, app):
+    login("ada")
+    app.extensions["carafe.auth"]._identify = lambda identity: abort(418)
+    assert client.get("/inside").status_code == 418
+
+
+def test_a_login_that_the_provider_fails_leaves_the_session_as_it_was(client, login, people):
+    login("ada")
+    known, people.roles = people.roles, None
+    assert login(0).status_code == 503
+    people.roles = known
+    assert client.get("/me").json == {"id": "ada"}
+
+
+@pytest.mark.parametrize("planted", [True, False, 1.0, "", [1]])
+def test_what_is_no_id_is_nobody_wherever_it_came_from(client, people, planted):
+    people.roles.update({True: ["editor"], "": ["editor"]})
+    with client.session_transaction() as session:
+        session["user_id"] = planted
+    assert client.get("/inside").status_code == 401
+    assert people.asked == 0
 
 
 def test_principals_signals_fire_at_login_and_logout(app, auth):

@@ -111,3 +111,24 @@ def test_roles_come_in_many_shapes(roles, names):
 def test_a_shape_that_is_not_understood_grants_nothing(roles, caplog):
     assert role_names(roles) == set()
     assert "not understood" in caplog.text
+
+
+@pytest.mark.parametrize("user_id", ["1", "ada", 1.0, True])
+def test_an_id_of_another_type_than_the_column_is_refused(database, user_id):
+    auth, app = Auth(Users(database)), Flask(__name__)
+    app.config["SECRET_KEY"] = "a key for tests"
+    auth.init_app(app)
+    with app.test_request_context():
+        with pytest.raises(TypeError, match="Pass one of type int"):
+            auth.login(user_id)
+        auth.login(1)
+        assert auth.user_id == 1
+
+
+@pytest.mark.parametrize(("key", "user_id"), [("id", 2**70), ("slug", "\ud800"), ("slug", "a\0")])
+def test_an_id_that_no_database_holds_is_nobody(database, key, user_id):
+    provider = Users(database)
+    provider.__id_key__ = key
+    with make_app(provider).app_context():
+        assert provider.identify(Identity(user_id)) is None
+        assert provider.get_user(1 if key == "id" else "ada").id == 1

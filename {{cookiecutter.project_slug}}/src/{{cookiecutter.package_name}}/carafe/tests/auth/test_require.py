@@ -1,11 +1,15 @@
 import copy
 import inspect
 import pickle
+from unittest.mock import create_autospec
 
 import pytest
+from flask import Blueprint
+from flask.views import MethodView
 from flask_principal import UserNeed
 
 from ...ext.auth import Auth
+from ...ext.auth import permission_denied
 
 SAFE_NAMES = ["__wrapped__", "__deepcopy__", "__iter__", "_private", "__fspath__"]
 
@@ -136,3 +140,54 @@ def test_introspection_is_safe(auth):
 def test_a_guard_tells_the_document_how_it_refuses(auth):
     assert auth.require.editor()(lambda: {}).__problems__ == {401, 403}
     assert auth.require.editor(404)(lambda: {}).__problems__ == {404}
+
+
+def test_a_refusal_is_announced_to_its_own_app(app, client, login):
+    heard = []
+
+    def on_denied(sender, identity, code):
+        heard.append((sender, identity.id, code))
+
+    with permission_denied.connected_to(on_denied, app):
+        client.get("/editors")
+        login(1)
+        client.get("/editors")
+        client.get("/inside")
+    assert heard == [(app, None, 401), (app, 1, 403)]
+
+
+def test_a_blueprint_is_guarded_as_a_whole(app, auth, client, login):
+    bp = Blueprint("staff", __name__, url_prefix="/staff")
+    bp.add_url_rule("/a", view_func=lambda: {}, endpoint="a", methods=["GET", "POST"])
+    app.register_blueprint(auth.require.admin()(bp))
+    for method in ("GET", "HEAD", "POST", "OPTIONS"):
+        assert client.open("/staff/a", method=method).status_code == 401
+    assert client.get("/open").status_code == 200
+    login("ada")
+    assert client.post("/staff/a").status_code == 200
+
+
+def test_a_view_class_is_guarded_in_all_its_methods_and_its_base_is_not(app, auth, client, login):
+    class Open(MethodView):
+        def get(self):
+            return {}
+
+        def delete(self):
+            return {}
+
+    @auth.require.admin()
+    class Closed(Open):
+        pass
+
+    app.add_url_rule("/base", view_func=Open.as_view("base"))
+    app.add_url_rule("/closed", view_func=Closed.as_view("closed"))
+    assert client.get("/base").status_code == 200
+    assert client.get("/closed").status_code == client.delete("/closed").status_code == 401
+    login("ada")
+    assert client.delete("/closed").status_code == 200
+
+
+def test_a_mock_and_a_doctest_may_look_at_everything(auth):
+    create_autospec(auth.require)
+    assert not hasattr(auth.require, "__code__")
+    assert vars(auth.require).keys() == {"_identities", "_roles"}

@@ -1,0 +1,98 @@
+"""No other site makes a browser write here: cross-origin requests and forms are refused.
+
+A browser says where a request comes from (``Sec-Fetch-Site``, ``Origin``), and sends another
+site's JSON only after it asked. So an unsafe request from elsewhere is a 403, and one with a
+content type that any page can send is a 415. Clients that are no browsers notice nothing.
+
+=============================== ========= ==================================================
+``CARAFE_CSRF_ENABLED``         ``True``  off: nothing is refused
+``CARAFE_CSRF_TRUSTED_ORIGINS`` ``[]``    a list such as ``["https://app.example.com"]``
+``CARAFE_CSRF_FORMS``           ``False`` on: forms, and text, of this site's are accepted
+=============================== ========= ==================================================
+
+Behind a proxy, the ``Host`` that arrives here has to be the one that the browser asked for.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from flask import abort
+from flask import Flask
+from flask import Request
+
+from ..config import declare
+from ..request import current_request
+
+_KEY = "carafe.csrf"
+
+SAFE_METHODS = {"GET", "HEAD", "OPTIONS", "TRACE"}
+
+SENT_BY_ANY_PAGE = {"application/x-www-form-urlencoded", "multipart/form-data", "text/plain"}
+"""What a browser sends to another site without asking it first; no content type is, too."""
+
+
+def init_app(app: Flask) -> None:
+    """Protect *app*. Raises ValueError for an origin that is none."""
+    if _KEY in app.extensions:
+        raise RuntimeError("This app is protected already. Call init_app once.")
+    declare(app, "CARAFE_CSRF_", ENABLED=True, TRUSTED_ORIGINS=[], FORMS=False)
+    app.extensions[_KEY] = protection = Protection(
+        _origins(app.config["CARAFE_CSRF_TRUSTED_ORIGINS"]), app.config["CARAFE_CSRF_FORMS"]
+    )
+    if app.config["CARAFE_CSRF_ENABLED"]:
+        app.before_request(protection.check)
+
+
+def _origins(given: Any) -> frozenset[str]:
+    if isinstance(given, str) or not all(_is_origin(origin) for origin in given):
+        raise ValueError(
+            "CARAFE_CSRF_TRUSTED_ORIGINS is not a list of origins. "
+            'Set a list such as ["https://app.example.com"], without paths.'
+        )
+    return frozenset(given)
+
+
+def _is_origin(text: Any) -> bool:
+    parts = urlsplit(text)
+    return bool(parts.netloc) and text == f"{parts.scheme}://{parts.netloc}"
+
+
+@dataclass(frozen=True)
+class Protection:
+    """What one app accepts."""
+
+    trusted: frozenset[str]
+    forms: bool
+
+    def check(self) -> None:
+        """Abort an unsafe request that another site could have made."""
+        request = current_request()
+        if request.method in SAFE_METHODS:
+            return
+        if not self._is_from_here(request):
+            abort(403, "This comes from another site.")
+        if not self.forms and _could_be_of_any_page(request):
+            abort(415, "Send the body as application/json.")
+
+    def _is_from_here(self, request: Request) -> bool:
+        origin = request.headers.get("Origin")
+        if origin in self.trusted:
+            return True
+        site = request.headers.get("Sec-Fetch-Site")
+        if site is not None:
+            return site in {"same-origin", "none"}
+        return origin is None or _host_of(origin) == request.host
+
+
+def _host_of(origin: str) -> str | None:
+    try:
+        return urlsplit(origin).netloc or None
+    except ValueError:
+        return None
+
+
+def _could_be_of_any_page(request: Request) -> bool:
+    if request.mimetype:
+        return request.mimetype in SENT_BY_ANY_PAGE
+    return bool(request.content_length) or "Transfer-Encoding" in request.headers

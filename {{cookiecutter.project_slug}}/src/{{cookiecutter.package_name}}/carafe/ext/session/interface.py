@@ -1,0 +1,139 @@
+"""Flask's sessions, with a lazy session, a salt of your own and a stronger signature."""
+
+import hashlib
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+from flask import Flask
+from flask.sessions import SecureCookieSession
+from flask.sessions import SecureCookieSessionInterface
+from flask.sessions import SessionMixin
+from flask.wrappers import Request
+from flask.wrappers import Response
+
+from ...log import logger
+from .seal import Content
+from .seal import Seal
+from .session import Session
+
+SKEW = 60
+"""Seconds that another server's clock may be ahead."""
+
+LARGEST = 4093
+"""Bytes of a cookie that every browser keeps."""
+
+
+def _sha256(string: bytes = b"") -> Any:
+    return hashlib.sha256(string)
+
+
+class SessionInterface(SecureCookieSessionInterface):
+    """Opens sessions when they are used, and saves those that changed."""
+
+    digest_method = staticmethod(_sha256)
+    session_class: type[SecureCookieSession] = Session
+
+    def __init__(
+        self,
+        salt: str | None = None,
+        permanent: bool = True,
+        absolute_lifetime: timedelta = timedelta(0),
+    ) -> None:
+        if salt:
+            self.salt = f"{type(self).salt}.{salt}"
+        self.permanent = permanent
+        self._absolute_lifetime = absolute_lifetime
+        self._seals: dict[tuple[Any, ...], Seal] = {}
+
+    def open_session(self, app: Flask, request: Request) -> Session | None:
+        """A closed session, or None without a key."""
+        if not app.secret_key:
+            return None
+        return Session(partial(self._read, app, request), self.permanent)
+
+    def should_set_cookie(self, app: Flask, session: SessionMixin) -> bool:
+        """Whether the session changed, or its cookie is to be renewed."""
+        content = getattr(session, "content", None)
+        if content is None or session.modified or content.outdated:
+            return content is not None or session.modified
+        if not (session.permanent and app.config["SESSION_REFRESH_EACH_REQUEST"]):
+            return False
+        age = self._seal(app).now() - content.signed_at
+        return bool(age > app.permanent_session_lifetime.total_seconds() / 2)
+
+    def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
+        """Write the cookie, if the session was opened and has to."""
+        if not isinstance(session, Session):
+            super().save_session(app, session, response)
+        elif session.is_open:
+            self._save(app, session, response)
+
+    def _save(self, app: Flask, session: Session, response: Response) -> None:
+        if not session and session.modified:
+            super().save_session(app, session, response)
+            return
+        _vary_on_cookie(response)
+        if session and self.should_set_cookie(app, session):
+            self._set_cookie(app, session, response)
+
+    def _set_cookie(self, app: Flask, session: Session, response: Response) -> None:
+        name, seal = self.get_cookie_name(app), self._seal(app)
+        began_at = session.content.began_at if session.content else seal.now()
+        value = seal.close(session, began_at)
+        if len(name) + 1 + len(value) > LARGEST:
+            size = len(value)
+            logger.warning("A session of %s bytes is too large: browsers forget it.", size)
+        response.set_cookie(
+            name,
+            value,
+            expires=self.get_expiration_time(app, session),
+            httponly=self.get_cookie_httponly(app),
+            domain=self.get_cookie_domain(app),
+            path=self.get_cookie_path(app),
+            secure=self.get_cookie_secure(app),
+            partitioned=self.get_cookie_partitioned(app),
+            samesite=self.get_cookie_samesite(app),
+        )
+
+    def _read(self, app: Flask, request: Request) -> Content | None:
+        """What the cookie holds; nothing if it is missing, altered, too old or another's.
+
+        What cannot be read is left where it is: a server with a newer key may know it.
+        """
+        cookie = request.cookies.get(self.get_cookie_name(app))
+        if not cookie:
+            return None
+        seal = self._seal(app)
+        content = seal.open(cookie)
+        return content if content and self._is_of_age(app, content, seal.now()) else None
+
+    def _is_of_age(self, app: Flask, content: Content, now: int) -> bool:
+        idle = app.permanent_session_lifetime.total_seconds()
+        absolute = self._absolute_lifetime.total_seconds()
+        return (
+            content.signed_at - now <= SKEW
+            and (not idle or now - content.signed_at <= idle)
+            and (not absolute or now - content.began_at <= absolute)
+        )
+
+    def _seal(self, app: Flask) -> Seal:
+        """That of the app's keys as they are now."""
+        keys = (app.secret_key, *(app.config["SECRET_KEY_FALLBACKS"] or ()))
+        seal = self._seals.get(keys)
+        if seal is None:
+            derivation = {"key_derivation": self.key_derivation}
+            seal = self._seals[keys] = Seal(
+                keys,
+                salt=self.salt,
+                serializer=self.serializer,
+                signer_kwargs={**derivation, "digest_method": self.digest_method},
+            )
+        return seal
+
+
+def _vary_on_cookie(response: Response) -> None:
+    if "Vary" in response.headers:
+        response.vary.add("Cookie")
+    else:
+        response.headers["Vary"] = "Cookie"

@@ -1,0 +1,101 @@
+from itertools import count
+
+import pytest
+import time_machine
+from accounts import make_user
+from accounts import PASSWORD
+
+GOOD = {"email": "ada@example.com", "password": PASSWORD}
+WRONG = {**GOOD, "password": "wrong horse"}
+
+
+@pytest.fixture
+def ask(app, client):
+    """Log in, as ``ask(credentials, address)``."""
+    make_user(app)
+    make_user(app, email="bob@example.com")
+
+    def ask(credentials, address="192.0.2.1"):
+        return client.post("/login", credentials, environ_base={"REMOTE_ADDR": address})
+
+    return ask
+
+
+def others():
+    """Addresses, each used once."""
+    return (f"198.51.100.{number}" for number in count(1))
+
+
+def test_an_address_fails_ten_times_and_then_has_to_wait(ask):
+    emails = [f"user{number}@example.com" for number in range(10)]
+    assert [ask({**WRONG, "email": email}).status_code for email in emails] == [401] * 10
+    refused = ask(GOOD)
+    assert refused.status_code == 429
+    assert refused.mimetype == "application/problem+json"
+    assert 1 <= int(refused.headers["Retry-After"]) <= 180
+    assert ask(GOOD, "192.0.2.2").status_code == 200
+
+
+def test_the_wait_is_over_after_three_minutes(ask):
+    with time_machine.travel("2030-01-01T00:00Z", tick=False) as clock:
+        for _ in range(10):
+            ask(WRONG)
+        seconds = int(ask(GOOD).headers["Retry-After"])
+        clock.shift(seconds - 2)
+        assert ask(GOOD).status_code == 429
+        clock.shift(3)
+        assert ask(GOOD).status_code == 200
+
+
+def test_an_account_fails_ten_times_from_everywhere_together(ask):
+    addresses = others()
+    statuses = [ask(WRONG, next(addresses)).status_code for _ in range(11)]
+    assert statuses == [401] * 10 + [429]
+    assert ask({**GOOD, "email": " ADA@example.com"}, next(addresses)).status_code == 429
+    assert ask({**GOOD, "email": "bob@example.com"}, next(addresses)).status_code == 200
+
+
+def test_an_account_that_is_attacked_stays_open_to_where_its_user_was_before(ask):
+    assert ask(GOOD, "203.0.113.1").status_code == 200
+    addresses = others()
+    for _ in range(11):
+        ask(WRONG, next(addresses))
+    assert ask(GOOD, next(addresses)).status_code == 429
+    assert ask(GOOD, "203.0.113.1").status_code == 200
+
+
+def test_who_was_there_before_may_not_guess_for_ever(ask):
+    ask(GOOD)
+    assert [ask(WRONG).status_code for _ in range(11)] == [401] * 10 + [429]
+
+
+def test_what_succeeds_is_not_counted(ask):
+    assert {ask(GOOD).status_code for _ in range(12)} == {200}
+
+
+def test_an_unknown_account_is_limited_like_a_known_one(ask):
+    addresses, nobody = others(), {**WRONG, "email": "nobody@example.com"}
+    statuses = [ask(nobody, next(addresses)).status_code for _ in range(11)]
+    assert statuses == [401] * 10 + [429]
+
+
+def test_a_client_with_many_ipv6_addresses_is_one_client(ask):
+    for number in range(10):
+        ask({**WRONG, "email": f"{number}@example.com"}, f"2001:db8:1:2:{number}::1")
+    assert ask(GOOD, "2001:db8:1:2:ffff::1%eth0").status_code == 429
+    assert ask(GOOD, "2001:db8:1:3::1").status_code == 200
+
+
+def test_a_wrong_current_password_is_counted_too(ask, client):
+    ask(GOOD)
+    change = {"current_password": "wrong horse", "new_password": "battery staple"}
+    statuses = [client.put("/login/password", change).status_code for _ in range(11)]
+    assert statuses == [403] * 10 + [429]
+
+
+def test_two_apps_count_for_themselves(make_app, tmp_path):
+    from_one, from_other = (
+        make_app(DATABASE_URL=f"sqlite:///{tmp_path}/test.db").extensions["attempts"]
+        for _ in range(2)
+    )
+    assert from_one is not from_other

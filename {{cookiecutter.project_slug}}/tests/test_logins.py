@@ -1,0 +1,133 @@
+from datetime import timedelta
+
+import pytest
+import time_machine
+from accounts import log_in
+from accounts import PASSWORD
+from accounts import thief_of
+from conftest import db
+from sqlalchemy import event
+from sqlalchemy import text
+
+GOOD = {"email": "ada@example.com", "password": PASSWORD}
+
+
+@pytest.fixture
+def ada(app):
+    return log_in(app)
+
+
+@pytest.fixture
+def phone(ada, client):
+    """Another device of the same user."""
+    headers = {"User-Agent": "Phone/1.0"}
+    assert client.post("/login", GOOD, headers=headers).status_code == 200
+    return client
+
+
+def logins_of(client):
+    return client.get("/logins").json["items"]
+
+
+def test_one_sees_ones_own_logins(app, ada, phone):
+    log_in(app, email="bob@example.com")
+    first, second = logins_of(ada)
+    assert set(first) == {"id", "opened_at", "address", "user_agent", "current"}
+    assert (first["current"], second["current"]) == (True, False)
+    assert [login["current"] for login in logins_of(phone)] == [False, True]
+    assert (second["user_agent"], second["address"]) == ("Phone/1.0", "127.0.0.1")
+    assert second["opened_at"].endswith("Z")
+
+
+def test_a_login_that_was_ended_elsewhere_is_refused(ada, phone):
+    [_, other] = logins_of(ada)
+    assert ada.delete(f"/logins/{other['id']}").status_code == 204
+    assert phone.get("/login").status_code == 401
+    assert ada.get("/login").status_code == 200
+    assert ada.delete(f"/logins/{other['id']}").status_code == 404
+
+
+def test_nobody_ends_the_login_of_another(app, ada):
+    bob = log_in(app, email="bob@example.com")
+    [login] = logins_of(ada)
+    assert bob.delete(f"/logins/{login['id']}").status_code == 404
+    assert ada.get("/login").status_code == 200
+
+
+def test_logins_come_in_pages(ada, phone):
+    first = ada.get("/logins?limit=1").json
+    assert len(first["items"]) == 1
+    assert len(ada.get(f"/logins?cursor={first['next']}").json["items"]) == 1
+
+
+def test_logging_in_again_ends_the_login_before(app, ada):
+    thief = thief_of(ada)
+    assert ada.post("/login", GOOD).status_code == 200
+    assert thief.get("/login").status_code == 401
+    assert len(logins_of(ada)) == 1
+
+
+def test_a_change_of_user_leaves_nothing_of_the_one_before(app, ada):
+    log_in(app, email="bob@example.com")
+    thief = thief_of(ada)
+    ada.post("/login", {**GOOD, "email": "bob@example.com"})
+    assert ada.get("/login").json["email"] == "bob@example.com"
+    assert thief.get("/login").status_code == 401
+
+
+def test_a_login_ends_after_90_days_however_long_its_cookie_lives(app, monkeypatch):
+    monkeypatch.setitem(app.config, "PERMANENT_SESSION_LIFETIME", timedelta(days=365))
+    with time_machine.travel("2030-01-01T00:00Z", tick=False) as clock:
+        ada = log_in(app)
+        clock.shift(timedelta(days=89))
+        assert ada.get("/login").status_code == 200
+        clock.shift(timedelta(days=2))
+        assert ada.get("/login").status_code == 401
+
+
+def test_logins_that_are_too_old_are_removed(app):
+    with time_machine.travel("2030-01-01T00:00Z", tick=False) as clock:
+        log_in(app)
+        clock.shift(timedelta(days=91))
+        app.test_client().post("/login", GOOD)
+        with app.app_context():
+            assert db.session.scalar(text("SELECT count(*) FROM logins")) == 1
+
+
+def test_logging_out_without_a_database_takes_the_cookie_back(make_app, tmp_path):
+    app = make_app(DATABASE_URL=f"sqlite:///{tmp_path}/nothing/test.db")
+    client = app.test_client()
+    with client.session_transaction() as session:
+        session.update(user_id=1, login="a token")
+    answer = client.delete("/login")
+    assert answer.status_code == 204
+    assert "Max-Age=0" in answer.headers["Set-Cookie"]
+
+
+def test_a_login_is_worth_nothing_to_another_user(app, ada):
+    bob = log_in(app, email="bob@example.com")
+    bobs_id = bob.get("/login").json["id"]
+    with ada.session_transaction() as session:
+        session["user_id"] = bobs_id
+    assert ada.get("/login").status_code == 401
+
+
+def test_a_slow_request_does_not_bring_a_session_back(app, ada):
+    thief = thief_of(ada)
+    ada.delete("/login")
+    name = app.config["SESSION_COOKIE_NAME"]
+    ada.set_cookie(name, thief.get_cookie(name).value)
+    assert ada.get("/login").status_code == 401
+    assert ada.get_cookie(name) is None
+
+
+def test_who_asks_costs_one_query(app, ada):
+    asked = []
+
+    def on_execute(state):
+        asked.append(state.statement)
+
+    event.listen(db.session, "do_orm_execute", on_execute)
+    assert ada.get("/login").status_code == 200
+    event.remove(db.session, "do_orm_execute", on_execute)
+    assert len(asked) == 1

