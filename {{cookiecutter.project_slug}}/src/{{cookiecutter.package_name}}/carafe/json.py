@@ -36,7 +36,7 @@ class JSONProvider(FlaskJSONProvider):
         """A response whose body is the argument; several arguments make a list, as in Flask."""
         obj = self._prepare_response_obj(args, kwargs)
         response_class: type[Response] = self._app.response_class  # type: ignore[assignment]
-        return response_class(self.dumps(obj), mimetype=self.mimetype)
+        return response_class(self.dumps(obj), content_type=self.mimetype)
 
 
 def encode(obj: Any) -> bytes:

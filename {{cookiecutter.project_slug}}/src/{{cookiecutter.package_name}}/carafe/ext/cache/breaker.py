@@ -1,7 +1,7 @@
 """Keeping requests away from a backend that does not answer.
 
 After two failures in a row nobody asks it any more, and a thread tries it every two seconds
-until it answers again: no request ever waits for that. Keys that a write could not replace are
+until it answers again: no request ever waits for that. Keys that a write could not revoke are
 owed; they are settled before anybody reads again.
 """
 
@@ -41,7 +41,7 @@ class Breaker:
 
     @property
     def owed(self) -> int:
-        """How many keys a write could not replace yet."""
+        """How many keys a write could not revoke yet."""
         return len(self._owed)
 
     def succeed(self) -> None:

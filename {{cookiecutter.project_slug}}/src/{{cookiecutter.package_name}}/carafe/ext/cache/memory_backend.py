@@ -9,6 +9,7 @@ from .entry import Entry
 from .serializer import Serializer
 
 _UNCHANGEABLE = {str, Entry}
+_NOTHING = (0, None)
 
 
 class MemorySerializer(Serializer):
@@ -27,7 +28,10 @@ class SimpleCache(FlaskSimpleCache):
     serializer: Any = MemorySerializer()
 
     def get_many(self, *keys: str) -> list[Any]:
-        now, kept, nothing = time.time(), self._cache.get, (-1, None)
-        found = [kept(key, nothing) for key in keys]
-        alive = [value if end == 0 or end > now else None for end, value in found]
-        return [self.serializer.loads(value) for value in alive]
+        now, kept, values = time.time(), self._cache.get, []
+        for key in keys:
+            end, value = kept(key, _NOTHING)
+            if 0 < end <= now:
+                value = None
+            values.append(value if type(value) in _UNCHANGEABLE else self.serializer.loads(value))
+        return values

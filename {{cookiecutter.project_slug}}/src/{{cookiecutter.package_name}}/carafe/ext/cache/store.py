@@ -22,13 +22,14 @@ class Store:
     def __init__(self, backend: Any) -> None:
         self._backend = backend
         self._lock = threading.Lock()
+        self._revoke = getattr(backend, "revoke", self._replace)
         self._failures, self._refusals = _errors_of(backend)
         self._breaker = Breaker(self._settle)
         self.guard = Guard(self._breaker, self._failures, self._refusals)
 
     @property
     def owed(self) -> int:
-        """How many tokens are to be replaced as soon as the backend is back."""
+        """How many tokens are to be revoked as soon as the backend is back."""
         return self._breaker.owed
 
     @property
@@ -63,9 +64,9 @@ class Store:
         return str(found)
 
     def invalidate(self, keys: Collection[str]) -> None:
-        """Replace the tokens at *keys*: now, or before anybody here reads again."""
+        """Revoke the tokens at *keys*: now, or before anybody here reads again."""
         try:
-            self.guard.ask_twice(self._replace, keys)
+            self.guard.ask_twice(self._revoke, keys)
         except Away:
             self._breaker.owe(keys)
 
@@ -95,21 +96,15 @@ class Store:
 
     def _replace(self, keys: Collection[str]) -> None:
         tokens = {key: new_token() for key in keys}
-        try:
-            replaced = self._backend.set_many(tokens, TOKEN_TIMEOUT)
-        except self._refusals:
-            # A full Redis takes nothing and still deletes, which is as good.
-            self._backend.unlink(*keys)
-            return
-        if len(replaced) < len(tokens):
+        if len(self._backend.set_many(tokens, TOKEN_TIMEOUT)) < len(tokens):
             raise OSError("The backend lost a token.")
 
     def _settle(self, keys: frozenset[str]) -> bool:
-        """Try the backend, and replace the tokens at *keys*."""
+        """Try the backend, and revoke the tokens at *keys*."""
         try:
             self._backend.get_many("up")
             if keys:
-                self._replace(keys)
+                self._revoke(keys)
                 self.guard.accept()
         except (*self._failures, *self._refusals):
             return False

@@ -2,7 +2,7 @@
 
 An entry holds the token its namespace had when the view started; it is an answer only while
 that token is the current one. So a hit is one ``get_many([entry, token])``, and a write
-replaces the token: whatever was made before, or is being made, is no answer any more.
+revokes the token: whatever was made before, or is being made, is no answer any more.
 """
 
 from collections.abc import Callable
@@ -77,7 +77,7 @@ class CachedViews:
         return self._replies.reply(entry, request.environ)
 
     def invalidate(self, namespaces: Iterable[str]) -> None:
-        """Replace the tokens of these namespaces."""
+        """Revoke the tokens of these namespaces."""
         if keys := [token_key(namespace) for namespace in namespaces]:
             self._store.invalidate(keys)
 

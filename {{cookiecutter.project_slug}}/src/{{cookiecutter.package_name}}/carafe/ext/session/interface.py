@@ -101,7 +101,7 @@ class SessionInterface(SecureCookieSessionInterface):
 
         What cannot be read is left where it is: a server with a newer key may know it.
         """
-        cookie = request.cookies.get(self.get_cookie_name(app))
+        cookie = _cookie(request, self.get_cookie_name(app))
         if not cookie:
             return None
         seal = self._seal(app)
@@ -130,6 +130,15 @@ class SessionInterface(SecureCookieSessionInterface):
                 signer_kwargs={**derivation, "digest_method": self.digest_method},
             )
         return seal
+
+
+def _cookie(request: Request, name: str) -> str | None:
+    """The first one of that name: ``request.cookies`` would unquote all of them."""
+    for pair in request.environ.get("HTTP_COOKIE", "").split(";"):
+        key, _, value = pair.partition("=")
+        if key.strip() == name:
+            return str(value.strip())
+    return None
 
 
 def _vary_on_cookie(response: Response) -> None:

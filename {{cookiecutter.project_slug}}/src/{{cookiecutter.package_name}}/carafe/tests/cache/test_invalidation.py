@@ -2,6 +2,7 @@ import gc
 import threading
 
 import pytest
+import redis
 from flask import Flask
 
 from ...ext.cache import after_delete
@@ -28,6 +29,16 @@ def test_the_cascade_has_one_direction(client, run):
     client.post("/shelves")
     assert run("/books") == book
     assert run("/shelves") != shelf
+
+
+def test_a_write_is_one_command_whatever_it_makes_invalid(make_app, on_redis):
+    app = make_app(**on_redis)
+    with redis.Redis.from_url(on_redis["CACHE_REDIS_URL"]) as server, app.app_context():
+        app.cache.invalidate("connect")
+        server.config_resetstat()
+        app.cache.invalidate(*"abcdefgh")
+        calls = {name: each["calls"] for name, each in server.info("commandstats").items()}
+    assert calls == {"cmdstat_config|resetstat": 1, "cmdstat_unlink": 1}
 
 
 @pytest.mark.parametrize("status", [400, 409, 500, 302])
