@@ -3,7 +3,7 @@
 from flask import request
 from flask import session
 from sqlalchemy import ColumnElement
-from sqlalchemy import delete
+from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
 from .accounts import Login
@@ -32,15 +32,14 @@ def end_login() -> int | None:
 
     Without the database, only the cookie goes.
     """
-    ended = delete(Login).where(Login.token == _current()).returning(Login.user_id)
     try:
-        user_id = db.session.scalar(ended)
+        user_ids = _end(Login.token == _current())
         db.session.commit()
     except SQLAlchemyError as error:
         db.session.rollback()
         logger.error("A login could not be ended: %s", type(error).__name__)
         return None
-    return user_id
+    return next(iter(user_ids), None)
 
 
 def end_logins(user: User) -> None:
@@ -48,8 +47,12 @@ def end_logins(user: User) -> None:
     _end(Login.user_id == user.id, Login.token != _current())
 
 
-def _end(*conditions: ColumnElement[bool]) -> None:
-    db.session.execute(delete(Login).where(*conditions))
+def _end(*conditions: ColumnElement[bool]) -> list[int]:
+    """End these logins, and tell whose they were."""
+    found = db.session.scalars(select(Login).where(*conditions).with_for_update()).all()
+    for login in found:
+        db.session.delete(login)
+    return [login.user_id for login in found]
 
 
 def _current() -> str:

@@ -42,9 +42,10 @@ class Identities:
         # The answer depends on the session whether or not it was loaded before: a response
         # made with it is for this user alone.
         session.accessed = True
-        if _ENVIRON not in request.environ:
+        environ = request.environ
+        if _ENVIRON not in environ:
             self._load()
-        return request.environ[_ENVIRON]
+        return environ[_ENVIRON]
 
     @property
     def key_type(self) -> KeyType:

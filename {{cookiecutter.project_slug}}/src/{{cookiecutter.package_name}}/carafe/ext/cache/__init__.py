@@ -32,9 +32,11 @@ brings back what was made invalid since.
 """
 
 from collections.abc import Callable
+from collections.abc import Hashable
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
+from typing import TypeVar
 
 from flask import current_app
 from flask import Flask
@@ -58,6 +60,8 @@ from .views import CachedViews
 from .views import current_views
 from .views import KEY
 from .views import UncachedViews
+
+Made = TypeVar("Made")
 
 
 class Cache(FlaskCache):
@@ -201,6 +205,16 @@ class Cache(FlaskCache):
         """Remove these keys."""
         return self.clear(keys=keys)
 
+    def remember(self, namespace: str, key: Hashable, make: Callable[[], Made]) -> Made:
+        """What *make* says, kept in this process until *namespace* is invalid, or for a minute.
+
+        It takes no round trip of its own before a cached view. None is not kept, and neither is
+        anything where the cache is not shared: another process could not make it invalid. Call
+        it before anything is read that the value depends on.
+        """
+        made: Made = current_views().remember(namespace, key, make)
+        return made
+
     def invalidate(self, *namespaces: Any) -> None:
-        """Make the cached views of these namespaces, or view classes, invalid."""
+        """Make what is cached of these namespaces, or view classes, invalid."""
         current_views().invalidate([namespace_of(namespace) for namespace in namespaces])

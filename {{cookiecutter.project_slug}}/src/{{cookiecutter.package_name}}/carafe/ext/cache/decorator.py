@@ -23,6 +23,7 @@ def cached(options: Options) -> Callable[[View], View]:
         def call(*args: Any, **kwargs: Any) -> Any:
             return current_views().answer(Call(view, run, args, kwargs), options)
 
+        call.cached_view = view, options  # type: ignore[attr-defined]
         if options.namespace is not None:
             call.cache_namespace = options.namespace  # type: ignore[attr-defined]
         return call  # type: ignore[return-value]

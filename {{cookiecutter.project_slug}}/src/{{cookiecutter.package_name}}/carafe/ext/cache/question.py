@@ -1,8 +1,10 @@
 """What a request asks of a cached view."""
 
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import unquote_plus
 
+from flask import current_app
 from flask import Request
 
 from .call import Call
@@ -36,6 +38,21 @@ class Question:
         key = view_key(namespace, request.path, query)
         return cls(request, call, options, query, key, token_key(namespace))
 
+    @classmethod
+    def expected(cls, request: Request, ignored: frozenset[str]) -> "Question | None":
+        """What the view of *request* will be asked, if it is a cached one."""
+        view = current_app.view_functions.get(request.endpoint or "")
+        view_class = getattr(view, "view_class", None)
+        method = view if view_class is None else getattr(view_class, "get", None)
+        declared: tuple[Any, Options] | None = getattr(method, "cached_view", None)
+        if declared is None:
+            return None
+        cached, options = declared
+        if options.unless or goes_around(request, options):
+            return None
+        call = Call(cached, cached, () if view_class is None else (view_class,), {})
+        return cls.of(request, call, options, ignored)
+
     def variant(self, names: list[str]) -> str:
         """The key of the answer, which depends on the request headers *names*."""
         if not names:
@@ -44,6 +61,18 @@ class Question:
         return variant_key(
             self.key, [(name, f"={headers[name]}" if name in headers else "") for name in names]
         )
+
+
+def goes_around(request: Request, options: Options) -> bool:
+    """Whether the cache has nothing to say to *request*."""
+    environ = request.environ
+    return bool(
+        environ["REQUEST_METHOD"] not in {"GET", "HEAD"}
+        or ("HTTP_AUTHORIZATION" in environ and not options.public)
+        or environ.get("CONTENT_LENGTH", "0") not in {"", "0"}
+        or "HTTP_TRANSFER_ENCODING" in environ
+        or options.seconds == 0
+    )
 
 
 def _counted(query: bytes, options: Options, ignored: frozenset[str]) -> bytes:

@@ -58,7 +58,7 @@ class Replies:
         return self._make(head.status, [*head.headers, age], [entry.body])
 
     def _make(self, code: int, headers: list[tuple[str, str]], body: list[bytes]) -> Response:
-        status = _LINES.get(code, f"{code} UNKNOWN")
+        status = _LINES.get(code) or f"{code} UNKNOWN"
         response: KeptResponse = self._class.__new__(self._class)
         response.__dict__ = {
             **self._blank,

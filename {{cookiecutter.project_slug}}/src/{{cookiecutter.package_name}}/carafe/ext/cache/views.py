@@ -6,27 +6,27 @@ revokes the token: whatever was made before, or is being made, is no answer any 
 """
 
 from collections.abc import Callable
+from collections.abc import Hashable
 from collections.abc import Iterable
 from collections.abc import Sequence
 from typing import Any
 
 from flask import current_app
-from flask import Request
 from flask import Response
 
 from ...log import logger
 from ...request import current_request
 from .call import Call
 from .call import Options
-from .entry import current
-from .entry import Entry
-from .entry import is_token
 from .forgiving import Forgiving
 from .guard import Away
 from .keys import namespaces_of
 from .keys import token_key
 from .known import Known
+from .lookup import Lookup
 from .maker import Maker
+from .memo import Memo
+from .question import goes_around
 from .question import Question
 from .replies import Replies
 from .store import Store
@@ -51,11 +51,12 @@ class CachedViews:
         seconds: int,
         ignored: frozenset[str],
     ) -> None:
+        known = Known()
         self._store = Store(backend)
-        self._known = Known()
+        self._memo = Memo()
         self._replies = Replies(response_class)
-        self._maker = Maker(self._store, self._known, self._replies, before_miss, seconds)
-        self._prefix = prefix
+        self._maker = Maker(self._store, known, self._replies, before_miss, seconds)
+        self._lookup = Lookup(self._store, known, prefix, ignored)
         self._ignored = ignored
         self._hits = self._misses = 0
         self.forgiving = Forgiving(backend, self._store.guard)
@@ -63,11 +64,11 @@ class CachedViews:
     def answer(self, call: Call, options: Options) -> Any:
         """The kept answer, or what the view says; it runs once at most."""
         request = current_request()
-        if _goes_around(request, options):
+        if goes_around(request, options) or (options.unless and options.unless()):
             return call()
         question = Question.of(request, call, options, self._ignored)
         try:
-            key, token, entry = self._find(question)
+            key, token, entry = self._lookup.find(question)
         except Away:
             return call()
         if entry is None:
@@ -75,6 +76,16 @@ class CachedViews:
             return self._maker.make(question, key, token)
         self._hits += 1
         return self._replies.reply(entry, request.environ)
+
+    def remember(self, namespace: str, key: Hashable, make: Callable[[], Any]) -> Any:
+        """What *make* says, again once *namespace* is invalid."""
+        if not self._store.is_shared:
+            return make()
+        try:
+            token = self._lookup.token(namespace)
+        except Away:
+            return make()
+        return self._memo.get((namespace, key), token, make)
 
     def invalidate(self, namespaces: Iterable[str]) -> None:
         """Revoke the tokens of these namespaces."""
@@ -105,23 +116,6 @@ class CachedViews:
         elif current_app.extensions.get(KEY) is self:
             self.invalidate(namespaces_of(sender))
 
-    def _find(self, question: Question) -> tuple[str, str, Entry | None]:
-        """The key and the token of the answer, and its entry if there is one."""
-        key, token, entry = self._read(question)
-        if entry is not None and entry.head.varies:
-            self._known.learn_varies(question.key, entry.head.varies)
-            key, token, entry = self._read(question)
-        return key, token, None if entry is None or entry.head.varies else entry
-
-    def _read(self, question: Question) -> tuple[str, str, Entry | None]:
-        key, place = question.variant(self._known.varies(question.key)), question.token_key
-        found, token = self._store.read(key, place)
-        if not is_token(token):
-            token, found = self._store.token(place), None
-        # Another app's prefix may end where a namespace here begins.
-        token = f"{token}@{self._prefix}"
-        return key, token, current(found, token)
-
 
 class UncachedViews:
     """A cache that is off. *forgiving* is its backend, which keeps nothing."""
@@ -131,6 +125,9 @@ class UncachedViews:
 
     def answer(self, call: Call, options: Options) -> Any:
         return call()
+
+    def remember(self, namespace: str, key: Hashable, make: Callable[[], Any]) -> Any:
+        return make()
 
     def invalidate(self, namespaces: Iterable[str]) -> None:
         """Nothing is kept."""
@@ -152,15 +149,3 @@ def current_views() -> CachedViews | UncachedViews:
     if found is None:
         raise RuntimeError("This app has no cache. Call cache.init_app(app) when you make it.")
     return found
-
-
-def _goes_around(request: Request, options: Options) -> bool:
-    environ = request.environ
-    return bool(
-        environ["REQUEST_METHOD"] not in {"GET", "HEAD"}
-        or ("HTTP_AUTHORIZATION" in environ and not options.public)
-        or environ.get("CONTENT_LENGTH", "0") not in {"", "0"}
-        or "HTTP_TRANSFER_ENCODING" in environ
-        or options.seconds == 0
-        or (options.unless and options.unless())
-    )
