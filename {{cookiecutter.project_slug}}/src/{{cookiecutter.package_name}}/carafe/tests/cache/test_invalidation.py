@@ -10,6 +10,7 @@ from ...ext.cache import after_patch
 from ...ext.cache import after_post
 from ...ext.cache import after_put
 from ...ext.cache import Cache
+from ...ext.cache.memory_backend import SimpleCache
 
 SIGNALS = {"post": after_post, "put": after_put, "patch": after_patch, "delete": after_delete}
 
@@ -140,6 +141,20 @@ def test_a_view_that_was_running_during_a_write_is_not_kept(app, client, run):
     finish.set()
     reader.join()
     assert client.get("/slow").json not in seen
+
+
+class Forgetful(SimpleCache):
+    """A backend that does not keep all that it is given, and says so."""
+
+    def set_many(self, *args, **kwargs):
+        return super().set_many(*args, **kwargs)[1:]
+
+
+def test_a_write_whose_token_was_not_kept_is_owed(make_app):
+    app = make_app(CACHE_TYPE=f"{__name__}.Forgetful")
+    with app.app_context():
+        app.cache.invalidate("BookView", "ShelfView")
+        assert app.cache.stats()["owed"] == 2
 
 
 def test_a_lost_token_never_brings_an_old_answer_back(app, run):

@@ -100,6 +100,18 @@ def test_any_text_is_a_key(cache, key):
     assert cache.get_dict(key) == {key: None}
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+def test_a_fork_shares_no_client(app, cache):
+    backend = app.extensions["cache"][app.cache]
+    with backend._reserved() as ours:
+        child = os.fork()
+        if child == 0:
+            with backend._reserved() as own:
+                os._exit(own is ours)
+    assert os.waitpid(child, 0)[1] == 0
+
+
 def test_prefixes_keep_long_keys_apart(make_app, app, server):
     other = make_app(
         CACHE_TYPE="MemcachedCache",

@@ -33,6 +33,14 @@ def test_a_value_is_made_once_for_each_key(remembering):
     assert [app.remember(key) for key in ("ada", "bob", "ada", "bob")] == [1, 2, 1, 2]
 
 
+def test_namespaces_have_keys_of_their_own(remembering):
+    app = remembering()
+    with app.app_context():
+        for name in ("people", "places", "people", "places"):
+            assert app.cache.remember(name, "ada", lambda name=name: [name]) == [name]
+        assert app.cache.remember("people", "ada", list) == ["people"]
+
+
 def test_a_value_is_made_again_when_its_namespace_became_invalid_anywhere(remembering):
     here, there = remembering(), remembering()
     assert (here.remember(), there.remember()) == (1, 1)
@@ -172,6 +180,45 @@ def test_what_is_read_early_is_not_older_than_the_request(guarded, method):
     client.post("/method")
     getattr(client, method)("/method")
     assert client.get("/method").json != first
+
+
+def test_what_is_read_for_one_view_is_no_answer_of_another(guarded):
+    @guarded.cache.cached_view()
+    def first():
+        return {"name": "first"}
+
+    @guarded.cache.cached_view()
+    def second():
+        return {"name": "second"}
+
+    @guarded.get("/both")
+    @wraps(first)
+    def both():
+        guarded.cache.remember(NAMESPACE, "ada", lambda: 1)
+        return [second().get_json(), first().get_json()]
+
+    client = guarded.test_client()
+    for _ in range(3):
+        assert client.get("/both").json == [{"name": "second"}, {"name": "first"}]
+
+
+def test_what_is_read_early_is_an_answer_once(guarded):
+    @guarded.cache.cached_view()
+    def inner():
+        return {"run": next(guarded.runs)}
+
+    @guarded.get("/twice")
+    @wraps(inner)
+    def twice():
+        guarded.cache.remember(NAMESPACE, "ada", lambda: 1)
+        before = inner().get_json()
+        guarded.cache.invalidate("inner")
+        return [before, inner().get_json()]
+
+    client = guarded.test_client()
+    for _ in range(2):
+        before, after = client.get("/twice").json
+        assert before != after
 
 
 def test_what_is_asked_before_a_view_is_not_asked_twice(guarded):
