@@ -4,6 +4,7 @@ import pytest
 import time_machine
 from accounts import make_user
 from accounts import PASSWORD
+from conftest import attempts
 
 GOOD = {"email": "ada@example.com", "password": PASSWORD}
 WRONG = {**GOOD, "password": "wrong horse"}
@@ -53,6 +54,14 @@ def test_an_account_fails_ten_times_from_everywhere_together(ask):
     assert statuses == [401] * 10 + [429]
     assert ask({**GOOD, "email": " ADA@example.com"}, next(addresses)).status_code == 429
     assert ask({**GOOD, "email": "bob@example.com"}, next(addresses)).status_code == 200
+
+
+def test_guesses_at_the_same_moment_are_no_more_guesses(ask, monkeypatch):
+    """All of them are let in before one has failed."""
+    monkeypatch.setattr(attempts.Attempt, "check", lambda self: None)
+    statuses = [ask(WRONG).status_code for _ in range(12)]
+    assert statuses == [401] * 10 + [429] * 2
+    assert ask(GOOD).status_code == 200
 
 
 def test_an_account_that_is_attacked_stays_open_to_where_its_user_was_before(ask):

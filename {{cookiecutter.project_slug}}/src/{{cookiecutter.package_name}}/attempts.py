@@ -5,6 +5,7 @@ stays open to those from which its user has logged in during the last 30 days.
 """
 
 import time
+from collections.abc import Callable
 from hashlib import sha256
 from ipaddress import ip_network
 from typing import NoReturn
@@ -12,7 +13,6 @@ from typing import NoReturn
 from flask import current_app
 from flask import Flask
 from flask import request
-from limits import RateLimitItem
 from limits import RateLimitItemPerDay
 from limits import RateLimitItemPerMinute
 from limits.storage import MemoryStorage
@@ -46,26 +46,30 @@ class Attempt:
 
     def check(self) -> None:
         """Abort with 429 if there were too many that failed."""
-        if not self._limiter.test(FAILURES, *self._address):
-            self._refuse(FAILURES, *self._address)
-        if not self._limiter.test(FAILURES, *self._account) and not self._is_at_home():
-            self._refuse(FAILURES, *self._account)
+        self._enforce(self._limiter.test)
 
     def fail(self) -> None:
-        """Count it as one that failed."""
-        self._limiter.hit(FAILURES, *self._address)
-        self._limiter.hit(FAILURES, *self._account)
+        """Count it as one that failed; a 429 if too many others did at the same time."""
+        self._enforce(self._limiter.hit)
 
     def succeed(self) -> None:
         """Keep in mind that the user logs in from this address."""
         self._limiter.hit(SUCCESSES, *self._account, *self._address)
 
+    def _enforce(self, is_within: Callable[..., bool]) -> None:
+        address_is_open = is_within(FAILURES, *self._address)
+        account_is_open = is_within(FAILURES, *self._account)
+        if not address_is_open:
+            self._refuse(*self._address)
+        if not account_is_open and not self._is_at_home():
+            self._refuse(*self._account)
+
     def _is_at_home(self) -> bool:
         return not self._limiter.test(SUCCESSES, *self._account, *self._address)
 
-    def _refuse(self, limit: RateLimitItem, *key: str) -> NoReturn:
+    def _refuse(self, *key: str) -> NoReturn:
         audit.record("limited", by=key[0])
-        seconds = self._limiter.get_window_stats(limit, *key).reset_time - time.time()
+        seconds = self._limiter.get_window_stats(FAILURES, *key).reset_time - time.time()
         raise TooManyRequests(
             "Too many attempts failed. Try again later.", retry_after=max(1, round(seconds))
         )

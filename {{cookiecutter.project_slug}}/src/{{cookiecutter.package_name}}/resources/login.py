@@ -70,7 +70,7 @@ class LoginView(MethodView):
     @operation(204)
     def delete(self) -> None:
         """Log out. A copy of the cookie is worth nothing afterwards."""
-        if user_id := end_login():
+        if (user_id := end_login()) is not None:
             audit.record("logged out", user_id=user_id)
         auth.logout()
 

@@ -70,11 +70,11 @@ class SessionInterface(SecureCookieSessionInterface):
             self._save(app, session, response)
 
     def _save(self, app: Flask, session: Session, response: Response) -> None:
-        if not session and session.modified:
+        if not session:
             super().save_session(app, session, response)
             return
         _vary_on_cookie(response)
-        if session and self.should_set_cookie(app, session):
+        if self.should_set_cookie(app, session):
             self._set_cookie(app, session, response)
 
     def _set_cookie(self, app: Flask, session: Session, response: Response) -> None:

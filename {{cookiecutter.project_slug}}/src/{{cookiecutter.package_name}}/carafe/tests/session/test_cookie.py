@@ -62,6 +62,25 @@ def test_what_is_signed_and_no_session_is_a_strangers(client, payload):
     assert client.get("/read").json == {}
 
 
+@pytest.mark.parametrize(
+    ("header", "is_known"),
+    [
+        ("{0}", True),
+        ("theme=dark;{0};lang=en", True),
+        ("theme=dark;   {0} ; lang=en", True),
+        ("{0}; session=nonsense", True),
+        ("session=nonsense; {0}", False),
+        ("my{0}", False),
+        ("session", False),
+        (";;=; {0}", True),
+    ],
+)
+def test_it_is_found_among_other_cookies(client, cookie, header, is_known):
+    plain = client.application.test_client(use_cookies=False)
+    read = plain.get("/read", headers={"Cookie": header.format(f"session={cookie}")}).json
+    assert bool(read) is is_known
+
+
 def test_a_cookie_is_verified_once_in_a_process(client, cookie, monkeypatch):
     assert client.get("/read").json == {"pen": 1}
     monkeypatch.setattr(URLSafeTimedSerializer, "loads", lambda *args, **kw: pytest.fail("again"))

@@ -89,6 +89,16 @@ def test_writing_keeps_what_was_there(client):
     assert client.get("/read").json == {"pen": 1, "ink": 1}
 
 
+def test_flasks_own_kind_of_session_is_saved_too():
+    app = make_app()
+    plain, response = SecureCookieSession({"pen": 1}), app.response_class()
+    plain.modified = True
+    with app.test_request_context():
+        app.session_interface.save_session(app, plain, response)
+    cookie = cookie_of(response).partition(";")[0]
+    assert app.test_client(use_cookies=False).get("/read", headers={"Cookie": cookie}).json == plain
+
+
 def test_disabled_leaves_flasks_own_interface():
     app = make_app(CARAFE_SESSION_ENABLED=False)
     assert type(app.session_interface) is SecureCookieSessionInterface
