@@ -107,6 +107,6 @@ def test_a_random_key_is_never_refused(make):
 def test_the_address_of_a_client_is_what_a_trusted_proxy_says(make_app):
     headers = {"X-Forwarded-For": "192.0.2.1, 192.0.2.2"}
     for count, address in [(0, "127.0.0.1"), (1, "192.0.2.2"), (2, "192.0.2.1")]:
-        with make_app(TRUSTED_PROXY_COUNT=count).test_client() as client:
+        with make_app(PROXY_HOPS=count).test_client() as client:
             client.get("/health/live", headers=headers)
             assert request.remote_addr == address

@@ -22,7 +22,7 @@ def create_app(config: Mapping[str, object] | None = None) -> FlaskCarafe:
     """Make the application; entries of *config* win over the environment."""
     app = FlaskCarafe(__name__, static_folder=None, instance_path=str(Path("instance").resolve()))
     settings.init_app(app, config)
-    proxies = app.config["TRUSTED_PROXY_COUNT"]
+    proxies = app.config["PROXY_HOPS"]
     app.wsgi_app = ProxyFix(app.wsgi_app, proxies, proxies, 0)  # type: ignore[method-assign]
     extensions.init_app(app)
     audit.init_app(app)  # feature: auth

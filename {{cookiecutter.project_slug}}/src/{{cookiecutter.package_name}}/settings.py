@@ -10,7 +10,7 @@ it is JSON. These the application reads itself; the names that platforms set nee
 ``DATABASE_URL``         SQLite in ``instance/`` ``postgresql://user:password@host/name``
 ``REDIS_URL``            unset: in memory        ``redis://host:6379/0``  # feature: cache
 ``MAX_CONTENT_LENGTH``   1048576                 bytes of a request's body, at most
-``TRUSTED_PROXY_COUNT``  ``0``                   proxies whose ``X-Forwarded-For`` is true
+``PROXY_HOPS``           ``0``                   proxies whose ``X-Forwarded-For`` is true
 ======================== ======================= =========================================
 
 What cannot be meant, or is not safe in production, ends the process: the reason is printed,
@@ -106,7 +106,7 @@ class Settings(BaseSettings):
     database_url: SecretStr = _setting("DATABASE_URL", SecretStr("sqlite:///app.db"))
     redis_url: SecretStr | None = _setting("REDIS_URL", None)  # feature: cache
     max_content_length: int = _setting("MAX_CONTENT_LENGTH", 1024 * 1024)
-    trusted_proxy_count: int = _setting("TRUSTED_PROXY_COUNT", 0)
+    proxy_hops: int = _setting("PROXY_HOPS", 0)
 
     @model_validator(mode="after")
     def _has_a_strong_key(self) -> "Settings":
@@ -125,7 +125,7 @@ class Settings(BaseSettings):
             "SECRET_KEY": self.secret_key.get_secret_value(),
             "SECRET_KEY_FALLBACKS": [key.get_secret_value() for key in self.secret_key_fallbacks],
             "MAX_CONTENT_LENGTH": self.max_content_length,
-            "TRUSTED_PROXY_COUNT": self.trusted_proxy_count,
+            "PROXY_HOPS": self.proxy_hops,
         }
 
     def defaults(self) -> dict[str, object]:
