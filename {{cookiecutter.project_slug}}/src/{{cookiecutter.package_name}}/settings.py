@@ -17,6 +17,7 @@ What cannot be meant, or is not safe in production, ends the process: the reason
 without a value, and nothing is served.
 """
 
+import re
 import secrets
 from collections.abc import Mapping
 from typing import Any
@@ -66,7 +67,8 @@ def _load(given: dict[str, Any]) -> "Settings":
     except ValidationError as error:
         _refuse([f"{_name(fault['loc'])}: {fault['msg']}" for fault in error.errors()])
     except SettingsError as error:
-        _refuse([f"One is not JSON: {error}"])
+        field = re.search(r'field "(\w+)"', str(error))
+        _refuse([f"{field[1].upper() if field else 'One'}: it is not JSON"])
 
 
 def _check(app: Flask) -> None:
