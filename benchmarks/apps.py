@@ -50,7 +50,7 @@ def ours(view: View, url: str | None = None, **config: Any) -> Flask:
     """Carafe's ``cached_view``."""
     app = Flask("ours")
     cache = Cache()
-    cache.init_app(app, _config("ours:", url) | config)
+    cache.init_app(app, config_for("ours:", url) | config)
     return _serving(app, cache.cached_view(namespace="books")(view))
 
 
@@ -62,7 +62,7 @@ def ours_guarded(view: View, url: str | None = None) -> Flask:
     auth = Auth(_Provider(cache))
     session.init_app(app)
     auth.init_app(app)
-    cache.init_app(app, _config("guarded:", url))
+    cache.init_app(app, config_for("guarded:", url))
     app.add_url_rule("/login", "login", lambda: auth.login(1) or {}, methods=["POST"])
     return _serving(app, auth.require.login()(cache.cached_view(namespace="books")(view)))
 
@@ -70,7 +70,7 @@ def ours_guarded(view: View, url: str | None = None) -> Flask:
 def flask_caching(view: View, url: str | None = None, query_string: bool = True) -> Flask:
     """Flask-Caching's ``cached``."""
     app = Flask("flask_caching")
-    cache = FlaskCache(app, config=_config("flask-caching:", url))
+    cache = FlaskCache(app, config=config_for("flask-caching:", url))
     return _serving(app, cache.cached(query_string=query_string)(view))
 
 
@@ -89,7 +89,7 @@ def flask_caching_with_etag(view: View, url: str | None = None) -> Flask:
 def wrapped_again(view: View, url: str) -> Flask:
     """Flask-Caching wrapped around the view anew for each request, with a key made by hand."""
     app = Flask("wrapped")
-    cache = FlaskCache(app, config=_config("wrapped:", url))
+    cache = FlaskCache(app, config=config_for("wrapped:", url))
 
     @functools.wraps(view)
     def call(**kwargs: Any) -> Any:
@@ -134,6 +134,14 @@ class Finished(Response):
         return [body]
 
 
+def config_for(prefix: str, url: str | None) -> dict[str, Any]:
+    """Flask-Caching's settings: the Redis at *url*, or memory."""
+    # Flask-Caching warns of SimpleCache when many threads use it; here one does.
+    warnings.filterwarnings("ignore", module="flask_caching")
+    where = {"CACHE_TYPE": "RedisCache", "CACHE_REDIS_URL": url} if url else {}
+    return {"CACHE_TYPE": "SimpleCache", "CACHE_KEY_PREFIX": prefix, **where}
+
+
 class _Provider:
     def __init__(self, cache: Cache) -> None:
         self._cache = cache
@@ -156,13 +164,6 @@ def _serving(app: Flask, view: View) -> Flask:
     app.add_url_rule("/books", "books", view)
     app.add_url_rule("/books/<int:id>", "book", view)
     return app
-
-
-def _config(prefix: str, url: str | None) -> dict[str, Any]:
-    # Flask-Caching warns of SimpleCache when many threads use it; here one does.
-    warnings.filterwarnings("ignore", module="flask_caching")
-    where = {"CACHE_TYPE": "RedisCache", "CACHE_REDIS_URL": url} if url else {}
-    return {"CACHE_TYPE": "SimpleCache", "CACHE_KEY_PREFIX": prefix, **where}
 
 
 def _reader(url: str, body: bytes) -> Callable[[], bytes]:

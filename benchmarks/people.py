@@ -10,6 +10,7 @@ from carafe.ext.cache import Cache
 from carafe.ext.logger import Logger
 from flask import Flask
 from flask import session as flask_session
+from flask_caching import Cache as FlaskCache
 from flask_principal import Identity
 from flask_principal import identity_changed
 from flask_principal import identity_loaded
@@ -25,6 +26,8 @@ from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.orm import Mapped
 from sqlalchemy.orm import mapped_column
 from sqlalchemy.pool import StaticPool
+
+from .apps import config_for
 
 
 class Base(DeclarativeBase):
@@ -51,22 +54,24 @@ class Queries:
         self.count += 1
 
 
-def ours() -> tuple[Flask, Queries]:
-    """All four extensions, and a user who costs one select."""
+def ours(url: str | None = None) -> tuple[Flask, Queries]:
+    """All four extensions, and a user who costs one select, or is remembered with a Redis."""
     app, engine = FlaskCarafe("ours"), _engine()
     app.secret_key = "a key for benchmarks"
-    auth = Auth(_Selecting(engine))
+    cache = Cache()
+    auth = Auth(_Selecting(engine, cache))
     csrf.init_app(app)
     session.init_app(app)
     auth.init_app(app)
-    Cache().init_app(app, {"CACHE_TYPE": "SimpleCache"})
+    cache.init_app(app, config_for("ours:", url))
     Logger().init_app(app)
-    _serve(app, auth.require.editor()(_view), lambda: auth.login(1))
+    guard = auth.require.editor()
+    _serve(app, guard(_view), guard(cache.cached_view()(_view)), lambda: auth.login(1))
     return app, Queries(engine)
 
 
-def eager() -> tuple[Flask, Queries]:
-    """Flask's permanent session, and Flask-Principal with a user loaded for each request."""
+def eager(url: str | None = None) -> tuple[Flask, Queries]:
+    """Flask's permanent session, Flask-Caching, and Flask-Principal's user for each request."""
     app = Flask("eager")
     app.config.update(SECRET_KEY="a key for benchmarks", SQLALCHEMY_DATABASE_URI="sqlite://")
     db = SQLAlchemy(app, model_class=Base)
@@ -84,31 +89,42 @@ def eager() -> tuple[Flask, Queries]:
     with app.app_context():
         _fill(db.engine)
         queries = Queries(db.engine)
-    guarded = Permission(RoleNeed("editor")).require(403)(_view)
-    _serve(app, guarded, lambda: identity_changed.send(app, identity=Identity(1)))
+    guard = Permission(RoleNeed("editor")).require(403)
+    cached = FlaskCache(app, config=config_for("eager:", url)).cached(query_string=True)
+    _serve(
+        app,
+        guard(_view),
+        guard(cached(_view)),
+        lambda: identity_changed.send(app, identity=Identity(1)),
+    )
     app.kept = load  # The signal would forget it.
     return app, queries
 
 
 class _Selecting:
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, cache: Cache) -> None:
         self._engine = engine
+        self._cache = cache
         self._role = select(User.role)
 
     def identify(self, identity: Identity) -> Identity | None:
-        with self._engine.connect() as connection:
-            role = connection.scalar(self._role.where(User.id == identity.id))
+        role = self._cache.remember("people", identity.id, lambda: self._select(identity.id))
         identity.provides.add(RoleNeed(role))
         return identity if role else None
+
+    def _select(self, id: int) -> str | None:
+        with self._engine.connect() as connection:
+            return connection.scalar(self._role.where(User.id == id))
 
 
 def _view() -> dict[str, str]:
     return {"ping": "pong"}
 
 
-def _serve(app: Flask, guarded: Any, log_in: Any) -> None:
+def _serve(app: Flask, guarded: Any, cached: Any, log_in: Any) -> None:
     app.add_url_rule("/ping", "ping", _view)
     app.add_url_rule("/guarded", "guarded", guarded)
+    app.add_url_rule("/cached", "cached", cached)
     app.add_url_rule("/login", "login", lambda: log_in() and {} or {}, methods=["POST"])
 
 

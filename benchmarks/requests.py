@@ -1,17 +1,22 @@
-"""What a request costs that is not cached (B1, B2, B3): ``python -m benchmarks.requests``."""
+"""What it costs to be somebody (B1, B2, B3, B7): ``python -m benchmarks.requests``."""
 
 import argparse
 from typing import Any
 
+import redis
 from flask import Flask
 
 from . import apps
 from . import people
 from .measure import compare
 from .measure import versus
+from .server import Counter
+from .server import private_server
 from .wsgi import Answer
 from .wsgi import caller
 from .wsgi import environ
+
+BARE = "bare Flask, /ping"
 
 
 def main() -> None:
@@ -19,33 +24,30 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="benchmarks.requests", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="less of everything: a first look")
     rounds = 15 if parser.parse_args().quick else 101
-    (ours, asked), (eager, eagerly) = people.ours(), people.eager()
-    bare = caller(apps.bare(lambda **_: {}), environ("/ping"))
-    ours_in, eager_in = _logged_in(ours), _logged_in(eager)
-
-    title = "B1  anonymous"
-    calls = {"ours": _asking(ours), "eager": _asking(eager)}
-    times = compare(title, {"bare Flask, /ping": bare, **calls}, rounds)
-    versus("ours / bare Flask", times["ours"], times["bare Flask, /ping"], "≤ 1.00")
-    _print_asked(calls, asked, eagerly)
-
-    title = "B2  logged in, where nobody asks who"
-    calls = {"ours": _asking(ours, ours_in), "eager": _asking(eager, eager_in)}
-    times = compare(title, {"bare Flask, /ping": bare, **calls}, rounds)
-    versus("ours / bare Flask", times["ours"], times["bare Flask, /ping"], "≤ 1.00")
-    _print_asked(calls, asked, eagerly)
-
-    title = "B3  logged in, guarded"
-    calls = {
-        "ours": _asking(ours, ours_in, "/guarded"),
-        "eager": _asking(eager, eager_in, "/guarded"),
-    }
-    times = compare(title, {"bare Flask, /ping": bare, **calls}, rounds)
-    versus("ours, one select / bare Flask", times["ours"], times["bare Flask, /ping"], "≤ 4.5")
-    _print_asked(calls, asked, eagerly)
+    with private_server() as url, redis.Redis.from_url(url) as server:
+        compositions = {
+            "ours": people.ours(),
+            "ours, Redis": people.ours(url),
+            "eager": people.eager(),
+            "eager, Redis": people.eager(url),
+        }
+        cookies = {name: _logged_in(app) for name, (app, _) in compositions.items()}
+        strangers = dict.fromkeys(cookies, "")
+        for title, path, who, goal in (
+            ("B1  anonymous", "/ping", strangers, "≤ 1.00"),
+            ("B2  logged in, where nobody asks who", "/ping", cookies, "≤ 1.00"),
+            ("B3  logged in, guarded", "/guarded", cookies, "≤ 4.5 with a select"),
+            ("B7  logged in, guarded and cached", "/cached", cookies, "1 round trip with Redis"),
+        ):
+            calls = {name: _asking(compositions[name][0], path, who[name]) for name in who}
+            bare = caller(apps.bare(lambda **_: {}), environ("/ping"))
+            times = compare(title, {BARE: bare, **calls}, rounds)
+            versus("ours / bare Flask", times["ours"], times[BARE], goal)
+            for name, (_, queries) in compositions.items():
+                _print_asked(name, calls[name], queries, Counter(server))
 
 
-def _asking(app: Flask, cookie: str = "", path: str = "/ping") -> Any:
+def _asking(app: Flask, path: str, cookie: str) -> Any:
     call = caller(app, environ(path, **({"COOKIE": cookie} if cookie else {})))
     assert call().status == "200 OK"
     return call
@@ -56,11 +58,11 @@ def _logged_in(app: Flask) -> str:
     return answer.header("Set-Cookie").partition(";")[0]
 
 
-def _print_asked(calls: dict[str, Any], *queries: people.Queries) -> None:
-    for (name, call), counter in zip(calls.items(), queries, strict=True):
-        counter.count = 0
-        names = {header for header, _ in call().headers} & {"Set-Cookie", "Vary"}
-        print(f"  {name}: {counter.count} queries; {', '.join(sorted(names)) or 'no headers'}")
+def _print_asked(name: str, call: Any, queries: people.Queries, server: Counter) -> None:
+    queries.count = 0
+    headers = {header for header, _ in call().headers} & {"Set-Cookie", "Vary"}
+    asked = f"{queries.count} queries; Redis: {server.per_call(call)}"
+    print(f"  {name}: {asked}; {', '.join(sorted(headers)) or 'no headers'}")
 
 
 if __name__ == "__main__":
