@@ -100,4 +100,6 @@ def test_nothing_is_locked_while_a_password_is_hashed(app, client, monkeypatch):
 
     monkeypatch.setattr(PasswordHasher, "verify", look)
     assert client.post("/login", GOOD).status_code == 200
-    assert open_then == [False]
+    change = {"current_password": GOOD["password"], "new_password": "battery staple"}
+    assert client.put("/login/password", change).status_code == 204
+    assert open_then == [False, False]

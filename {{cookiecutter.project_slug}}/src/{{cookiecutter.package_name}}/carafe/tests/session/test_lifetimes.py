@@ -69,9 +69,9 @@ def test_a_session_that_is_read_is_renewed_after_half_its_lifetime(travel):
     assert cookie_of(client.get("/nothing")) == ""
 
 
-def test_renewal_can_be_turned_off(travel):
-    config = {"PERMANENT_SESSION_LIFETIME": 1000, "SESSION_REFRESH_EACH_REQUEST": False}
-    client = make_app(**config).test_client()
+@pytest.mark.parametrize("name", ["SESSION_REFRESH_EACH_REQUEST", "CARAFE_SESSION_PERMANENT"])
+def test_renewal_can_be_turned_off(travel, name):
+    client = make_app(**{"PERMANENT_SESSION_LIFETIME": 1000, name: False}).test_client()
     travel(-600)
     client.post("/write/pen")
     travel(0)
