@@ -53,12 +53,12 @@ class Project:
         """The text of a file, its newlines as they are."""
         return (self.path / name).read_bytes().decode()
 
-    def run(self, *module: str) -> str:
+    def run(self, *module: str, **variables: str) -> str:
         """What `python -m` prints for a module that must succeed, run in the project."""
         done = subprocess.run(
             [sys.executable, "-m", *module],
             cwd=self.path,
-            env=environment(),
+            env=environment() | variables,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

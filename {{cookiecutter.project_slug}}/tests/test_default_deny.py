@@ -37,6 +37,13 @@ def test_a_stranger_is_refused_everything_that_is_not_public(client, operations)
         assert (answer.status_code != 401) == (f"{method} {path}" in PUBLIC), (method, path)
 
 
+def test_with_auth_off_the_doors_stay_shut(make_app, operations):
+    client = make_app(CARAFE_AUTH_ENABLED=False).test_client()
+    for method, path in operations:
+        if f"{method} {path}" not in PUBLIC:
+            assert client.open(path, method=method, json={}).status_code == 401, (method, path)
+
+
 def test_somebody_without_a_role_is_refused_what_needs_one(app, operations):
     reader = log_in(app)
     refused = {
