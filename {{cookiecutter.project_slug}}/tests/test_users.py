@@ -53,5 +53,25 @@ def test_a_disabled_user_is_logged_out_at_once_and_cannot_return(bob, client, fl
     assert flask("users", "list").output == "bob@example.com: editor (disabled)\n"
 
 
-def test_an_unknown_user_cannot_be_disabled(flask):
-    assert flask("users", "disable", "eve@example.com").exit_code != 0
+def test_an_enabled_user_returns_and_the_logins_from_before_do_not(bob, client, flask):
+    client.post("/login", GOOD)
+    for command in ("disable", "enable"):
+        assert flask("users", command, "bob@example.com").exit_code == 0
+    assert client.get("/login").status_code == 401
+    assert client.post("/login", GOOD).status_code == 200
+
+
+def test_a_password_that_is_given_ends_all_logins(bob, client, flask):
+    client.post("/login", GOOD)
+    given = flask("users", "password", "bob@example.com", "--password", "battery staple")
+    assert given.exit_code == 0
+    assert client.get("/login").status_code == 401
+    assert client.post("/login", GOOD).status_code == 401
+    assert client.post("/login", {**GOOD, "password": "battery staple"}).status_code == 200
+
+
+@pytest.mark.parametrize("command", ["disable", "enable", "roles"])
+def test_an_unknown_user_cannot_be_changed(flask, command):
+    refused = flask("users", command, "eve@example.com")
+    assert refused.exit_code == 1
+    assert "There is no user eve@example.com." in refused.output
