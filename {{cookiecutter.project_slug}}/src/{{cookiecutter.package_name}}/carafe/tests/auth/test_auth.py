@@ -123,10 +123,21 @@ def test_a_provider_that_fails_lets_nobody_pass_and_logs_nobody_out(client, logi
 
 
 @pytest.mark.parametrize("answer", [True, "ada", 1, {"id": "ada"}, object])
-def test_a_provider_that_answers_with_no_identity_lets_nobody_pass(client, login, app, answer):
+def test_a_provider_that_answers_with_no_identity_lets_nobody_pass(
+    client, login, app, answer, caplog
+):
     login("ada")
     app.extensions["carafe.auth"]._identify = lambda identity: answer
     assert client.get("/inside").status_code == 503
+    assert f"The auth provider answered with {type(answer).__name__}." in caplog.text
+
+
+@pytest.mark.parametrize("answer", [None, AnonymousIdentity()])
+def test_a_provider_that_knows_nobody_logs_out(client, login, app, answer):
+    login("ada")
+    app.extensions["carafe.auth"]._identify = lambda identity: answer
+    assert client.get("/inside").status_code == 401
+    assert client.get_cookie("session") is None
 
 
 def test_what_a_provider_aborts_with_is_the_answer(client, login, app):

@@ -81,6 +81,14 @@ def test_a_need_composes_with_roles(app, auth, client, login):
         assert client.get("/own").status_code == status
 
 
+@pytest.mark.parametrize(("user_id", "status"), [(0, 200), (1, 403), ("ada", 200), (None, 401)])
+def test_an_owner_passes_and_so_does_who_has_a_role(app, auth, client, login, user_id, status):
+    app.add_url_rule("/own", view_func=auth.require.owner(0, "admin")(lambda: {}), endpoint="own")
+    if user_id is not None:
+        login(user_id)
+    assert client.get("/own").status_code == status
+
+
 def test_a_guard_is_a_context_manager_and_a_check(app, auth, client, login):
     @app.get("/block")
     def block():
