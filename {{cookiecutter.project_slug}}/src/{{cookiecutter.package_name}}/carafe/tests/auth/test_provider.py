@@ -70,6 +70,20 @@ def test_an_inactive_user_is_nobody(database):
         assert provider.identify(Identity(1)) is None
 
 
+@pytest.mark.parametrize(
+    ("facts", "is_active"),
+    [
+        ({}, True),
+        ({"active": True, "is_active": True}, True),
+        ({"active": False}, False),
+        ({"is_active": False}, False),
+        ({"active": True, "is_active": False}, False),
+    ],
+)
+def test_a_user_is_active_unless_it_is_said_by_either_name(database, facts, is_active):
+    assert Users(database).is_active(SimpleNamespace(**facts)) is is_active
+
+
 def test_the_keys_are_named_by_the_provider_or_by_config(database):
     class BySlug(Users):
         __id_key__ = "slug"
