@@ -78,15 +78,13 @@ class Maker:
         return self._reply(question, shared.entry)
 
     def _lead(self, question: Question, key: str, token: str) -> tuple[Response, Shared | None]:
-        """Be the one of this process; another process may be faster."""
-        lease = None
-        if self._store.is_shared:
-            try:
-                lease, entry = self._wait(question, key, token)
-            except Away:
-                entry = None
-            if entry is not None:
-                return self._reply(question, entry), Shared(self._key(question), entry)
+        """Be the one of this process; who led before, or another process, may be faster."""
+        try:
+            lease, entry = self._wait(question, key, token)
+        except Away:
+            lease, entry = None, None
+        if entry is not None:
+            return self._reply(question, entry), Shared(self._key(question), entry)
         return self._run(question, key, token, lease)
 
     def _wait(self, question: Question, key: str, token: str) -> tuple[str | None, Entry | None]:

@@ -23,6 +23,8 @@ class Store:
         self._backend = backend
         self._lock = threading.Lock()
         self._revoke = getattr(backend, "revoke", self._replace)
+        self._lease = getattr(backend, "lease", self._lease_to_all)
+        self._release = getattr(backend, "release", self._keep)
         self._failures, self._refusals = _errors_of(backend)
         self._breaker = Breaker(self._settle)
         self.guard = Guard(self._breaker, self._failures, self._refusals)
@@ -72,12 +74,12 @@ class Store:
 
     def lease(self, lease: str, seconds: int, *keys: str) -> tuple[bool, list[Any]]:
         """Take *lease* for *seconds* unless it is taken, and read *keys* after that."""
-        is_mine, values = self.guard.write(self._backend.lease, lease, seconds, *keys)
+        is_mine, values = self.guard.write(self._lease, lease, seconds, *keys)
         return is_mine, values
 
     def release(self, lease: str, entries: dict[str, Any], timeout: int) -> None:
         """Keep *entries* for *timeout* seconds, and give *lease* back."""
-        self.guard.write(self._backend.release, lease, entries, timeout)
+        self.guard.write(self._release, lease, entries, timeout)
 
     def sweep(self, prefixes: Sequence[str] | None) -> bool:
         """Remove keys by prefix; False if the backend is away."""
@@ -93,6 +95,13 @@ class Store:
             if found is None:
                 self._backend.set(key, token, timeout)
         return token if found is None else found
+
+    def _lease_to_all(self, lease: str, seconds: int, *keys: str) -> tuple[bool, list[Any]]:
+        """No other process sees what is kept here, so none has to wait."""
+        return True, self._backend.get_many(*keys)
+
+    def _keep(self, lease: str, entries: dict[str, Any], timeout: int) -> None:
+        self._backend.set_many(entries, timeout)
 
     def _replace(self, keys: Collection[str]) -> None:
         tokens = {key: new_token() for key in keys}

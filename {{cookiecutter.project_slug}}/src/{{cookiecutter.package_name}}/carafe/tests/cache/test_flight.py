@@ -2,6 +2,7 @@ import os
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from itertools import count
 from multiprocessing import get_context
 
 import pytest
@@ -9,6 +10,7 @@ import redis
 from flask import abort
 from flask import request
 
+from ...ext.cache import Cache
 from ...ext.cache import maker
 from .apps import app_with
 
@@ -53,6 +55,25 @@ def test_threads_that_want_the_same_answer_make_it_once(app, slow):
     answers = ask_at_once(app, ["/slow"] * 64)
     assert len(runs) == 1
     assert {answer.json["run"] for answer in answers} == {1}
+
+
+def test_an_answer_made_between_a_look_and_a_flight_is_not_made_again(make_app, backend):
+    def ask_first():
+        if not answers:
+            answers.append(None)
+            answers[0] = app.test_client().get("/once").json
+
+    answers = []
+    app = make_app(Cache(before_miss=ask_first), **backend)
+    runs = count(1)
+
+    @app.get("/once")
+    @app.cache.cached_view()
+    def once():
+        return {"run": next(runs)}
+
+    answers.append(app.test_client().get("/once").json)
+    assert answers == [{"run": 1}, {"run": 1}]
 
 
 def test_threads_that_want_different_answers_do_not_wait(app, slow):
