@@ -184,7 +184,7 @@ TAGGED = [
     Path("tests/test_start.py"),
 ]
 
-TAG = "  # feature: "
+TAG = re.compile("  # feature: ([a-z, ]+)$")
 FEATURES = {"auth", "cache", "logger", "session"}
 WANTED = {name for name in FEATURES if ANSWERS[f"use_{name}"]}
 DECLINED = FEATURES - WANTED
@@ -205,8 +205,8 @@ def untag(text: str) -> str:
     parts = re.split(r"(\n\n+)", text.strip("\n"))
     kept = gap = ""
     for paragraph, after in zip_longest(parts[::2], parts[1::2], fillvalue=""):
-        lines = [line.partition(TAG) for line in paragraph.split("\n")]
-        code = [code for code, tag, names in lines if not tag or is_wanted(names)]
+        lines = [TAG.split(line) for line in paragraph.split("\n")]
+        code = [code for code, *names in lines if not names or is_wanted(names[0])]
         if code:
             kept += gap + "\n".join(code)
             lost_its_beginning = code[-1].endswith(":") and len(code) < len(lines)
