@@ -8,6 +8,10 @@ import json
 import os
 import re
 import secrets
+import shutil
+import signal
+import stat
+from contextlib import suppress
 from itertools import zip_longest
 from pathlib import Path
 
@@ -190,6 +194,23 @@ WANTED = {name for name in FEATURES if ANSWERS[f"use_{name}"]}
 DECLINED = FEATURES - WANTED
 
 
+def finish() -> None:
+    """Make the whole that cookiecutter wrote into the project that was asked for."""
+    make_writable()
+    for names, paths in FILES.items():
+        for path in paths if not is_wanted(names) else ():
+            remove(path)
+    for path in filter(Path.exists, TAGGED):
+        path.write_text(untag(path.read_text(encoding="utf-8")), encoding="utf-8", newline="\n")
+    write_secret()
+
+
+def make_writable() -> None:
+    """Let the owner write every file: cookiecutter copies the modes of a read-only template."""
+    for path in filter(Path.is_file, Path().rglob("*")):
+        path.chmod(path.stat().st_mode | stat.S_IWUSR)
+
+
 def remove(path: Path) -> None:
     """Remove the file, and the folders that this leaves empty."""
     path.unlink()
@@ -233,6 +254,12 @@ def write_secret() -> None:
         env.write(f"SECRET_KEY={secrets.token_urlsafe(48)}\n")
 
 
+def clear() -> None:
+    """Leave nothing in the folder, which was empty before."""
+    for path in Path().iterdir():
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
 def report() -> None:
     """Say what is in the project, what is not, and what to do next."""
     print("In: ", ", ".join(sorted(WANTED)) or "nothing but the core")
@@ -241,10 +268,13 @@ def report() -> None:
 
 
 if __name__ == "__main__":
-    for names, paths in FILES.items():
-        for path in paths if not is_wanted(names) else ():
-            remove(path)
-    for path in filter(Path.exists, TAGGED):
-        path.write_text(untag(path.read_text(encoding="utf-8")), encoding="utf-8", newline="\n")
-    write_secret()
-    report()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        finish()
+        report()
+    except BaseException as fault:
+        clear()
+        if isinstance(fault, KeyboardInterrupt):
+            with suppress(OSError):  # After any other fault cookiecutter does it.
+                Path.cwd().rmdir()
+        raise

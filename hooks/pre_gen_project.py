@@ -7,10 +7,12 @@ a name without dots and slashes, because cookiecutter makes the folder before it
 import json
 import keyword
 import re
+import shutil
 import sys
 import unicodedata
 from collections.abc import Callable
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 ANSWERS = json.loads(r"""
@@ -41,6 +43,8 @@ STANDARD = sys.stdlib_module_names | set(
     "annotationlib asynchat asyncore cgi cgitb compression distutils imp pipes smtpd".split()
 )
 OURS = set("app carafe conftest config docs logins migrations src test tests".split())
+ROOM = 8 * 1024 * 1024
+"""Bytes that a project and what cookiecutter keeps of it have to spare."""
 DEVICES = re.compile(r"con|prn|aux|nul|(com|lpt)[0-9]")
 
 
@@ -141,6 +145,14 @@ QUESTIONS = {
 }
 
 
+def folder_faults(slug: str) -> Iterator[str]:
+    """Why the current folder, which is the project's, cannot take one."""
+    if any(Path().iterdir()):
+        yield f"project_slug: {slug!r} is a folder with something in it; try {slug[:36]}-api"
+    if shutil.disk_usage(".").free < ROOM:
+        yield f"project_slug: {slug!r} does not fit on this disk; try another one"
+
+
 def refusals(answers: dict[str, Any]) -> Iterator[str]:
     """A line for each bad answer: the question, the answer, what is wrong, what would do."""
     for question, (fault, like) in QUESTIONS.items():
@@ -152,5 +164,5 @@ def refusals(answers: dict[str, Any]) -> Iterator[str]:
 if __name__ == "__main__":
     slugs = ANSWERS["__project_slug"], ANSWERS["project_slug"]  # a replayed file may hold two
     slug = next(filter(slug_fault, slugs), slugs[0])
-    if lines := list(refusals(ANSWERS | {"project_slug": slug})):
+    if lines := [*refusals(ANSWERS | {"project_slug": slug}), *folder_faults(slug)]:
         sys.exit("\n".join(lines))

@@ -7,7 +7,6 @@ import stat
 import subprocess
 
 import pytest
-from cookiecutter.main import cookiecutter
 
 
 def test_a_project_is_born_with_a_strong_key_for_development(project):
@@ -36,19 +35,6 @@ def test_two_projects_with_the_same_answers_differ_in_it_only(bake):
     assert {name for name in one.files() if one.read(name) != two.read(name)} == {".env"}
 
 
-def test_baking_again_keeps_the_key_and_what_else_is_the_owners(bake, template, config):
-    project = bake()
-    note = project.path / "src/my_api/carafe/ext/note.md"
-    note.write_text("mine\n")
-    before = project.read(".env")
-    again(project, template, config, use_cache=False, use_auth=False)
-    assert project.read(".env") == before
-    assert note.read_text() == "mine\n"
-    assert project.files() - {"src/my_api/carafe/ext/note.md"} == set(
-        bake(use_cache=False, use_auth=False).files()
-    )
-
-
 def test_the_key_is_written_nowhere_else(bake, temporary, template, config):
     project = bake()
     key = key_of(project).encode()
@@ -60,15 +46,3 @@ def test_the_key_is_written_nowhere_else(bake, temporary, template, config):
 
 def key_of(project):
     return re.search(r"^SECRET_KEY=(.*)$", project.read(".env"), re.MULTILINE)[1]
-
-
-def again(project, template, config, **answers):
-    """Bake over a project that is there."""
-    cookiecutter(
-        str(template),
-        no_input=True,
-        overwrite_if_exists=True,
-        output_dir=project.path.parent,
-        config_file=str(config),
-        extra_context=answers,
-    )
