@@ -12,6 +12,7 @@ import shutil
 import signal
 import stat
 from contextlib import suppress
+from hashlib import sha256
 from itertools import zip_longest
 from pathlib import Path
 
@@ -202,6 +203,7 @@ def finish() -> None:
             remove(path)
     for path in filter(Path.exists, TAGGED):
         path.write_text(untag(path.read_text(encoding="utf-8")), encoding="utf-8", newline="\n")
+    write_sums()
     write_secret()
 
 
@@ -240,6 +242,14 @@ def untag(text: str) -> str:
 def is_wanted(names: str) -> bool:
     """Whether all the features are wanted, or all those on one side of an `or`."""
     return any(WANTED.issuperset(side.split(", ")) for side in names.split(" or "))
+
+
+def write_sums() -> None:
+    """Note what the library is, so that its owner can see what they have changed."""
+    files = filter(Path.is_file, CARAFE.rglob("*"))
+    names = sorted(path.relative_to(CARAFE).as_posix() for path in files)
+    sums = [f"{sha256((CARAFE / name).read_bytes()).hexdigest()}  {name}\n" for name in names]
+    (CARAFE / "SHA256SUMS").write_text("".join(sums), encoding="utf-8", newline="\n")
 
 
 def write_secret() -> None:
