@@ -35,6 +35,7 @@ from werkzeug.exceptions import BadRequest
 from werkzeug.exceptions import UnsupportedMediaType
 from werkzeug.wrappers import Response as WerkzeugResponse
 
+from . import strict
 from .errors import Fault
 from .errors import Invalid
 from .sync import as_sync
@@ -118,7 +119,12 @@ def _is_response(returned: Any) -> bool:
 def _load_body(model: type[Model]) -> Model:
     if not request.is_json:
         raise UnsupportedMediaType("Send the body as application/json.")
-    return _checked("body", lambda: model.model_validate_json(request.get_data()))
+    body = request.get_data()
+    try:
+        strict.loads(body)
+    except ValueError as error:
+        raise BadRequest(str(error)) from None
+    return _checked("body", lambda: model.model_validate_json(body))
 
 
 def _load_query(model: type[Model], lists: frozenset[str]) -> Model:
@@ -135,8 +141,6 @@ def _checked(place: str, load: Callable[[], Model]) -> Model:
         return load()
     except ValidationError as error:
         found = error.errors(include_url=False, include_input=False, include_context=False)
-    if found[0]["type"] == "json_invalid":
-        raise BadRequest("The body is not valid JSON.")
     raise Invalid(
         [
             Fault(

@@ -65,6 +65,7 @@ def test_a_file_is_no_field():
 
 REFUSED = [b"", b"{", b"[]", b'[{"a": 1}]', b"1", b"null", b'"a"', b"a=1", b'{"a": NaN}']
 REFUSED += [b'{"a": "\\ud800"}', b'{"a": "\xff"}', b'{"a":' * 100_000, b"[" * 100_000]
+REFUSED += [b'{"a": 1, "a": 1}', b'{"a": "\\u0000"}', b'{"a": 1e999}']
 
 
 @pytest.mark.parametrize("body", REFUSED, ids=lambda body: repr(body[:20]))
