@@ -12,18 +12,23 @@ from . import extensions
 from . import health
 from . import resources
 from . import settings
+from .carafe import address
 from .carafe import config as carafe_config
 from .carafe import errors
 from .carafe import FlaskCarafe
 from .carafe import openapi
+from .carafe import security
+from .carafe.security import YEAR
 
 
 def create_app(config: Mapping[str, object] | None = None) -> FlaskCarafe:
     """Make the application; entries of *config* win over the environment."""
     app = FlaskCarafe(__name__, static_folder=None, instance_path=str(Path("instance").resolve()))
     settings.init_app(app, config)
+    security.init_app(app, hsts=YEAR if app.config["ENVIRONMENT"] == "production" else 0)
     proxies = app.config["PROXY_HOPS"]
     app.wsgi_app = ProxyFix(app.wsgi_app, proxies, proxies, 0)  # type: ignore[method-assign]
+    address.init_app(app)
     extensions.init_app(app)
     audit.init_app(app)  # feature: auth
     attempts.init_app(app)  # feature: auth

@@ -4,7 +4,9 @@ from dataclasses import is_dataclass
 from typing import Any
 
 from flask import Flask
+from flask import Response as FlaskResponse
 from pydantic import BaseModel
+from werkzeug.routing import RequestRedirect
 
 from .json import JSONProvider
 from .request import Request
@@ -16,7 +18,8 @@ class FlaskCarafe(Flask):
     """A Flask that speaks JSON.
 
     A view may return a dict, a list, a dataclass or a pydantic model, alone or in a tuple
-    with a status, with headers, or with both.
+    with a status, with headers, or with both. What Flask answers by itself, to OPTIONS and to
+    an address that lacks a slash, has no body and so no HTML.
     """
 
     request_class = Request
@@ -29,4 +32,17 @@ class FlaskCarafe(Flask):
         value, *rest = rv if isinstance(rv, tuple) and rv else (rv,)
         if isinstance(value, BaseModel) or (is_dataclass(value) and not isinstance(value, type)):
             value = self.json.response(value)
+        elif isinstance(value, RequestRedirect):
+            value = _without_body(Response(status=value.code, headers={"Location": value.new_url}))
         return super().make_response((value, *rest) if rest else value)  # type: ignore[return-value]
+
+    def make_default_options_response(self, *args: Any) -> FlaskResponse:
+        """The answer to OPTIONS: the methods, in ``Allow``."""
+        response = super().make_default_options_response(*args)
+        response.status_code = 204
+        return _without_body(response)
+
+
+def _without_body(response: FlaskResponse) -> FlaskResponse:
+    del response.headers["Content-Type"]
+    return response

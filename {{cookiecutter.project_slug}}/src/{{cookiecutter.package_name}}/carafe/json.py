@@ -2,8 +2,7 @@
 
 Dates leave as ISO 8601, a decimal as a string, a set as a list, NaN and the infinities as
 ``null``; models and dataclasses as objects. Coming in, NaN, lone surrogates and bytes that
-are not UTF-8 are refused; bytes, such as the body of a request, are read by ``strict``, which
-refuses more.
+are not UTF-8 are refused; the body of a request is read by ``strict``, which refuses more.
 """
 
 import json
@@ -14,8 +13,6 @@ from flask.wrappers import Response
 from pydantic_core import from_json
 from pydantic_core import PydanticSerializationError
 from pydantic_core import to_json
-
-from . import strict
 
 
 class JSONProvider(FlaskJSONProvider):
@@ -33,8 +30,6 @@ class JSONProvider(FlaskJSONProvider):
 
     def loads(self, s: str | bytes, **kwargs: Any) -> Any:
         """Parse *s*; raise ValueError if it is not JSON."""
-        if isinstance(s, bytes):
-            return strict.loads(s)
         return from_json(s, allow_inf_nan=False, **kwargs)
 
     def response(self, *args: Any, **kwargs: Any) -> Response:

@@ -176,3 +176,32 @@ def test_a_template_may_use_the_librarys_json():
     with app.app_context():
         template = app.jinja_env.from_string("{{ value|tojson }}")
         assert template.render(value={"b": "<", "a": 1}) == '{"a": 1, "b": "\\u003c"}'
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "header"),
+    [
+        ("OPTIONS", "/books/", 204, "Allow"),
+        ("GET", "/books", 308, "Location"),
+    ],
+)
+def test_what_flask_answers_by_itself_has_no_body(method, path, status, header):
+    app = FlaskCarafe(__name__)
+    app.add_url_rule("/books/", view_func=dict)
+    response = app.test_client().open(path, method=method)
+    assert (response.status_code, response.data) == (status, b"")
+    assert header in response.headers
+    assert "Content-Type" not in response.headers
+
+
+def test_options_lists_the_methods_of_the_address():
+    app = FlaskCarafe(__name__)
+    app.add_url_rule("/books", view_func=dict, methods=["GET", "POST"])
+    allowed = app.test_client().options("/books").headers["Allow"]
+    assert set(allowed.split(", ")) == {"GET", "HEAD", "OPTIONS", "POST"}
+
+
+def test_the_redirect_of_a_view_is_its_own():
+    app = FlaskCarafe(__name__)
+    app.add_url_rule("/", view_func=lambda: redirect("/books"))
+    assert app.test_client().get("/").mimetype == "text/html"

@@ -174,14 +174,6 @@ def test_what_is_not_json_is_a_value_error(provider, body):
         provider.loads(body)
 
 
-def test_bytes_are_read_strictly_and_text_of_ones_own_is_not(provider):
-    twice, nul = '{"a": 1, "a": 2}', '"\\u0000"'
-    assert (provider.loads(twice), provider.loads(nul)) == ({"a": 2}, "\0")
-    for text in (twice, nul):
-        with pytest.raises(ValueError):
-            provider.loads(text.encode())
-
-
 def test_an_infinity_that_comes_in_as_a_number_leaves_as_null(provider):
     assert provider.dumps(provider.loads("[1e999, -1e999]")) == "[null,null]"
 

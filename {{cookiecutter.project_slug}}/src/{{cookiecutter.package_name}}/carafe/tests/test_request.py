@@ -7,6 +7,7 @@ from .. import errors
 from .. import FlaskCarafe
 from .. import JSONClient
 from .. import Request
+from .. import strict
 
 FORM = "application/x-www-form-urlencoded"
 JSON = "application/json"
@@ -111,8 +112,8 @@ def test_it_is_computed_once(data, content_type):
 
 def test_the_body_is_parsed_once(monkeypatch):
     app, parsed = FlaskCarafe(__name__), []
-    loads = app.json.loads
-    monkeypatch.setattr(app.json, "loads", lambda body: parsed.append(body) or loads(body))
+    loads = strict.loads
+    monkeypatch.setattr(strict, "loads", lambda body: parsed.append(body) or loads(body))
     with app.test_request_context("/", method="POST", data='{"a": 1}', content_type=JSON):
         assert request.get_dict() == request.get_dict() == request.json == {"a": 1}
     assert parsed == [b'{"a": 1}']
