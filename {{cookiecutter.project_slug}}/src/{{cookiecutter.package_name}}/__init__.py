@@ -14,6 +14,7 @@ from . import resources
 from . import settings
 from .carafe import address
 from .carafe import config as carafe_config
+from .carafe import cors
 from .carafe import errors
 from .carafe import FlaskCarafe
 from .carafe import openapi
@@ -29,6 +30,7 @@ def create_app(config: Mapping[str, object] | None = None) -> FlaskCarafe:
     proxies = app.config["PROXY_HOPS"]
     app.wsgi_app = ProxyFix(app.wsgi_app, proxies, proxies, 0)  # type: ignore[method-assign]
     address.init_app(app)
+    cors.init_app(app)
     extensions.init_app(app)
     audit.init_app(app)  # feature: auth
     attempts.init_app(app)  # feature: auth

@@ -11,6 +11,9 @@ it is JSON. These the application reads itself; the names that platforms set nee
 ``REDIS_URL``            unset: in memory        ``redis://host:6379/0``  # feature: cache
 ``MAX_CONTENT_LENGTH``   1048576                 bytes of a request's body, at most
 ``PROXY_HOPS``           ``0``                   proxies whose ``X-Forwarded-For`` is true
+``TRUSTED_HOSTS``        any                     a JSON list of the names it is asked for by
+``CORS_ORIGINS``         ``[]``                  a JSON list of sites whose pages may ask it
+``CORS_CREDENTIALS``     ``false``               whether cookies come along from those
 ======================== ======================= =========================================
 
 What cannot be meant, or is not safe in production, ends the process: the reason is printed,
@@ -20,6 +23,7 @@ without a value, and nothing is served.
 import re
 import secrets
 from collections.abc import Mapping
+from typing import Annotated
 from typing import Any
 from typing import Literal
 from typing import NoReturn
@@ -28,9 +32,11 @@ import click
 from flask import Flask
 from pydantic import AliasChoices
 from pydantic import Field
+from pydantic import field_validator
 from pydantic import model_validator
 from pydantic import SecretStr
 from pydantic import ValidationError
+from pydantic import ValidationInfo
 from pydantic_settings import BaseSettings
 from pydantic_settings import SettingsConfigDict
 from pydantic_settings import SettingsError
@@ -95,6 +101,9 @@ def _setting(name: str, default: Any) -> Any:
     return Field(default, validation_alias=AliasChoices(f"FLASK_{name}", name))
 
 
+Origin = Annotated[str, Field(pattern=r"^(\*|https?://[^/\s]+)$")]
+
+
 class Settings(BaseSettings):
     """What the application reads itself."""
 
@@ -109,6 +118,16 @@ class Settings(BaseSettings):
     redis_url: SecretStr | None = _setting("REDIS_URL", None)  # feature: cache
     max_content_length: int = _setting("MAX_CONTENT_LENGTH", 1024 * 1024)
     proxy_hops: int = _setting("PROXY_HOPS", 0)
+    trusted_hosts: list[str] = _setting("TRUSTED_HOSTS", [])
+    cors_origins: list[Origin] = _setting("CORS_ORIGINS", [])
+    cors_credentials: bool = _setting("CORS_CREDENTIALS", False)
+
+    @field_validator("cors_credentials")
+    @classmethod
+    def _are_for_listed_sites(cls, value: bool, others: ValidationInfo) -> bool:
+        if value and "*" in others.data.get("cors_origins", ()):
+            raise ValueError("they are not for every site; list the sites in CORS_ORIGINS")
+        return value
 
     @model_validator(mode="after")
     def _has_a_strong_key(self) -> "Settings":
@@ -128,17 +147,22 @@ class Settings(BaseSettings):
             "SECRET_KEY_FALLBACKS": [key.get_secret_value() for key in self.secret_key_fallbacks],
             "MAX_CONTENT_LENGTH": self.max_content_length,
             "PROXY_HOPS": self.proxy_hops,
+            "TRUSTED_HOSTS": self.trusted_hosts or None,
+            "CORS_ORIGINS": self.cors_origins,
+            "CORS_CREDENTIALS": self.cors_credentials,
         }
 
     def defaults(self) -> dict[str, object]:
         """What follows for Flask and its extensions, unless the environment says otherwise."""
         is_production = self.environment == "production"  # feature: session or auth
         prefix = "__Host-" if is_production else ""  # feature: session or auth
+        sites = [site for site in self.cors_origins if site != "*"]  # feature: session or auth
         config: dict[str, object] = {
             "SQLALCHEMY_DATABASE_URI": _usual(self.database_url.get_secret_value()),
             "SQLALCHEMY_ENGINE_OPTIONS": {"hide_parameters": True},
             "OPENAPI_TITLE": __package__.replace("_", " ").title(),
             "CACHE_KEY_PREFIX": f"{__package__}:",  # feature: cache
+            "CARAFE_CSRF_TRUSTED_ORIGINS": sites,  # feature: session or auth
             "CARAFE_SESSION_SALT": __package__,  # feature: session
             "SESSION_COOKIE_NAME": f"{prefix}{__package__}",  # feature: session or auth
             "SESSION_COOKIE_SECURE": is_production,  # feature: session or auth

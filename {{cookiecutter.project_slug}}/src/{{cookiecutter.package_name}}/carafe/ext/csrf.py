@@ -14,7 +14,6 @@ Behind a proxy, the ``Host`` that arrives here has to be the one that the browse
 """
 
 from dataclasses import dataclass
-from typing import Any
 from urllib.parse import urlsplit
 
 from flask import abort
@@ -22,6 +21,7 @@ from flask import Flask
 from flask import Request
 
 from ..config import declare
+from ..origins import origins
 from ..request import current_request
 
 _KEY = "carafe.csrf"
@@ -38,24 +38,10 @@ def init_app(app: Flask) -> None:
         raise RuntimeError("This app is protected already. Call init_app once.")
     declare(app, "CARAFE_CSRF_", ENABLED=True, TRUSTED_ORIGINS=[], FORMS=False)
     app.extensions[_KEY] = protection = Protection(
-        _origins(app.config["CARAFE_CSRF_TRUSTED_ORIGINS"]), app.config["CARAFE_CSRF_FORMS"]
+        origins(app, "CARAFE_CSRF_TRUSTED_ORIGINS"), app.config["CARAFE_CSRF_FORMS"]
     )
     if app.config["CARAFE_CSRF_ENABLED"]:
         app.before_request(protection.check)
-
-
-def _origins(given: Any) -> frozenset[str]:
-    if isinstance(given, str) or not all(_is_origin(origin) for origin in given):
-        raise ValueError(
-            "CARAFE_CSRF_TRUSTED_ORIGINS is not a list of origins. "
-            'Set a list such as ["https://app.example.com"], without paths.'
-        )
-    return frozenset(given)
-
-
-def _is_origin(text: Any) -> bool:
-    parts = urlsplit(text)
-    return bool(parts.netloc) and text == f"{parts.scheme}://{parts.netloc}"
 
 
 @dataclass(frozen=True)
