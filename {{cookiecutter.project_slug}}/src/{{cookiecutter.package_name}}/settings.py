@@ -13,7 +13,7 @@ it is JSON. These the application reads itself; the names that platforms set nee
 ``PROXY_HOPS``           ``0``                   proxies whose ``X-Forwarded-For`` is true
 ``TRUSTED_HOSTS``        any                     a JSON list of the names it is asked for by
 ``CORS_ORIGINS``         ``[]``                  a JSON list of sites whose pages may ask it
-``CORS_CREDENTIALS``     ``false``               whether cookies come along from those
+``CORS_CREDENTIALS``     ``false``               whether those may ask as their visitor
 ======================== ======================= =========================================
 
 What cannot be meant, or is not safe in production, ends the process: the reason is printed,

@@ -21,10 +21,10 @@ class Request(FlaskRequest):
 
     _dict: dict[str, Any] | None = None
 
-    def get_json(self, force: bool = False, silent: bool = False, cache: bool = True) -> Any:
+    def get_json(self, *args: Any, **kwargs: Any) -> Any:
         """As Flask's, but read by ``strict`` and not by the app's provider."""
         self.json_module = strict
-        return super().get_json(force, silent, cache)
+        return super().get_json(*args, **kwargs)
 
     def get_dict(self, *, force: bool = False, silent: bool = False) -> dict[str, Any]:
         """The JSON object or the form fields that were sent, or an empty dict.
