@@ -64,3 +64,9 @@ def test_two_apps_run_side_by_side(make_app):
     one, other = make_app(), make_app()
     assert one.test_client().get("/health/live").json == {"status": "ok"}
     assert other.test_client().get("/health/live").json == {"status": "ok"}
+
+
+def test_an_error_names_the_request_that_it_ended(client):
+    refused = client.get("/nowhere", headers={"X-Request-ID": "from-the-proxy.1"})
+    assert refused.json["request_id"] == refused.headers["X-Request-ID"] == "from-the-proxy.1"
+    assert "X-Request-ID" not in client.get("/books").headers

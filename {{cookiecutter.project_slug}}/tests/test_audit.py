@@ -64,8 +64,9 @@ def test_password_changes_and_ended_logins_are_recorded(ada, client, events):
 def test_what_a_guard_refuses_is_recorded(ada, client, events, caplog):
     user_id = ada.get("/login").json["id"]
     client.post("/authors", {"name": "Nobody"})
-    ada.post("/authors", {"name": "Nobody"})
+    refused = ada.post("/authors", {"name": "Nobody"})
     record = caplog.records[-1]
+    assert record.request_id == refused.json["request_id"]
     assert (record.status, record.endpoint) == (403, "authors.list")
     assert record.address == "127.0.0.1"
     assert "denied status=403" in record.getMessage()

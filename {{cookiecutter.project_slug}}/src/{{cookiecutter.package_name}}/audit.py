@@ -12,6 +12,7 @@ from flask import request
 from flask_principal import Identity
 
 from .carafe.ext.auth import permission_denied
+from .carafe.request import id_of
 
 logger = logging.getLogger(__name__)
 
@@ -24,9 +25,10 @@ def init_app(app: Flask) -> None:
 
 
 def record(event: str, **facts: Any) -> None:
-    """Log *event*, and with it the facts and the client's address."""
+    """Log *event*, and with it the facts, the client's address and the id of its request."""
     if has_request_context():
         facts["address"] = request.remote_addr
+        facts["request_id"] = id_of(request.environ)
     text = "".join(f" {name}={value}" for name, value in facts.items())
     logger.info("%s%s", event, text, extra={"event": event, **facts})
 

@@ -2,20 +2,26 @@
 
 .. code-block:: json
 
-    {"type": "about:blank", "title": "Not Found", "status": 404, "detail": "..."}
+    {"type": "about:blank", "title": "Not Found", "status": 404, "detail": "...",
+     "request_id": "..."}
 
 ``abort(404)`` is all a view has to say; an exception nobody caught is a 500 that tells nothing.
+The id, also sent as ``X-Request-ID``, is what the log knows the request by.
 """
 
 from http import HTTPStatus
 from typing import Any
 
 from flask import Flask
+from flask import has_request_context
+from flask import request
 from flask import Response
 from pydantic import BaseModel
 from werkzeug.exceptions import HTTPException
 from werkzeug.exceptions import UnprocessableEntity
 from werkzeug.wrappers import Response as WerkzeugResponse
+
+from .request import id_of
 
 MIMETYPE = "application/problem+json"
 
@@ -38,6 +44,7 @@ class Problem(BaseModel):
     status: int
     detail: str | None = None
     errors: list[Fault] | None = None
+    request_id: str | None = None
 
 
 class Invalid(UnprocessableEntity):
@@ -60,16 +67,20 @@ def problem(error: HTTPException) -> WerkzeugResponse:
     if error.response is not None:
         return error.get_response()
     status = error.code or 500
+    request_id = id_of(request.environ) if has_request_context() else None
     details = Problem(
         title=_title(status),
         status=status,
         detail=_text(error.description),
         errors=getattr(error, "faults", None),
+        request_id=request_id,
     )
     response = Response(details.model_dump_json(exclude_none=True), status, mimetype=MIMETYPE)
     for name, value in error.get_headers():
         if name.lower() not in {"content-type", "content-length"}:
             response.headers.add(name, value)
+    if request_id is not None:
+        response.headers["X-Request-ID"] = request_id
     return response
 
 

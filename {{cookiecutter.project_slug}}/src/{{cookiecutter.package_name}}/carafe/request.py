@@ -1,12 +1,26 @@
-"""The request."""
+"""The request, its data as a dict, and its id."""
 
+import re
 from typing import Any
+from uuid import uuid4
 
 from flask import Request as FlaskRequest
 from flask.globals import request_ctx
 from werkzeug.exceptions import BadRequest
 
 from . import strict
+
+_ID = "carafe.request_id"
+_WELL_FORMED = re.compile(r"[A-Za-z0-9._-]{1,128}")
+
+
+def id_of(environ: dict[str, Any]) -> str:
+    """What the request of *environ* goes by: its ``X-Request-ID`` if well-formed, or a new id."""
+    if _ID not in environ:
+        sent = environ.get("HTTP_X_REQUEST_ID", "")
+        environ[_ID] = sent if _WELL_FORMED.fullmatch(sent) else uuid4().hex
+    found: str = environ[_ID]
+    return found
 
 
 def current_request() -> FlaskRequest:
@@ -17,9 +31,14 @@ def current_request() -> FlaskRequest:
 
 
 class Request(FlaskRequest):
-    """Flask's request, and its data as one dict."""
+    """Flask's request, with an id and with its data as one dict."""
 
     _dict: dict[str, Any] | None = None
+
+    @property
+    def id(self) -> str:
+        """What it goes by in the log and in problems; made when first asked for."""
+        return id_of(self.environ)
 
     def get_json(self, *args: Any, **kwargs: Any) -> Any:
         """As Flask's, but read by ``strict`` and not by the app's provider."""

@@ -15,6 +15,7 @@ from .. import errors
 from .. import FlaskCarafe
 from ..errors import Fault
 from ..errors import Invalid
+from ..request import id_of
 
 
 @pytest.fixture(params=[Flask, FlaskCarafe])
@@ -48,7 +49,7 @@ def test_every_http_error_is_a_problem(answer, code):
     error = default_exceptions[code]()
     response = answer(error)
     assert (response.status_code, response.mimetype) == (code, "application/problem+json")
-    assert set(response.json) == {"type", "title", "status", "detail"}
+    assert set(response.json) == {"type", "title", "status", "detail", "request_id"}
     assert response.json["type"] == "about:blank"
     assert response.json["status"] == code
     assert response.json["detail"] == error.description
@@ -60,12 +61,35 @@ def test_the_title_is_the_phrase_of_the_status(answer):
 
 def test_abort_with_a_text_gives_the_detail(app, client):
     app.add_url_rule("/", view_func=lambda: abort(409, "The pen is taken."))
-    assert client.get("/").json == {
+    assert client.get("/", headers={"X-Request-ID": "42"}).json == {
         "type": "about:blank",
         "title": "Conflict",
         "status": 409,
         "detail": "The pen is taken.",
+        "request_id": "42",
     }
+
+
+@pytest.mark.parametrize("sent", ["7f3a.b-c_D", None, "two words"])
+def test_a_problem_carries_the_id_of_its_request(app, client, sent):
+    app.add_url_rule("/", view_func=lambda: abort(409, id_of(request.environ)))
+    response = client.get("/", headers={"X-Request-ID": sent} if sent else {})
+    assert response.json["request_id"] == response.json["detail"]
+    assert response.headers.getlist("X-Request-ID") == [response.json["detail"]]
+
+
+def test_what_is_no_problem_has_no_id_to_pay_for(app, client):
+    app.add_url_rule("/", view_func=dict)
+    with client:
+        response = client.get("/", headers={"X-Request-ID": "42"})
+        assert "X-Request-ID" not in response.headers
+        assert "carafe.request_id" not in request.environ
+
+
+def test_a_problem_without_a_request_has_no_id():
+    response = errors.problem(default_exceptions[503]())
+    assert "request_id" not in response.json
+    assert "X-Request-ID" not in response.headers
 
 
 def test_an_unknown_path_is_a_404(client):
@@ -150,7 +174,8 @@ def test_the_redirect_of_a_strict_slash_stays_one(app, client):
 @pytest.mark.parametrize("description", [object(), {"a": 1}, ["a"], b"a", 1, PermissionError("a")])
 def test_a_description_that_is_not_text_is_dropped(answer, description):
     response = answer(default_exceptions[403](description))
-    assert response.json == {"type": "about:blank", "title": "Forbidden", "status": 403}
+    assert "detail" not in response.json
+    assert (response.json["title"], response.json["status"]) == ("Forbidden", 403)
 
 
 @pytest.mark.parametrize("description", ["", "é 中 \x00 <b>", Markup("<b>")])
@@ -165,13 +190,8 @@ def test_a_status_without_a_phrase_is_an_error(answer, code):
 
     Odd.code = code
     response = answer(Odd())
-    assert response.status_code == code
-    assert response.json == {
-        "type": "about:blank",
-        "title": "Error",
-        "status": code,
-        "detail": "Odd.",
-    }
+    assert (response.status_code, response.json["status"]) == (code, code)
+    assert (response.json["title"], response.json["detail"]) == ("Error", "Odd.")
 
 
 @pytest.mark.parametrize(

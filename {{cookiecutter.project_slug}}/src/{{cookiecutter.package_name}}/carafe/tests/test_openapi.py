@@ -175,6 +175,11 @@ def test_every_answer_is_listed(document, path, method, codes):
         assert responses[code]["content"] == {"application/problem+json": {"schema": schema}}
 
 
+def test_a_problem_is_described_with_all_it_may_carry(document):
+    properties = document["components"]["schemas"]["Problem"]["properties"]
+    assert set(properties) == {"type", "title", "status", "detail", "errors", "request_id"}
+
+
 def test_the_result_is_described_by_the_return_annotation(document):
     paths, book = document["paths"], {"$ref": "#/components/schemas/BookOut"}
     shown = paths["/books/{number}"]["put"]["responses"]["200"]

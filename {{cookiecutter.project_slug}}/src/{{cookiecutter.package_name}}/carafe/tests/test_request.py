@@ -1,3 +1,5 @@
+import re
+
 import pytest
 from flask import Flask
 from flask import request
@@ -8,6 +10,7 @@ from .. import FlaskCarafe
 from .. import JSONClient
 from .. import Request
 from .. import strict
+from ..request import id_of
 
 FORM = "application/x-www-form-urlencoded"
 JSON = "application/json"
@@ -153,3 +156,30 @@ def test_a_plain_flask_may_use_it():
     app.request_class = Request
     with app.test_request_context("/", method="POST", json={"a": 1}):
         assert request.get_dict() == {"a": 1}
+
+
+@pytest.mark.parametrize("sent", ["a", "7f3a9c", "0190-A_b.C", "x" * 128])
+def test_a_well_formed_id_that_was_sent_is_the_id(sent):
+    assert Request({"HTTP_X_REQUEST_ID": sent}).id == sent
+
+
+@pytest.mark.parametrize(
+    "sent", [None, "", "x" * 129, "two words", "a\nb", "a\n", "\x1b[2J", "a,b", "é", "%0a", "<b>"]
+)
+def test_any_other_id_is_replaced_by_a_new_one(sent):
+    environ = {} if sent is None else {"HTTP_X_REQUEST_ID": sent}
+    made = Request(environ).id
+    assert re.fullmatch("[0-9a-f]{32}", made)
+    assert made != Request({"HTTP_X_REQUEST_ID": sent or ""}).id
+
+
+def test_the_id_is_one_for_everybody_who_has_the_environ():
+    environ = {}
+    assert Request(environ).id == id_of(environ) == Request(environ).id
+
+
+def test_nobody_makes_an_id_before_it_is_asked_for():
+    with sent():
+        assert "carafe.request_id" not in request.environ
+        assert request.id
+        assert "carafe.request_id" in request.environ
