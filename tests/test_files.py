@@ -68,6 +68,7 @@ CORE = {
     "src/my_api/database.py",
     "src/my_api/extensions.py",
     "src/my_api/health.py",
+    "src/my_api/metrics.py",
     "src/my_api/models.py",
     "src/my_api/paging.py",
     "src/my_api/py.typed",
@@ -84,6 +85,7 @@ CORE = {
     "tests/test_database.py",
     "tests/test_dev.py",
     "tests/test_health.py",
+    "tests/test_metrics.py",
     "tests/test_openapi.py",
     "tests/test_start.py",
 }

@@ -20,7 +20,7 @@ RENDERED = SOURCE / "tests/conftest.py"  # the only Python that names the packag
 MAY_IMPORT = {
     "__init__": {
         *("attempts", "audit", "carafe", "commands"),
-        *("extensions", "health", "resources", "settings"),
+        *("extensions", "health", "metrics", "resources", "settings"),
     },
     "accounts": {"carafe.ext.auth", "database"},
     "attempts": {"audit", "shared_limiter"},
@@ -31,6 +31,7 @@ MAY_IMPORT = {
     "extensions": {"accounts", "carafe.ext", "database", "remembered", "snapshot"},
     "health": {"carafe.operation", "database", "extensions"},
     "logins": {"accounts", "carafe.logger", "database"},
+    "metrics": set(),
     "models": {"database"},
     "paging": {"carafe.operation", "carafe.schema", "database"},
     "passwords": set(),

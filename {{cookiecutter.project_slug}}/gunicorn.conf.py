@@ -3,6 +3,9 @@
 import os
 from importlib import import_module
 from pathlib import Path
+from shutil import rmtree
+from tempfile import gettempdir
+from tempfile import mkdtemp
 
 from dotenv import load_dotenv
 from flask import Flask
@@ -23,6 +26,10 @@ control_socket_disable = True
 if Path("/dev/shm").is_dir():
     worker_tmp_dir = "/dev/shm"  # a heartbeat on a slow disk looks like a dead worker
 
+if any(map(os.environ.get, ["METRICS_TOKEN", "FLASK_METRICS_TOKEN"])):
+    # Where the workers count together. It is known before anything imports prometheus_client.
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = mkdtemp(prefix=f"metrics-{os.getpid()}-")
+
 
 def on_starting(server):
     """Refuse what is not safe once, before any worker starts."""
@@ -32,3 +39,15 @@ def on_starting(server):
     if server.cfg.workers > 1 and not os.environ.get("REDIS_URL"):  # feature: cache
         os.environ["FLASK_CARAFE_CACHE_ENABLED"] = "false"  # feature: cache
         server.log.warning("The cache is off: it needs REDIS_URL, or one worker.")  # feature: cache
+
+
+def child_exit(server, worker):
+    """Forget the requests that a worker had not finished when it ended."""
+    if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
+        import_module("prometheus_client.multiprocess").mark_process_dead(worker.pid)
+
+
+def on_exit(server):
+    """Remove the counts, also those from before a reload."""
+    for folder in Path(gettempdir()).glob(f"metrics-{os.getpid()}-*"):
+        rmtree(folder, ignore_errors=True)

@@ -10,6 +10,7 @@ from . import audit  # feature: auth
 from . import commands
 from . import extensions
 from . import health
+from . import metrics
 from . import resources
 from . import settings
 from .carafe import address
@@ -39,5 +40,6 @@ def create_app(config: Mapping[str, object] | None = None) -> FlaskCarafe:
     health.init_app(app)
     resources.init_app(app)
     commands.init_app(app)
+    metrics.init_app(app)
     carafe_config.check(app)
     return app

@@ -14,6 +14,7 @@ it is JSON. These the application reads itself; the names that platforms set nee
 ``TRUSTED_HOSTS``        any                     a JSON list of the names it is asked for by
 ``CORS_ORIGINS``         ``[]``                  a JSON list of sites whose pages may ask it
 ``CORS_CREDENTIALS``     ``false``               whether those may ask as their visitor
+``METRICS_TOKEN``        unset: no ``/metrics``  random text, which Prometheus has to send
 ======================== ======================= =========================================
 
 What cannot be meant, or is not safe in production, ends the process: the reason is printed,
@@ -81,6 +82,8 @@ def _check(app: Flask) -> None:
     faults = []
     if app.debug:
         faults.append("DEBUG: it shows the code to everybody; unset FLASK_DEBUG")
+    if app.config["METRICS_TOKEN"] and is_weak(app.config["METRICS_TOKEN"]):
+        faults.append("METRICS_TOKEN: it can be guessed; make it as you made SECRET_KEY")
     if not app.config["CARAFE_SESSION_SALT"]:  # feature: session
         faults.append("CARAFE_SESSION_SALT: it is empty; unset it")  # feature: session
     if faults:
@@ -121,6 +124,7 @@ class Settings(BaseSettings):
     trusted_hosts: list[str] = _setting("TRUSTED_HOSTS", [])
     cors_origins: list[Origin] = _setting("CORS_ORIGINS", [])
     cors_credentials: bool = _setting("CORS_CREDENTIALS", False)
+    metrics_token: SecretStr = _setting("METRICS_TOKEN", SecretStr(""))
 
     @field_validator("cors_credentials")
     @classmethod
@@ -150,6 +154,7 @@ class Settings(BaseSettings):
             "TRUSTED_HOSTS": self.trusted_hosts or None,
             "CORS_ORIGINS": self.cors_origins,
             "CORS_CREDENTIALS": self.cors_credentials,
+            "METRICS_TOKEN": self.metrics_token.get_secret_value(),
         }
 
     def defaults(self) -> dict[str, object]:
