@@ -24,7 +24,7 @@ MAY_IMPORT = {
     },
     "accounts": {"carafe.ext.auth", "database"},
     "attempts": {"audit", "shared_limiter"},
-    "audit": {"carafe.ext.auth"},
+    "audit": {"carafe.ext.auth", "carafe.request"},
     "commands": {"carafe.openapi", "seed", "seed_admin", "users"},
     "credentials": {"accounts", "audit", "database", "logins", "passwords"},
     "database": set(),

@@ -47,7 +47,8 @@ NEITHER_SESSION_NOR_AUTH = r"\bsession|_session|cookie|csrf"
 
 # The same words where they mean something else.
 OTHER = {
-    "auth": r"Authorization|WWW-?Authenticate|www_authenticate|User-Agent|user:password@|^USER \d"
+    "auth": r"Authorization|authorization: {|WWW-?Authenticate|www_authenticate|User-Agent"
+    r"|user:password@|^USER \d"
     r"|user: (postgres|redis)|(PG|POSTGRES_)PASSWORD|password that its database|hide_password",
     "cache": r"__pycache__|\.\w+_cache/|type=cache,target=/root/\.cache/uv|@cache$|redispatch"
     r"|from functools import cache|(?i:cache-control)|no-cache|no:cacheprovider|CASCADE",
