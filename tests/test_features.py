@@ -42,6 +42,10 @@ def test_its_tests_leave_nothing_behind(project, own_tests):
     assert own_tests.result().files() == project.files()
 
 
+def test_with_everything_it_passes_the_slow_ones_too(default, tmp_path):
+    assert passing_copy(default, tmp_path, "-m", "slow").files() == default.files()
+
+
 @pytest.mark.typing
 @pytest.mark.parametrize("project", [ALL, NONE], ids=["all", "none"], indirect=True)
 def test_it_passes_the_type_checker(project):
@@ -108,23 +112,12 @@ def own_tests(project, runs):
     return runs[project.path]
 
 
-def passing_copy(project, folder):
-    """A copy of the project that has passed its own tests."""
+def passing_copy(project, folder, *options):
+    """A copy of the project that has passed its own tests, those that *options* choose."""
     copy = shutil.copytree(project.path, folder / project.path.name)
     tested = replace(project, path=copy)
-    skipped = () if all(project.answers.values()) else PATIENT
-    tested.run("pytest", "-q", *(f"--ignore-glob=*/carafe/tests/cache/{name}" for name in skipped))
+    tested.run("pytest", "-q", *options)
     return tested
-
-
-PATIENT = [
-    "test_cluster.py",
-    "test_flight.py",
-    "test_machine.py",
-    "test_race.py",
-    "test_sentinel.py",
-]
-"""Tests of the cache that wait long, and that no other feature changes: they run with all on."""
 
 
 def unmet(todo):

@@ -20,6 +20,7 @@ from hypothesis.stateful import rule
 from hypothesis.stateful import RuleBasedStateMachine
 from hypothesis.stateful import run_state_machine_as_test
 
+pytestmark = pytest.mark.slow
 set_hypothesis_home_dir(Path(gettempdir(), "hypothesis"))  # and not the folder of the project
 
 PASSWORDS = ["correct horse", "battery staple", "third time lucky"]

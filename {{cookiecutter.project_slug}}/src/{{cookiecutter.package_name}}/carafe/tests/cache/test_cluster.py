@@ -11,7 +11,7 @@ from .servers import PATIENT
 from .servers import SLOTS
 from .servers import until
 
-pytestmark = [needs_redis, pytest.mark.usefixtures("impatient")]
+pytestmark = [needs_redis, pytest.mark.slow, pytest.mark.usefixtures("impatient")]
 
 NAMES = [f"name{number}" for number in range(30)]
 PATHS = [f"/{name}/{number}" for name in NAMES for number in range(3)]

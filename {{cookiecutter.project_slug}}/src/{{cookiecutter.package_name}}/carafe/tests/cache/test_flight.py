@@ -189,6 +189,7 @@ def lead_in_a_process(config, started):
     add_slow_view(app_with(**config), started).test_client().get("/slow")
 
 
+@pytest.mark.slow
 def test_processes_that_want_the_same_answer_make_it_once(on_redis):
     spawn = get_context("spawn")
     barrier, answers = spawn.Barrier(4), spawn.Queue()
@@ -206,6 +207,7 @@ def test_processes_that_want_the_same_answer_make_it_once(on_redis):
     assert len(set(given)) == 1
 
 
+@pytest.mark.slow
 def test_a_leader_that_is_killed_is_replaced(make_app, on_redis):
     spawn = get_context("spawn")
     started = spawn.Event()

@@ -15,6 +15,8 @@ from hypothesis.stateful import run_state_machine_as_test
 from .servers import stopped
 from .servers import until
 
+pytestmark = pytest.mark.slow
+
 which_app, numbers, indexes = st.integers(0, 1), st.integers(0, 2), st.integers(0, 20)
 
 while_it_answers = precondition(lambda machine: not machine.is_stopped)

@@ -5,9 +5,12 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from multiprocessing import get_context
 
+import pytest
 from flask.views import MethodView
 
 from .apps import app_with
+
+pytestmark = pytest.mark.slow
 
 NUMBERS, READERS, WRITES = 4, 4, 150
 PATIENCE = 300

@@ -7,7 +7,7 @@ from .servers import needs_redis
 from .servers import PATIENT
 from .servers import until
 
-pytestmark = needs_redis
+pytestmark = [needs_redis, pytest.mark.slow]
 
 
 @pytest.fixture
