@@ -51,6 +51,7 @@ FILES = {
         Path("tests/test_default_deny.py"),
         Path("tests/test_login.py"),
         Path("tests/test_login_machine.py"),
+        Path("tests/test_login_outage.py"),
         Path("tests/test_logins.py"),
         Path("tests/test_passwords.py"),
         Path("tests/test_permissions.py"),

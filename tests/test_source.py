@@ -20,21 +20,24 @@ RENDERED = SOURCE / "tests/conftest.py"  # the only Python that names the packag
 MAY_IMPORT = {
     "__init__": {
         *("attempts", "audit", "carafe", "commands"),
-        *("extensions", "health", "metrics", "resources", "settings"),
+        *("extensions", "health", "metrics", "outage", "resources", "settings"),
     },
     "accounts": {"carafe.ext.auth", "database"},
     "attempts": {"audit", "shared_limiter"},
     "audit": {"carafe.ext.auth", "carafe.request"},
     "commands": {"carafe.openapi", "seed", "seed_admin", "users"},
     "credentials": {"accounts", "audit", "database", "logins", "passwords"},
-    "database": set(),
+    "database": {"patience"},
     "extensions": {"accounts", "carafe.ext", "database", "remembered", "snapshot"},
-    "health": {"carafe.operation", "database", "extensions"},
+    "health": {"carafe.logger", "carafe.operation", "database", "extensions"},
     "logins": {"accounts", "carafe.logger", "database"},
     "metrics": set(),
     "models": {"database"},
+    "outage": {"carafe.errors", "carafe.logger"},
     "paging": {"carafe.operation", "carafe.schema", "database"},
     "passwords": set(),
+    "patience": set(),
+    "postgresql": {"patience"},
     "remembered": {"accounts", "carafe.ext.cache"},
     "resources": {
         *("accounts", "attempts", "audit", "carafe", "credentials", "database"),
@@ -46,6 +49,7 @@ MAY_IMPORT = {
     "settings": {"secret_key"},
     "shared_limiter": {"carafe.logger", "extensions"},
     "snapshot": {"database"},
+    "sqlite": set(),
     "users": {"accounts", "audit", "credentials", "database", "logins", "passwords"},
 }
 

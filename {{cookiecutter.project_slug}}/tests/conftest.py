@@ -9,6 +9,8 @@ import psycopg
 import pytest
 from accounts import log_in  # feature: auth
 from flask_migrate import upgrade
+from outages import Disk
+from outages import Network
 
 from {{ cookiecutter.package_name }} import attempts as attempts  # feature: auth
 from {{ cookiecutter.package_name }} import create_app
@@ -28,16 +30,8 @@ def sqlite(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def postgresql():
-    """A schema of its own, in the database at ``TEST_DATABASE_URL``."""
-    try:
-        connection = psycopg.connect(POSTGRESQL, autocommit=True, connect_timeout=2)
-    except psycopg.OperationalError as error:
-        pytest.skip(f"no PostgreSQL at TEST_DATABASE_URL: {type(error).__name__}")
-    schema = f"test_{uuid4().hex}"
-    with connection:
-        connection.execute(f"CREATE SCHEMA {schema}")
-        yield f"{POSTGRESQL}?options={quote(f'-csearch_path={schema}')}"
-        connection.execute(f"DROP SCHEMA {schema} CASCADE")
+    with schema() as url:
+        yield url
 
 
 @pytest.fixture(scope="session", params=["sqlite", "postgresql"])
@@ -71,6 +65,25 @@ def app(migrated):
         yield migrated
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def fragile(request, make_app, tmp_path):
+    """A migrated application, and a way to take its database away for a while."""
+    with ExitStack() as stack:
+        if request.param == "sqlite":
+            disk = Disk(tmp_path / "disk")
+            url, away = f"sqlite:///{disk.path}/test.db", disk.away
+        else:
+            network = stack.enter_context(Network(stack.enter_context(schema())))
+            url, away = network.url, network.silent
+        app = make_app(DATABASE_URL=url, DATABASE_TIMEOUT=0.3)
+        with app.app_context():
+            upgrade(str(MIGRATIONS))
+            db.engine.dispose()
+        yield app, away
+        with app.app_context():
+            db.engine.dispose()
+
+
 @pytest.fixture
 def client(app):
     return app.test_client()
@@ -87,6 +100,20 @@ def writer(app):
 @pytest.fixture
 def author(writer):
     return writer.post("/authors", {"name": "Mary Shelley"}).json
+
+
+@contextmanager
+def schema():
+    """A schema of its own, in the database at ``TEST_DATABASE_URL``."""
+    try:
+        connection = psycopg.connect(POSTGRESQL, autocommit=True, connect_timeout=2)
+    except psycopg.OperationalError as error:
+        pytest.skip(f"no PostgreSQL at TEST_DATABASE_URL: {type(error).__name__}")
+    name = f"test_{uuid4().hex}"
+    with connection:
+        connection.execute(f"CREATE SCHEMA {name}")
+        yield f"{POSTGRESQL}?options={quote(f'-csearch_path={name}')}"
+        connection.execute(f"DROP SCHEMA {name} CASCADE")
 
 
 @contextmanager

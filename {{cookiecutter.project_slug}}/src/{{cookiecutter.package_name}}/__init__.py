@@ -11,6 +11,7 @@ from . import commands
 from . import extensions
 from . import health
 from . import metrics
+from . import outage
 from . import resources
 from . import settings
 from .carafe import address
@@ -36,6 +37,7 @@ def create_app(config: Mapping[str, object] | None = None) -> FlaskCarafe:
     audit.init_app(app)  # feature: auth
     attempts.init_app(app)  # feature: auth
     errors.init_app(app)
+    outage.init_app(app)
     openapi.init_app(app)
     health.init_app(app)
     resources.init_app(app)

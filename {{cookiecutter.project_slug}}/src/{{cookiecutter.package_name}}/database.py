@@ -1,27 +1,27 @@
-"""The database: SQLite in a file, or PostgreSQL by ``DATABASE_URL``.
+"""The database: SQLite in a file, or PostgreSQL by ``DATABASE_URL``."""
 
-SQLite is told to keep a write-ahead log, so that readers never wait, and to take its write lock
-at the start of a transaction that may write: of two that read and then write, the second waits
-for the first instead of losing its update.
-"""
-
-from sqlite3 import Connection as SQLiteConnection
 from typing import Any
 
+from flask import current_app
 from flask import Flask
-from flask import has_request_context
-from flask import request
 from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import Connection
+from sqlalchemy import create_engine
 from sqlalchemy import Engine
-from sqlalchemy import event
+from sqlalchemy import make_url
 from sqlalchemy import MetaData
+from sqlalchemy import NullPool
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import DeclarativeBase
+from werkzeug.utils import import_string
 
-SAFE_METHODS = {"GET", "HEAD", "OPTIONS", "TRACE"}
+from .patience import at_most
+
+_PROBE = "database.probe"
+
+LONGEST_PROBE = 0.6
+"""Seconds that the database has to show that it is up."""
 
 
 class Base(DeclarativeBase):
@@ -44,39 +44,29 @@ migrate = Migrate(db=db)
 
 def init_app(app: Flask) -> None:
     """Connect *app* to its database, lazily."""
+    seconds = app.config["DATABASE_TIMEOUT"]
+    dialect = _dialect(app.config["SQLALCHEMY_DATABASE_URI"])
+    given = app.config["SQLALCHEMY_ENGINE_OPTIONS"]
+    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = dialect.options(seconds) | given
     db.init_app(app)
     migrate.init_app(app)
     with app.app_context():
-        if db.engine.dialect.name == "sqlite":
-            _tune_sqlite(db.engine)
+        app.extensions[_PROBE] = probe = create_engine(db.engine.url, poolclass=NullPool)
+        dialect.tune(db.engine, seconds)
+    dialect.tune(probe, min(seconds, LONGEST_PROBE))
 
 
 def is_up() -> bool:
-    """Whether the database answers."""
+    """Whether the database answers a connection of its own, however busy the others are."""
+    probe: Engine = current_app.extensions[_PROBE]
     try:
-        db.session.execute(text("SELECT 1"))
+        with at_most(LONGEST_PROBE), probe.connect() as connection:
+            connection.execute(text("SELECT 1"))
     except SQLAlchemyError:
-        db.session.rollback()
         return False
     return True
 
 
-def _tune_sqlite(engine: Engine) -> None:
-    event.listen(engine, "connect", _on_connect)
-    event.listen(engine, "begin", _on_begin)
-
-
-def _on_connect(connection: SQLiteConnection, record: Any) -> None:
-    connection.isolation_level = None  # BEGIN is said below, not by the driver.
-    for pragma in (
-        "busy_timeout = 5000",
-        "journal_mode = WAL",
-        "synchronous = NORMAL",
-        "foreign_keys = ON",
-    ):
-        connection.execute(f"PRAGMA {pragma}")
-
-
-def _on_begin(connection: Connection) -> None:
-    only_reads = has_request_context() and request.method in SAFE_METHODS
-    connection.exec_driver_sql("BEGIN" if only_reads else "BEGIN IMMEDIATE")
+def _dialect(url: str) -> Any:
+    """The module for it."""
+    return import_string(f"{__package__}.{make_url(url).get_backend_name()}")

@@ -8,6 +8,7 @@ it is JSON. These the application reads itself; the names that platforms set nee
 ``SECRET_KEY``           required in production  random text of 32 characters or more
 ``SECRET_KEY_FALLBACKS`` ``[]``                  a JSON list of older keys, still accepted
 ``DATABASE_URL``         SQLite in ``instance/`` ``postgresql://user:password@host/name``
+``DATABASE_TIMEOUT``     ``1.5``                 seconds that a request waits for it
 ``REDIS_URL``            unset: in memory        ``redis://host:6379/0``  # feature: cache
 ``MAX_CONTENT_LENGTH``   1048576                 bytes of a request's body, at most
 ``PROXY_HOPS``           ``0``                   proxies whose ``X-Forwarded-For`` is true
@@ -100,8 +101,8 @@ def _name(location: tuple[Any, ...]) -> str:
     return str(location[0]).removeprefix("FLASK_") if location else "SECRET_KEY"
 
 
-def _setting(name: str, default: Any) -> Any:
-    return Field(default, validation_alias=AliasChoices(f"FLASK_{name}", name))
+def _setting(name: str, default: Any, **limits: Any) -> Any:
+    return Field(default, validation_alias=AliasChoices(f"FLASK_{name}", name), **limits)
 
 
 Origin = Annotated[str, Field(pattern=r"^(\*|https?://[^/\s]+)$")]
@@ -118,6 +119,7 @@ class Settings(BaseSettings):
     secret_key: SecretStr = _setting("SECRET_KEY", SecretStr(""))
     secret_key_fallbacks: list[SecretStr] = _setting("SECRET_KEY_FALLBACKS", [])
     database_url: SecretStr = _setting("DATABASE_URL", SecretStr("sqlite:///app.db"))
+    database_timeout: float = _setting("DATABASE_TIMEOUT", 1.5, gt=0)
     redis_url: SecretStr | None = _setting("REDIS_URL", None)  # feature: cache
     max_content_length: int = _setting("MAX_CONTENT_LENGTH", 1024 * 1024)
     proxy_hops: int = _setting("PROXY_HOPS", 0)
@@ -149,6 +151,7 @@ class Settings(BaseSettings):
             "ENVIRONMENT": self.environment,
             "SECRET_KEY": self.secret_key.get_secret_value(),
             "SECRET_KEY_FALLBACKS": [key.get_secret_value() for key in self.secret_key_fallbacks],
+            "DATABASE_TIMEOUT": self.database_timeout,
             "MAX_CONTENT_LENGTH": self.max_content_length,
             "PROXY_HOPS": self.proxy_hops,
             "TRUSTED_HOSTS": self.trusted_hosts or None,

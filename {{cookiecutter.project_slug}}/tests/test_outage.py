@@ -1,0 +1,140 @@
+import sqlite3
+from concurrent.futures import ThreadPoolExecutor
+from time import monotonic
+
+import psycopg
+import pytest
+from conftest import db
+from conftest import POSTGRESQL
+from outages import Network
+from sqlalchemy import text
+
+
+@pytest.fixture
+def asked(make_app):
+    """An app whose ``/ask`` runs the statement that it is sent: ``asked(url, **config)``."""
+
+    def asked(url, **config):
+        app = make_app(DATABASE_URL=url, **config)
+
+        @app.route("/ask", methods=["GET", "POST"])
+        def ask():
+            statement = app.current_request_statement
+            return {"answer": str(db.session.scalar(text(statement)))}
+
+        app.current_request_statement = "SELECT 1"
+        return app
+
+    return asked
+
+
+def refused(response):
+    """Whether it tells that the database is away, and when to ask again."""
+    told = (response.status_code, response.mimetype, response.headers.get("Retry-After"))
+    return told == (503, "application/problem+json", "5") and "away" in response.json["detail"]
+
+
+def test_what_needs_the_database_says_that_it_is_away_and_heals(fragile):
+    app, away = fragile
+    client = app.test_client()
+    assert client.get("/books").status_code == 200
+    with app.app_context():
+        db.engine.dispose()
+    with away():
+        for _ in range(2):
+            assert refused(client.get("/books?limit=7"))
+        assert client.get("/health/live").status_code == 200
+        ready = client.get("/health/ready")
+        assert ready.status_code == 503 and "database" in ready.json["detail"]
+    assert client.get("/books?limit=7").status_code == 200
+    assert client.get("/health/ready").status_code == 200
+
+
+def test_a_fault_of_ours_is_not_taken_for_an_outage(make_app, tmp_path):
+    app = make_app(DATABASE_URL=f"sqlite:///{tmp_path}/empty.db", PROPAGATE_EXCEPTIONS=False)
+    assert app.test_client().get("/books").status_code == 500
+
+
+def test_a_file_that_another_process_locks_is_away_until_it_is_released(asked, tmp_path):
+    app = asked(f"sqlite:///{tmp_path}/test.db", DATABASE_TIMEOUT=0.2)
+    client = app.test_client()
+    assert client.post("/ask").status_code == 200
+    other = sqlite3.connect(tmp_path / "test.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    assert client.get("/ask").status_code == 200
+    assert refused(client.post("/ask"))
+    other.execute("ROLLBACK")
+    assert client.post("/ask").status_code == 200
+    other.close()
+
+
+@pytest.fixture
+def network(postgresql):
+    with Network(postgresql) as network:
+        yield network
+
+
+def test_a_server_that_falls_silent_is_given_up_in_time(asked, network):
+    client = asked(network.url).test_client()
+    assert client.get("/ask").status_code == 200
+    with network.silent():
+        for _ in ("a connection that was open", "a new one"):
+            began = monotonic()
+            assert refused(client.get("/ask"))
+            assert monotonic() - began < 2
+        began = monotonic()
+        assert client.get("/health/ready").status_code == 503
+        assert monotonic() - began < 1
+    assert client.get("/ask").status_code == 200
+
+
+def test_a_server_that_falls_silent_in_mid_statement_is_given_up(asked, network):
+    app = asked(network.url, DATABASE_TIMEOUT=0.4)
+
+    @app.get("/silence")
+    def silence():
+        db.session.execute(text("SELECT 1"))
+        with network.silent():
+            return {"answer": db.session.scalar(text("SELECT 1"))}
+
+    assert refused(app.test_client().get("/silence"))
+    assert app.test_client().get("/ask").status_code == 200
+
+
+def test_a_statement_that_takes_too_long_ends_on_the_server_too(asked, postgresql):
+    app = asked(postgresql, DATABASE_TIMEOUT=0.3)
+    app.current_request_statement = "SELECT pg_sleep(30) /* too long */"
+    assert refused(app.test_client().get("/ask"))
+    with psycopg.connect(POSTGRESQL) as other:
+        running = "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query LIKE %s"
+        assert other.execute(running, ["SELECT pg_sleep(30) /* too long%"]).fetchone() == (0,)
+    app.current_request_statement = "SELECT 1"
+    assert app.test_client().get("/ask").status_code == 200
+
+
+def test_outside_a_request_a_statement_may_take_its_time(asked, postgresql):
+    app = asked(postgresql, DATABASE_TIMEOUT=0.2)
+    assert app.test_client().get("/ask").status_code == 200
+    with app.app_context():
+        db.session.execute(text("SELECT pg_sleep(0.6)"))
+
+
+def test_connections_that_the_server_ended_are_replaced_unnoticed(asked, postgresql):
+    app = asked(postgresql)
+    app.current_request_statement = "SELECT pg_backend_pid()"
+    before = app.test_client().get("/ask").json["answer"]
+    with psycopg.connect(POSTGRESQL, autocommit=True) as other:
+        other.execute("SELECT pg_terminate_backend(%s, 5000)", [int(before)])
+    after = app.test_client().get("/ask")
+    assert after.status_code == 200 and after.json["answer"] != before
+
+
+def test_nobody_waits_long_for_a_free_connection(asked, postgresql):
+    few = {"pool_size": 1, "max_overflow": 0}
+    app = asked(postgresql, DATABASE_TIMEOUT=0.3, SQLALCHEMY_ENGINE_OPTIONS=few)
+    with ThreadPoolExecutor(1) as elsewhere, app.app_context():
+        db.session.execute(text("SELECT 1"))
+        assert refused(elsewhere.submit(app.test_client().get, "/ask").result())
+        ready = elsewhere.submit(app.test_client().get, "/health/ready").result()
+        assert ready.status_code == 200
+    assert app.test_client().get("/ask").status_code == 200
