@@ -186,6 +186,7 @@ TAGGED = [
     PACKAGE / "settings.py",
     Path("tests/conftest.py"),
     Path("tests/test_app.py"),
+    Path("tests/test_database.py"),
     Path("tests/test_dev.py"),
     Path("tests/test_start.py"),
 ]

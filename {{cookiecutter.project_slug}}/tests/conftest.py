@@ -66,6 +66,18 @@ def app(migrated):
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
+def lasting(request, make_app, tmp_path):
+    """A migrated application on a database of its own, where what is written stays."""
+    with ExitStack() as stack:
+        is_file = request.param == "sqlite"
+        url = f"sqlite:///{tmp_path}/test.db" if is_file else stack.enter_context(schema())
+        app = make_app(DATABASE_URL=url)
+        with app.app_context():
+            upgrade(str(MIGRATIONS))
+        yield app
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
 def fragile(request, make_app, tmp_path):
     """A migrated application, and a way to take its database away for a while."""
     with ExitStack() as stack:

@@ -69,7 +69,7 @@ class AuthorView(MethodView):
     @operation(problems=[404])
     def put(self, id: int, body: AuthorIn) -> AuthorOut:
         """Change an author."""
-        author = db.get_or_404(Author, id)
+        author = _existing(id)
         author.name = body.name
         db.session.commit()
         return AuthorOut.model_validate(author)
@@ -80,11 +80,16 @@ class AuthorView(MethodView):
     @operation(204, problems=[404, 409])
     def delete(self, id: int) -> None:
         """Remove an author who has no books."""
-        author = db.get_or_404(Author, id)
+        author = _existing(id)
         if db.session.scalar(select(Book.id).where(Book.author_id == id).limit(1)):
             abort(409, "The author has books.")
         db.session.delete(author)
         db.session.commit()
+
+
+def _existing(id: int) -> Author:
+    """The author, whom until the commit nobody else changes."""
+    return db.get_or_404(Author, id, with_for_update=True)
 
 
 bp.add_url_rule("", view_func=AuthorListView.as_view("list"))

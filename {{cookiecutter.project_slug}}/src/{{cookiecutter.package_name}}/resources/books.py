@@ -98,26 +98,37 @@ class BookView(MethodView):
     @operation(204, problems=[404])
     def delete(self, id: int) -> None:
         """Remove a book."""
-        book = db.get_or_404(Book, id)
+        book = _existing(id)
         auth.require.owner(book.user_id, "admin").check()  # feature: auth
         db.session.delete(book)
         db.session.commit()
 
     def _change(self, id: int, body: Body) -> BookOut:
-        book = db.get_or_404(Book, id)
+        book = _existing(id)
         auth.require.owner(book.user_id, "admin").check()  # feature: auth
         _changed(book, body)
         db.session.commit()
         return BookOut.model_validate(book)
 
 
+def _existing(id: int) -> Book:
+    """The book, which until the commit nobody else changes."""
+    return db.get_or_404(Book, id, with_for_update={"of": Book})
+
+
 def _changed(book: Book, body: Body) -> Book:
     values: dict[str, Any] = body.model_dump(exclude_unset=True)
-    if "author_id" in values and db.session.get(Author, values["author_id"]) is None:
+    if "author_id" in values and not _stays(values["author_id"]):
         raise Invalid([Fault(place="body", path="author_id", detail="There is no such author.")])
     for name, value in values.items():
         setattr(book, name, value)
     return book
+
+
+def _stays(author_id: int) -> bool:
+    """Whether there is that author, whom until the commit nobody removes."""
+    stay = {"key_share": True, "read": True}
+    return db.session.get(Author, author_id, with_for_update=stay) is not None
 
 
 bp.add_url_rule("", view_func=BookListView.as_view("list"))
