@@ -124,6 +124,7 @@ FILES = {
         CARAFE / "ext/logger/__init__.py",
         CARAFE / "ext/logger/context.py",
         CARAFE / "ext/logger/file.py",
+        CARAFE / "ext/logger/json.py",
         CARAFE / "ext/logger/mail.py",
         CARAFE / "ext/logger/options.py",
         CARAFE / "ext/logger/outbox.py",
@@ -133,6 +134,7 @@ FILES = {
         CARAFE / "ext/logger/sink.py",
         CARAFE / "ext/logger/smtp.py",
         CARAFE / "ext/logger/stderr.py",
+        CARAFE / "ext/logger/stream.py",
         CARAFE / "ext/logger/text.py",
         CARAFE / "ext/logger/throttle.py",
         CARAFE / "tests/logger/__init__.py",
@@ -145,6 +147,7 @@ FILES = {
         CARAFE / "tests/logger/test_redaction.py",
         CARAFE / "tests/logger/test_request.py",
         CARAFE / "tests/logger/test_settings.py",
+        CARAFE / "tests/logger/test_stream.py",
         CARAFE / "tests/logger/workers.py",
     ],
     "session": [

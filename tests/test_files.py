@@ -200,6 +200,7 @@ OWNED = {
         "src/my_api/carafe/ext/logger/__init__.py",
         "src/my_api/carafe/ext/logger/context.py",
         "src/my_api/carafe/ext/logger/file.py",
+        "src/my_api/carafe/ext/logger/json.py",
         "src/my_api/carafe/ext/logger/mail.py",
         "src/my_api/carafe/ext/logger/options.py",
         "src/my_api/carafe/ext/logger/outbox.py",
@@ -209,6 +210,7 @@ OWNED = {
         "src/my_api/carafe/ext/logger/sink.py",
         "src/my_api/carafe/ext/logger/smtp.py",
         "src/my_api/carafe/ext/logger/stderr.py",
+        "src/my_api/carafe/ext/logger/stream.py",
         "src/my_api/carafe/ext/logger/text.py",
         "src/my_api/carafe/ext/logger/throttle.py",
         "src/my_api/carafe/tests/logger/__init__.py",
@@ -221,6 +223,7 @@ OWNED = {
         "src/my_api/carafe/tests/logger/test_redaction.py",
         "src/my_api/carafe/tests/logger/test_request.py",
         "src/my_api/carafe/tests/logger/test_settings.py",
+        "src/my_api/carafe/tests/logger/test_stream.py",
         "src/my_api/carafe/tests/logger/workers.py",
     },
     "session": {

@@ -162,7 +162,7 @@ class Settings(BaseSettings):
 
     def defaults(self) -> dict[str, object]:
         """What follows for Flask and its extensions, unless the environment says otherwise."""
-        is_production = self.environment == "production"  # feature: session or auth
+        is_production = self.environment == "production"  # feature: session or auth or logger
         prefix = "__Host-" if is_production else ""  # feature: session or auth
         sites = [site for site in self.cors_origins if site != "*"]  # feature: session or auth
         config: dict[str, object] = {
@@ -171,6 +171,11 @@ class Settings(BaseSettings):
             "OPENAPI_TITLE": __package__.replace("_", " ").title(),
             "CACHE_KEY_PREFIX": f"{__package__}:",  # feature: cache
             "CARAFE_CSRF_TRUSTED_ORIGINS": sites,  # feature: session or auth
+            "CARAFE_LOGGER_STREAM_ENABLED": True,  # feature: logger
+            "CARAFE_LOGGER_STREAM_FORMAT": "json" if is_production else "text",  # feature: logger
+            "CARAFE_LOGGER_STREAM_ADD_LOGGERS": "root" if is_production else "",  # feature: logger
+            "CARAFE_LOGGER_RF_MAXBYTES": 10 * 1024 * 1024,  # feature: logger
+            "CARAFE_LOGGER_RF_BACKUPCOUNT": 5,  # feature: logger
             "CARAFE_SESSION_SALT": __package__,  # feature: session
             "SESSION_COOKIE_NAME": f"{prefix}{__package__}",  # feature: session or auth
             "SESSION_COOKIE_SECURE": is_production,  # feature: session or auth

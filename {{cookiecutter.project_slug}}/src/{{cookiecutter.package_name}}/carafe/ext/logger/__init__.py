@@ -1,12 +1,17 @@
-"""Log records in a rotating file and by mail, free of secrets and of forged lines.
+"""Log records on standard output, in a rotating file and by mail, free of secrets and forged lines.
 
-``logger = Logger()``, then ``logger.init_app(app)``. Both handlers are off until enabled. They are
+``logger = Logger()``, then ``logger.init_app(app)``. Each handler is off until enabled. They are
 attached to ``app.logger`` and to the loggers named by ``_ADD_LOGGERS``; a logger that has no level
 of its own is opened to the handler's. ``logger.info(...)`` logs to the current app's logger;
 outside an application context, to the package's own.
 
 ===================================== ============= ================================================
 ``CARAFE_LOGGER_ENABLED``             ``True``      off: nothing is attached
+
+``CARAFE_LOGGER_STREAM_ENABLED``      ``False``     standard output, in place of Flask's stderr
+``CARAFE_LOGGER_STREAM_FORMAT``       ``'text'``    or ``'json'``, one object to a line
+``CARAFE_LOGGER_STREAM_LEVEL``        ``'INFO'``    a name in any case, or a number
+``CARAFE_LOGGER_STREAM_ADD_LOGGERS``  ``[]``        a list, or text with commas
 
 ``CARAFE_LOGGER_RF_ENABLED``          ``False``     a rotating file, safe with many processes
 ``CARAFE_LOGGER_RF_FILENAME``         required      its path, in a directory that exists
@@ -32,10 +37,11 @@ outside an application context, to the package's own.
 
 ``CARAFE_LOGGER_RFILE_`` is an older spelling of ``CARAFE_LOGGER_RF_``; both work.
 
-A handler's format may use ``%(request_method)s``, ``%(request_path)s``, ``%(request_query)s``,
-``%(request_remote_addr)s`` and ``%(request_headers)s``, which are ``-`` outside a request. Give it
-another one with ``setFormatter``; the handlers are in ``app.extensions["carafe.logger"].handlers``.
-A handler of your own is as careful with ``setFormatter(Formatter())``, which takes a format too;
+A handler's format may use ``%(request_id)s``, ``%(request_method)s``, ``%(request_path)s``,
+``%(request_query)s``, ``%(request_remote_addr)s`` and ``%(request_headers)s``, which are ``-``
+outside a request. Give it another one with ``setFormatter``; the handlers are in
+``app.extensions["carafe.logger"].handlers``. A handler of your own is as careful with
+``setFormatter(Formatter())``, which takes a format too, or ``JSONFormatter()``;
 ``addFilter(RequestFilter())`` only gives it these names.
 """
 
@@ -45,12 +51,15 @@ from typing import Any
 
 from flask import current_app
 from flask import Flask
+from flask.logging import default_handler
 
 from .context import RequestFilter as RequestFilter
 from .file import FileHandler
+from .json import JSONFormatter as JSONFormatter
 from .mail import MailHandler
 from .options import read_file_options
 from .options import read_mail_options
+from .options import read_stream_options
 from .record import Formatter as Formatter
 from .settings import boolean
 from .settings import prepare
@@ -59,6 +68,7 @@ from .sink import DISABLED
 from .sink import KEY
 from .sink import Sink
 from .sink import State
+from .stream import StreamHandler
 
 
 class Logger:
@@ -84,8 +94,12 @@ class Logger:
 
 
 def _attach(app: Flask) -> Iterator[Sink]:
+    stream = read_stream_options(app.config)
     file = read_file_options(app.config)
     mail = read_mail_options(app.config, may_send_in_clear=app.debug or app.testing)
+    if stream is not None:
+        yield attach(app.logger, stream, StreamHandler)
+        app.logger.removeHandler(default_handler)
     if file is not None:
         yield attach(app.logger, file, FileHandler)
     if mail is not None:

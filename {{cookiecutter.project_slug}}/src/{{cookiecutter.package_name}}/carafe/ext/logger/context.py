@@ -7,21 +7,19 @@ from flask import has_request_context
 from flask import request
 from werkzeug.datastructures import EnvironHeaders
 
+from ...request import id_of
 from .redaction import is_sensitive
 from .redaction import MASK
 from .redaction import redact_text
 from .text import escape
 
-_HEADERS = (
-    *("Accept", "Content-Length", "Content-Type", "Host", "Origin", "Referer", "User-Agent"),
-    "X-Request-Id",
-)
-_NAMES = ("method", "path", "query", "remote_addr", "headers")
+_HEADERS = ("Accept", "Content-Length", "Content-Type", "Host", "Origin", "Referer", "User-Agent")
+_NAMES = ("id", "method", "path", "query", "remote_addr", "headers")
 _MAX_LENGTH = 512
 
 
 class RequestFilter(logging.Filter):
-    """Puts ``request_method`` and its like on each record, ``-`` outside a request."""
+    """Puts ``request_id`` and its like on each record, ``-`` outside a request."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         if has_request_context():
@@ -36,6 +34,7 @@ class RequestFilter(logging.Filter):
 def _describe_request() -> dict[str, object]:
     headers = EnvironHeaders(request.environ)  # To describe a request is not to depend on it.
     return {
+        "request_id": id_of(request.environ),
         "request_method": _clean(request.method),
         "request_path": _clean(request.path),
         "request_query": _clean(_query()),

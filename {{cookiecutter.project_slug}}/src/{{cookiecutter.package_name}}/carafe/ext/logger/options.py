@@ -17,6 +17,19 @@ from .settings import text
 
 
 @dataclass(frozen=True)
+class StreamOptions:
+    """Standard output; the format is ``text`` or ``json``."""
+
+    format: str
+    level: int
+    logger_names: tuple[str, ...]
+
+    @property
+    def destination(self) -> str:
+        return "stdout"
+
+
+@dataclass(frozen=True)
 class FileOptions:
     """A rotating file; sizes are in bytes."""
 
@@ -57,6 +70,24 @@ class MailOptions:
     @property
     def destination(self) -> str:
         return f"{self.server}:{self.port} to {', '.join(self.to_addresses)}"
+
+
+def read_stream_options(config: Mapping[str, Any]) -> StreamOptions | None:
+    """Standard output as *config* asks for it, or None."""
+    if not boolean(config, "CARAFE_LOGGER_STREAM_ENABLED"):
+        return None
+    return StreamOptions(
+        format=_read_format(config, "CARAFE_LOGGER_STREAM_FORMAT"),
+        level=level(config, "CARAFE_LOGGER_STREAM_LEVEL"),
+        logger_names=names(config, "CARAFE_LOGGER_STREAM_ADD_LOGGERS"),
+    )
+
+
+def _read_format(config: Mapping[str, Any], key: str) -> str:
+    name = text(config, key)
+    if name not in ("json", "text"):
+        raise ValueError(f"{key} is {name!r}. Give 'json' for machines, or 'text' for people.")
+    return name
 
 
 def read_file_options(config: Mapping[str, Any]) -> FileOptions | None:

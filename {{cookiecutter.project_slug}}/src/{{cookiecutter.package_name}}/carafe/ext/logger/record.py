@@ -16,9 +16,10 @@ from .text import shorten
 
 _LINE = (
     "%(asctime)s %(levelname)s %(name)s "
-    "[%(request_method)s %(request_path)s %(request_remote_addr)s] %(message)s"
+    "[%(request_id)s %(request_method)s %(request_path)s %(request_remote_addr)s] %(message)s"
 )
-_STANDARD = {*vars(logging.makeLogRecord({})), "message", "asctime"}
+SEEN = "carafe_destinations"
+_STANDARD = {*vars(logging.makeLogRecord({})), "message", "asctime", SEEN}
 _tracebacks = logging.Formatter()
 _add_request = RequestFilter().filter
 
@@ -46,8 +47,10 @@ class CleanRecord(logging.LogRecord):
         self.exception_type = record.exc_info[0] if record.exc_info else None
         self.exc_info, self.exc_text = None, _traceback(record)
         self.stack_info = record.stack_info and escape_lines(_clean(record.stack_info))
-        for name in vars(record).keys() - _STANDARD:
-            setattr(self, name, _extra(name, getattr(record, name)))
+        given = vars(record).items()
+        extra = {name: _extra(name, value) for name, value in given if name not in _STANDARD}
+        self.__dict__.update(extra)
+        self.extra = extra
         _add_request(self)
 
 
@@ -70,10 +73,7 @@ def _traceback(record: logging.LogRecord) -> str | None:
 
 
 def _extra(name: str, value: object) -> object:
-    if is_sensitive(name):
-        return MASK
-    value = redact(value, leaf=_as_text)
-    return escape(value) if isinstance(value, str) else value
+    return MASK if is_sensitive(name) else redact(value, leaf=_as_text)
 
 
 def _as_is(value: object) -> object:
@@ -81,7 +81,8 @@ def _as_is(value: object) -> object:
 
 
 def _as_text(value: object) -> object:
-    return value if value is None or isinstance(value, int | float) else _clean(str(value))
+    is_number = value is None or isinstance(value, int | float)
+    return value if is_number else escape(_clean(str(value)))
 
 
 def _clean(text: str) -> str:

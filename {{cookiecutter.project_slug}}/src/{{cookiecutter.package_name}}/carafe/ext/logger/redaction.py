@@ -61,7 +61,7 @@ def redact(value: object, leaf: Callable[[object], object], depth: int = 8) -> o
         return MASK
     if isinstance(value, Mapping):
         return {
-            name: MASK if is_sensitive(name) else redact(item, leaf, depth - 1)
+            leaf(name): MASK if is_sensitive(name) else redact(item, leaf, depth - 1)
             for name, item in value.items()
         }
     items = [redact(item, leaf, depth - 1) for item in value]

@@ -16,6 +16,10 @@ from .redaction import redact_text
 _PREFIX = "CARAFE_LOGGER_"
 _DEFAULTS: dict[str, object] = {
     "ENABLED": True,
+    "STREAM_ENABLED": False,
+    "STREAM_FORMAT": "text",
+    "STREAM_LEVEL": "INFO",
+    "STREAM_ADD_LOGGERS": [],
     "RF_ENABLED": False,
     "RF_FILENAME": None,
     "RF_MODE": "a",

@@ -18,12 +18,12 @@ from flask import current_app
 
 from .record import CleanRecord
 from .record import Formatter
+from .record import SEEN
 from .redaction import redact_text
 from .stderr import write_line
 from .text import escape
 
 KEY = "carafe.logger"
-_SEEN = "carafe_destinations"
 
 
 class Options(Protocol):
@@ -52,7 +52,6 @@ class Sink(logging.Handler):
             where = f"{record.pathname}:{record.lineno}"
             write_line(f"carafe.logger: {type(error).__name__} in the record of {where}")
             return False
-        del cleaned.__dict__[_SEEN]
         return super().handle(cleaned)
 
     def handleError(self, record: logging.LogRecord) -> None:
@@ -70,7 +69,7 @@ class Sink(logging.Handler):
         return state is None or self.options.destination in state.destinations
 
     def _is_new(self, record: logging.LogRecord) -> bool:
-        seen = record.__dict__.setdefault(_SEEN, set())
+        seen = record.__dict__.setdefault(SEEN, set())
         is_new = self.options.destination not in seen
         seen.add(self.options.destination)
         return is_new
@@ -114,7 +113,7 @@ def _sinks(loggers: Iterable[logging.Logger]) -> list[Sink]:
 def _make(options: _Options, make: Callable[[_Options], Sink]) -> Sink:
     handler = make(options)
     handler.setLevel(options.level)
-    handler.setFormatter(Formatter())
+    handler.setFormatter(handler.formatter or Formatter())
     return handler
 
 

@@ -1,6 +1,11 @@
 """Configurations of one handler."""
 
 
+def stream_config(**config):
+    """A configuration that logs to standard output."""
+    return {"CARAFE_LOGGER_STREAM_ENABLED": True, **config}
+
+
 def file_config(file, **config):
     """A configuration that logs to *file*."""
     return {"CARAFE_LOGGER_RF_ENABLED": True, "CARAFE_LOGGER_RF_FILENAME": str(file), **config}

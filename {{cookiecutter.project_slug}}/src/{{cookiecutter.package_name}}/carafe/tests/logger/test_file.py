@@ -34,7 +34,7 @@ def test_warnings_are_written_and_less_is_not(tmp_path):
     app.logger.info("less")
     app.logger.warning("a warning")
     (line,) = lines_of(tmp_path / "shop.log")
-    assert line.endswith(" WARNING shop [- - -] a warning")
+    assert line.endswith(" WARNING shop [- - - -] a warning")
 
 
 def test_times_are_utc_and_iso(tmp_path, monkeypatch):

@@ -158,7 +158,7 @@ def test_ordinary_text_of_the_world_is_left_alone(app, file):
 
 def test_a_traceback_keeps_its_lines_and_cannot_forge_one(app, file):
     try:
-        raise ValueError("x\n2026-01-01T00:00:00.000Z INFO shop [- - -] all is well\x1b[2J")
+        raise ValueError("x\n2026-01-01T00:00:00.000Z INFO shop [- - - -] all is well\x1b[2J")
     except ValueError:
         app.logger.exception("failed")
     lines = file.read_text("utf-8").split("\n")

@@ -1,4 +1,5 @@
 import logging
+import re
 import time
 from threading import Thread
 
@@ -11,7 +12,7 @@ from ...ext.logger import RequestFilter
 from .configs import file_config
 
 FORMAT = (
-    "%(request_method)s|%(request_path)s|%(request_query)s"
+    "%(request_id)s|%(request_method)s|%(request_path)s|%(request_query)s"
     "|%(request_remote_addr)s|%(request_headers)s|%(message)s"
 )
 
@@ -40,10 +41,20 @@ def app(file):
 
 
 def test_a_record_carries_its_request(app, file):
-    app.test_client().get("/orders/1?page=2", headers={"User-Agent": "curl", "Host": "shop.test"})
+    headers = {"User-Agent": "curl", "Host": "shop.test", "X-Request-ID": "42"}
+    app.test_client().get("/orders/1?page=2", headers=headers)
     assert file.read_text() == (
-        "GET|/orders/1|page=2|127.0.0.1|{'Host': 'shop.test', 'User-Agent': 'curl'}|here\n"
+        "42|GET|/orders/1|page=2|127.0.0.1|{'Host': 'shop.test', 'User-Agent': 'curl'}|here\n"
     )
+
+
+def test_the_lines_of_one_request_have_one_id_and_no_other_request_has_it(app, file):
+    app.before_request(lambda: app.logger.warning("there"))
+    for _ in range(2):
+        app.test_client().get("/", headers={"X-Request-ID": "no id"})
+    one, same, other, other_too = (line.split("|")[0] for line in file.read_text().splitlines())
+    assert one == same != other == other_too
+    assert re.fullmatch("[0-9a-f]{32}", one)
 
 
 def test_outside_a_request_the_names_are_dashes(app, file):
@@ -53,7 +64,7 @@ def test_outside_a_request_the_names_are_dashes(app, file):
     thread = Thread(target=app.logger.warning, args=["here"])
     thread.start()
     thread.join()
-    assert file.read_text() == "-|-|-|-|-|here\n" * 3
+    assert file.read_text() == "-|-|-|-|-|-|here\n" * 3
 
 
 def test_credentials_cookies_and_bodies_are_not_carried(app, file):
@@ -105,7 +116,7 @@ def test_a_large_body_costs_the_logging_nothing(app):
 
 
 def test_the_filter_serves_handlers_of_your_own():
-    record = logging.makeLogRecord({"msg": "here", "request_path": "/from/a/queue"})
+    record = logging.makeLogRecord({"msg": "here", "request_id": "from a queue"})
     assert RequestFilter().filter(record)
-    assert record.request_path == "/from/a/queue"
+    assert record.request_id == "from a queue"
     assert record.request_method == "-"

@@ -7,6 +7,7 @@ from flask import Flask
 from ...ext.logger import Logger
 from .configs import file_config
 from .configs import mail_config
+from .configs import stream_config
 
 
 def make_app(**config):
@@ -24,6 +25,10 @@ def test_every_key_has_the_documented_default():
     config = make_app().config
     assert {key: config[key] for key in config if key.startswith("CARAFE_LOGGER_")} == {
         "CARAFE_LOGGER_ENABLED": True,
+        "CARAFE_LOGGER_STREAM_ENABLED": False,
+        "CARAFE_LOGGER_STREAM_FORMAT": "text",
+        "CARAFE_LOGGER_STREAM_LEVEL": "INFO",
+        "CARAFE_LOGGER_STREAM_ADD_LOGGERS": [],
         "CARAFE_LOGGER_RF_ENABLED": False,
         "CARAFE_LOGGER_RF_FILENAME": None,
         "CARAFE_LOGGER_RF_MODE": "a",
@@ -133,6 +138,22 @@ def test_misuse_of_the_file_is_told_at_start_up(tmp_path, name, value):
     key = f"CARAFE_LOGGER_RF_{name}"
     with pytest.raises(ValueError, match=rf"\A{key} .+\. [A-Z].+\.\Z"):
         make_app(**{**file_config(tmp_path / "shop.log"), key: value})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("ENABLED", "perhaps"),
+        ("FORMAT", "xml"),
+        ("FORMAT", True),
+        ("LEVEL", "LOUD"),
+        ("ADD_LOGGERS", 5),
+    ],
+)
+def test_misuse_of_standard_output_is_told_at_start_up(name, value):
+    key = f"CARAFE_LOGGER_STREAM_{name}"
+    with pytest.raises(ValueError, match=rf"\A{key} .+\. [A-Z].+\.\Z"):
+        make_app(**stream_config(**{key: value}))
 
 
 @pytest.mark.parametrize(

@@ -11,22 +11,23 @@ from flask import Flask
 from ...ext.logger import Logger
 from .configs import file_config
 from .configs import mail_config
+from .configs import stream_config
 
 
-def start(worker, *args):
+def start(worker, *args, stdout=subprocess.DEVNULL):
     """A new process that calls *worker*, a function of this module."""
     root, module = Path(__file__).parents[3], ".".join(__name__.split(".")[-4:])
     command = (
         f"import sys; sys.path.append({str(root)!r}); "
         f"from {module} import {worker.__name__} as work; work(*{args!r})"
     )
-    silence = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    return subprocess.Popen([sys.executable, "-c", command], **silence)
+    output = {"stdout": stdout, "stderr": subprocess.DEVNULL}
+    return subprocess.Popen([sys.executable, "-c", command], **output)
 
 
-def run(worker, *args):
+def run(worker, *args, **output):
     """The exit code of a new process that calls *worker*."""
-    return start(worker, *args).wait(timeout=30)
+    return start(worker, *args, **output).wait(timeout=30)
 
 
 def make_app(config):
@@ -58,6 +59,18 @@ def request_with_a_full_disk(file):
         return {}
 
     sys.exit(app.test_client().get("/").status_code - 200)
+
+
+def request_with_a_full_output():
+    app = make_app(stream_config())
+
+    @app.get("/")
+    def index():
+        app.logger.error("x" * 10_000)
+        return {}
+
+    status = app.test_client().get("/").status_code
+    os._exit(status - 200)  # Python itself ends with an error if it cannot flush.
 
 
 def log_and_exit(port):
