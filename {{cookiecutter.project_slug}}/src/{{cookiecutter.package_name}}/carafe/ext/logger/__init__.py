@@ -98,9 +98,9 @@ def _attach(app: Flask) -> Iterator[Sink]:
     file = read_file_options(app.config)
     mail = read_mail_options(app.config, may_send_in_clear=app.debug or app.testing)
     if stream is not None:
-        yield attach(app.logger, stream, StreamHandler)
+        yield attach(app, stream, StreamHandler)
         app.logger.removeHandler(default_handler)
     if file is not None:
-        yield attach(app.logger, file, FileHandler)
+        yield attach(app, file, FileHandler)
     if mail is not None:
-        yield attach(app.logger, mail, MailHandler)
+        yield attach(app, mail, MailHandler)

@@ -2,10 +2,13 @@
 
 import copy
 import logging
+from dataclasses import dataclass
 from datetime import datetime
 from datetime import UTC
 
 from .context import RequestFilter
+from .known import mask
+from .known import secrets_of_request
 from .redaction import is_sensitive
 from .redaction import MASK
 from .redaction import redact
@@ -41,17 +44,41 @@ class Formatter(logging.Formatter):
 class CleanRecord(logging.LogRecord):
     """What is safe to write of *record*, which itself is left to the other handlers."""
 
-    def __init__(self, record: logging.LogRecord) -> None:
+    def __init__(self, record: logging.LogRecord, secrets: tuple[str, ...] = ()) -> None:
+        cleaner = _Cleaner((*secrets, *secrets_of_request()))
         self.__dict__.update(vars(record))
-        self.msg, self.args = escape(_clean(_message(record))), ()
+        self.msg, self.args = cleaner.line(_message(record)), ()
         self.exception_type = record.exc_info[0] if record.exc_info else None
-        self.exc_info, self.exc_text = None, _traceback(record)
-        self.stack_info = record.stack_info and escape_lines(_clean(record.stack_info))
+        self.exc_info, self.exc_text = None, cleaner.lines(_traceback(record))
+        self.stack_info = cleaner.lines(record.stack_info)
         given = vars(record).items()
-        extra = {name: _extra(name, value) for name, value in given if name not in _STANDARD}
+        extra = {name: cleaner.extra(name, item) for name, item in given if name not in _STANDARD}
         self.__dict__.update(extra)
         self.extra = extra
         _add_request(self)
+
+
+@dataclass(frozen=True)
+class _Cleaner:
+    """Takes the *secrets* and all that looks like one out of text, and keeps it on its line."""
+
+    secrets: tuple[str, ...]
+
+    def line(self, text: str) -> str:
+        return escape(self._redact(text))
+
+    def lines(self, text: str | None) -> str | None:
+        return escape_lines(self._redact(text)) if text else None
+
+    def extra(self, name: str, value: object) -> object:
+        return MASK if is_sensitive(name) else redact(value, leaf=self._leaf)
+
+    def _leaf(self, value: object) -> object:
+        is_number = value is None or isinstance(value, int | float)
+        return value if is_number else self.line(str(value))
+
+    def _redact(self, text: str) -> str:
+        return redact_text(shorten(mask(text, self.secrets)))
 
 
 def _message(record: logging.LogRecord) -> str:
@@ -65,25 +92,11 @@ def _message(record: logging.LogRecord) -> str:
         return f"{record.msg} ({type(error).__name__} in its arguments)"
 
 
-def _traceback(record: logging.LogRecord) -> str | None:
-    text = record.exc_text
-    if record.exc_info and record.exc_info[0]:
-        text = _tracebacks.formatException(record.exc_info)
-    return escape_lines(_clean(text)) if text else None
-
-
-def _extra(name: str, value: object) -> object:
-    return MASK if is_sensitive(name) else redact(value, leaf=_as_text)
-
-
 def _as_is(value: object) -> object:
     return value
 
 
-def _as_text(value: object) -> object:
-    is_number = value is None or isinstance(value, int | float)
-    return value if is_number else escape(_clean(str(value)))
-
-
-def _clean(text: str) -> str:
-    return redact_text(shorten(text))
+def _traceback(record: logging.LogRecord) -> str | None:
+    if record.exc_info and record.exc_info[0]:
+        return _tracebacks.formatException(record.exc_info)
+    return record.exc_text

@@ -15,7 +15,9 @@ from typing import Protocol
 from typing import TypeVar
 
 from flask import current_app
+from flask import Flask
 
+from .known import secrets_of_process
 from .record import CleanRecord
 from .record import Formatter
 from .record import SEEN
@@ -41,12 +43,13 @@ class Sink(logging.Handler):
     """A handler that gets clean records, each once, and never raises."""
 
     options: Any
+    secrets: tuple[str, ...] = ()
 
     def handle(self, record: logging.LogRecord) -> bool:
         if not self._is_for_current_app() or not self._is_new(record):
             return False
         try:
-            cleaned = CleanRecord(record)
+            cleaned = CleanRecord(record, self.secrets)
         # Whatever the values on a record do, logging them must not raise.
         except Exception as error:
             where = f"{record.pathname}:{record.lineno}"
@@ -91,11 +94,12 @@ DISABLED = State()
 _Options = TypeVar("_Options", bound=Options)
 
 
-def attach(app_logger: logging.Logger, options: _Options, make: Callable[[_Options], Sink]) -> Sink:
+def attach(app: Flask, options: _Options, make: Callable[[_Options], Sink]) -> Sink:
     """Attach to the loggers of *options* the one handler of its destination."""
-    loggers = [app_logger, *map(logging.getLogger, options.logger_names)]
+    loggers = [app.logger, *map(logging.getLogger, options.logger_names)]
     found = [sink for sink in _sinks(loggers) if sink.options == options]
     handler = found[0] if found else _make(options, make)
+    handler.secrets = secrets_of_process(app.config)
     for sink in _sinks(loggers):
         if sink is not handler and sink.options.destination == options.destination:
             _detach(sink, loggers)

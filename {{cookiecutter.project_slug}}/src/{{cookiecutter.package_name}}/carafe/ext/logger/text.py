@@ -6,7 +6,7 @@ import re
 _UNSAFE = re.compile(
     "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
 )
-_MAX_LENGTH = 32_768
+_MAX_LENGTH = 16_384
 
 
 def escape(text: str) -> str:
