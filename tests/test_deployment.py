@@ -15,6 +15,7 @@ from http.server import BaseHTTPRequestHandler
 from http.server import HTTPServer
 from pathlib import Path
 from threading import Thread
+from urllib.parse import urlsplit
 
 import pytest
 import yaml
@@ -83,6 +84,13 @@ def test_the_image_starts_the_application_without_root_and_without_a_shell(proje
     assert project.read(".flaskenv") == f"FLASK_APP={project.package}\n"
 
 
+def test_every_health_check_asks_for_a_path_that_is_served(project):
+    served = re.findall('add_url_rule."(.*?)"', project.read(f"src/{project.package}/health.py"))
+    for name in ("Dockerfile", "compose.yaml", WORKFLOW):
+        asked = set(re.findall(r"/health/\w*", project.read(name)))
+        assert asked and asked <= set(served), name
+
+
 @pytest.mark.parametrize(("status", "healthy"), [(200, True), (503, False)])
 def test_the_image_is_healthy_while_the_api_says_that_it_lives(default, status, healthy):
     asked = []
@@ -97,9 +105,10 @@ def test_the_image_is_healthy_while_the_api_says_that_it_lives(default, status, 
             pass
 
     [check] = instructions(default, "HEALTHCHECK")
-    _, *code = json.loads(check.partition("CMD ")[2])
+    command, *code = json.loads(check.partition("CMD ")[2])
+    assert command == "python"
     with HTTPServer(("127.0.0.1", 0), API) as server:
-        Thread(target=server.handle_request).start()
+        Thread(target=server.handle_request, daemon=True).start()
         done = run(sys.executable, *code, PORT=str(server.server_port))
     assert asked == ["/health/live"]
     assert (done.returncode == 0) is healthy
@@ -169,6 +178,20 @@ def test_compose_names_nothing_that_is_not_there(project):
             assert "healthcheck" in needed or "build" in needed  # the image brings its own
 
 
+def test_compose_leads_the_application_to_servers_that_it_can_reach(project):
+    services = compose(project)["services"]
+    urls = [value for value in services["app"]["environment"].values() if "://" in value]
+    assert len(urls) == len(services.keys() & {"postgres", "redis"})
+    for url in urls:
+        server = services[urlsplit(url).hostname]
+        assert set(server["networks"]) & set(services["app"]["networks"])
+    rules = compose(project)["configs"]["haproxy"]["content"]
+    assert instructions(project, "EXPOSE") == re.findall(
+        r"server-template app \d+ app:(\d+)", rules
+    )
+    assert set(services["proxy"]["networks"]) & set(services["app"]["networks"])
+
+
 def test_compose_starts_exactly_what_was_asked_for(project):
     services = compose(project)["services"]
     redis = {"redis"} if project.answers["use_cache"] else set()
@@ -183,11 +206,19 @@ def test_compose_gives_no_container_more_than_it_needs(project):
     for name, service in plan["services"].items():
         assert service["cap_drop"] == ["ALL"] and "cap_add" not in service
         assert service["security_opt"] == ["no-new-privileges:true"]
-        assert ("read_only" in service) is ("configs" not in service)
+        assert service.get("read_only") is (None if "configs" in service else True)
+        assert "tmpfs" in service or "read_only" not in service
         assert ("ports" in service) is (name == "proxy")
         assert "build" in service or IMAGE.fullmatch(service["image"])
     assert plan["networks"]["data"] == {"internal": True}
     assert plan["services"]["postgres"]["networks"] == ["data"]
+
+
+def test_no_container_starts_anything_by_a_shell(project):
+    for service in compose(project)["services"].values():
+        assert isinstance(service.get("command", []), list)
+        check = service.get("healthcheck", {"disable": True})
+        assert check == {"disable": True} or check["test"][0] == "CMD"
 
 
 def test_compose_holds_no_secret_and_says_which_one_it_misses(project):
@@ -195,15 +226,23 @@ def test_compose_holds_no_secret_and_says_which_one_it_misses(project):
         for name, value in service.get("environment", {}).items():
             if re.search("SECRET|PASSWORD", name):
                 assert re.fullmatch(r"\$\{([A-Z_]+):\?put \1 in \.env\}", value)
+            elif "TOKEN" in name:
+                assert value == f"${{{name}:-}}"
             else:
                 assert not re.search("://[^/]*:[^/]*@", value)
 
 
-def test_compose_runs_two_copies_and_asks_each_whether_it_is_ready(default):
-    plan = compose(default)
+def test_compose_runs_two_copies_and_asks_each_whether_it_is_ready(project):
+    plan = compose(project)
     rules = plan["configs"]["haproxy"]["content"]
     assert plan["services"]["app"]["deploy"] == {"replicas": 2}
     assert "uri /health/ready" in rules and "app:8000 check" in rules
+
+
+def test_redis_forgets_all_when_it_stops_and_the_oldest_when_it_is_full(default):
+    command = compose(default)["services"]["redis"]["command"]
+    assert command[:3] == ["redis-server", "--save", ""]
+    assert command[-2:] == ["--maxmemory-policy", "allkeys-lru"]
 
 
 # The environment
@@ -223,6 +262,12 @@ def fields(project):
     lines = [line for model in models for line in model.body if isinstance(line, ast.AnnAssign)]
     names = {line.target.id.upper() for line in lines}
     return {"FLASK_ENVIRONMENT" if name == "ENVIRONMENT" else name for name in names}
+
+
+def test_the_example_holds_no_secret(project):
+    name = "[A-Z_]*(?:SECRET|PASSWORD|TOKEN)[A-Z_]*"
+    values = re.findall(f"^{name}=(.*)$", project.read(".env.example"), re.MULTILINE)
+    assert len(values) == 4 and set(values) == {"change-me", "[]", ""}
 
 
 @on_unix

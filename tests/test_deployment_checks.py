@@ -1,0 +1,203 @@
+"""Each check of `test_deployment.py` that reads files finds the mistakes that it is there for."""
+
+import shutil
+from inspect import signature
+
+import pytest
+
+from . import test_deployment
+from .conftest import Project
+
+IMAGE, COMPOSE, EXAMPLE = "Dockerfile", "compose.yaml", ".env.example"
+WORKFLOW, UPDATES = ".github/workflows/ci.yml", ".github/dependabot.yml"
+PINNED = "actions/checkout@3d3c42e5aac5ba805825da76410c181273ba90b1 # v7.0.1"
+
+MISTAKES = {
+    "the_image_copies_only_what_exists_and_may_enter": [
+        (IMAGE, "COPY migrations ./migrations", "COPY migration ./migrations"),
+        (IMAGE, "COPY README.md ./", "COPY LICENSE README.md ./"),
+        (".dockerignore", "!src\n", ""),
+        (".dockerignore", "*\n!g", "!g"),
+    ],
+    "neither_secrets_nor_a_database_enter_the_image_or_git": [
+        (".dockerignore", "!src", "!.env"),
+        (".dockerignore", "!src", "!instance"),
+        (".gitignore", ".env\n", ""),
+        (".gitignore", "/instance/\n", ""),
+        (IMAGE, "ENV UV_", "ENV SECRET_KEY=7f3a UV_"),
+    ],
+    "the_image_is_made_of_exact_versions_and_of_its_own_stages": [
+        (IMAGE, "FROM python:3.14.6-slim", "FROM python:3.14-slim"),
+        (IMAGE, "slim-trixie AS", "slim-trixie@sha256:cea0 AS"),
+        (IMAGE, "astral/uv:0.13.9", "astral/uv:latest"),
+        (IMAGE, "--from=build", "--from=builder"),
+        (IMAGE, "--from=uv", "--from=astral/uv:latest"),
+    ],
+    "the_image_starts_the_application_without_root_and_without_a_shell": [
+        (IMAGE, "USER 10001:10001", "USER app"),
+        (IMAGE, "USER 10001:10001\n", ""),
+        (IMAGE, "10001:10001", "0:0"),
+        (IMAGE, 'CMD ["gunicorn", "my_api:create_app()"]', 'CMD gunicorn "my_api:create_app()"'),
+        (IMAGE, '"my_api:create_app()"', '"api:create_app()"'),
+        (".flaskenv", "my_api", "api"),
+    ],
+    "every_health_check_asks_for_a_path_that_is_served": [
+        (IMAGE, "/health/live", "/health/alive"),
+        (COMPOSE, "/health/ready", "/health"),
+        (WORKFLOW, "/health/ready", "/healthz"),
+        ("src/my_api/health.py", '"/health/ready"', '"/ready"'),
+    ],
+    "the_image_is_healthy_while_the_api_says_that_it_lives": [
+        (IMAGE, "HEALTHCHECK", "# HEALTHCHECK"),
+        (IMAGE, 'CMD ["python"', 'CMD ["true"'),
+        (IMAGE, "'PORT', '8000'", "'HTTP_PORT', '8000'"),
+        (IMAGE, "/health/live", "/health/ready"),
+    ],
+    "gunicorn_lets_requests_finish_before_compose_kills_it": [
+        (COMPOSE, "stop_grace_period: 30s", "stop_grace_period: 10s"),
+        ("gunicorn.conf.py", "graceful_timeout = 20", "graceful_timeout = 40"),
+    ],
+    "gunicorn_is_set_up_by_the_environment_and_by_dotenv": [
+        ("gunicorn.conf.py", "load_dotenv()\n", ""),
+        ("gunicorn.conf.py", "0.0.0.0", "127.0.0.1"),
+        ("gunicorn.conf.py", "threads = 8", "threads = 1"),
+        ("gunicorn.conf.py", "control_socket_disable = True", "control_socket_disable = False"),
+        ("gunicorn.conf.py", "keepalive = 75", 'accesslog = "-"'),
+    ],
+    "compose_names_nothing_that_is_not_there": [
+        (COMPOSE, "postgres: {condition", "postgresql: {condition"),
+        (COMPOSE, "migrate: {condition: service_completed_successfully}", "migrate:"),
+        (COMPOSE, "redis: {condition: service_healthy}", "redis: {condition: service_started}"),
+        (COMPOSE, "app: {condition: service_healthy}", "app: {condition: service_started}"),
+        (COMPOSE, "networks: [front, data]", "networks: [front, back]"),
+        (COMPOSE, '["postgres:/var', '["database:/var'),
+        (COMPOSE, "source: haproxy", "source: proxy"),
+        (
+            COMPOSE,
+            "    healthcheck:\n      test: [CMD, redis-cli",
+            "    x:\n      test: [CMD, redis-cli",
+        ),
+    ],
+    "compose_starts_exactly_what_was_asked_for": [
+        (COMPOSE, "  postgres:\n    <<", "  database:\n    <<"),
+        (COMPOSE, "      redis: {condition: service_healthy}\n", ""),
+        (COMPOSE, "    REDIS_URL: redis://redis:6379/0\n", ""),
+    ],
+    "compose_leads_the_application_to_servers_that_it_can_reach": [
+        (COMPOSE, "@postgres/app", "@db/app"),
+        (COMPOSE, "redis://redis", "redis://localhost"),
+        (COMPOSE, "networks: [front, data]", "networks: [front]"),
+        (COMPOSE, "app 8 app:8000", "app 8 app:5000"),
+        (IMAGE, "EXPOSE 8000", "EXPOSE 5000"),
+    ],
+    "compose_gives_no_container_more_than_it_needs": [
+        (COMPOSE, "cap_drop: [ALL]", "cap_drop: [NET_RAW]"),
+        (COMPOSE, "no-new-privileges:true", "no-new-privileges:false"),
+        (COMPOSE, "  read_only: true\n  tmpfs: [/tmp]", "  tmpfs: [/tmp]"),
+        (COMPOSE, "  read_only: true\n  tmpfs: [/tmp]", "  read_only: true"),
+        (COMPOSE, "    tmpfs: [/data]\n", ""),
+        (COMPOSE, "    user: redis\n", "    user: redis\n    cap_add: [CHOWN]\n"),
+        (COMPOSE, "    user: redis\n", '    user: redis\n    ports: ["6379:6379"]\n'),
+        (COMPOSE, "redis:8.8.0-alpine", "redis:alpine"),
+        (COMPOSE, "{internal: true}", "{internal: false}"),
+    ],
+    "no_container_starts_anything_by_a_shell": [
+        (COMPOSE, "command: [flask, db, upgrade]", "command: flask db upgrade"),
+        (COMPOSE, "[CMD, redis-cli, ping]", "[CMD-SHELL, redis-cli ping]"),
+        (COMPOSE, "[CMD, redis-cli, ping]", "redis-cli ping"),
+    ],
+    "compose_holds_no_secret_and_says_which_one_it_misses": [
+        (COMPOSE, "${SECRET_KEY:?put SECRET_KEY in .env}", "7f3a"),
+        (COMPOSE, "${SECRET_KEY:?put", "${SECRET_KEY:-put"),
+        (COMPOSE, "app@postgres", "app:7f3a@postgres"),
+        (COMPOSE, "${METRICS_TOKEN:-}", "${METRICS_TOKEN:-7f3a}"),
+    ],
+    "compose_runs_two_copies_and_asks_each_whether_it_is_ready": [
+        (COMPOSE, "{replicas: 2}", "{replicas: 1}"),
+        (COMPOSE, "app:8000 check", "app:8000"),
+        (COMPOSE, "uri /health/ready", "uri /health/live"),
+    ],
+    "redis_forgets_all_when_it_stops_and_the_oldest_when_it_is_full": [
+        (COMPOSE, ' --save, "",', ""),
+        (COMPOSE, "allkeys-lru", "noeviction"),
+    ],
+    "the_example_names_exactly_the_variables_that_something_reads": [
+        (EXAMPLE, "PROXY_HOPS=0\n", ""),
+        (EXAMPLE, "PROXY_HOPS", "PROXIES"),
+        (COMPOSE, "${PORT:-8000}", "${HTTP_PORT:-8000}"),
+        ("gunicorn.conf.py", '"WEB_CONCURRENCY"', '"WORKERS"'),
+    ],
+    "the_example_holds_no_secret": [
+        (EXAMPLE, "SECRET_KEY=change-me", "SECRET_KEY=7f3a"),
+        (EXAMPLE, "METRICS_TOKEN=", "METRICS_TOKEN=7f3a"),
+    ],
+    "workflows_run_pinned_actions_only": [
+        (WORKFLOW, PINNED, "actions/checkout@v7"),
+        (WORKFLOW, PINNED, "actions/checkout@3d3c42e # v7.0.1"),
+        (WORKFLOW, PINNED, PINNED.removesuffix(" # v7.0.1")),
+    ],
+    "workflows_grant_each_job_what_it_needs_and_no_more": [
+        (WORKFLOW, "permissions: {}", "permissions: write-all"),
+        (WORKFLOW, "permissions: {}\n", ""),
+        (WORKFLOW, "contents: read", "contents: write"),
+        (WORKFLOW, "    permissions:\n      contents: read\n", ""),
+        (WORKFLOW, "persist-credentials: false", "persist-credentials: true"),
+        (WORKFLOW, "    timeout-minutes: 10\n", ""),
+        (WORKFLOW, "pull_request:", "pull_request_target:"),
+        (WORKFLOW, "run: uv sync --locked", "run: uv sync ${{ github.head_ref }}"),
+        (WORKFLOW, "cancel-in-progress: true", "cancel-in-progress: false"),
+    ],
+    "the_template_and_its_projects_pin_the_same_versions": [
+        (WORKFLOW, PINNED, PINNED.replace("3d", "4d").replace("v7.0.1", "v7.0.2")),
+        (COMPOSE, "postgres:18.6", "postgres:18.5"),
+        (COMPOSE, "redis:8.8.0", "redis:8.8.1"),
+    ],
+    "a_projects_workflow_checks_what_its_owner_would": [
+        (WORKFLOW, "uv run mypy", "uv run mypy || true"),
+        (WORKFLOW, "      - run: uv run deptry .\n", ""),
+        (WORKFLOW, " && uv run flask db check", ""),
+        (WORKFLOW, '"3.11", ', ""),
+        (WORKFLOW, "      redis:\n", "      cache:\n"),
+    ],
+    "updates_come_weekly_and_a_week_late": [
+        (UPDATES, "interval: weekly", "interval: monthly"),
+        (UPDATES, "    cooldown: {default-days: 7}\n", ""),
+        (UPDATES, "default-days: 7", "default-days: 1"),
+        (UPDATES, "package-ecosystem: docker-compose", "package-ecosystem: npm"),
+    ],
+    "zizmor_finds_nothing": [
+        (WORKFLOW, PINNED, "actions/checkout@v7"),
+        (WORKFLOW, "run: uv sync --locked", "run: uv sync ${{ github.head_ref }}"),
+        (WORKFLOW, "pull_request:", "pull_request_target:"),
+    ],
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "file", "right", "wrong"),
+    [(name, *mistake) for name, mistakes in MISTAKES.items() for mistake in mistakes],
+)
+def test_a_mistake_is_found(default, tmp_path, request, name, file, right, wrong):
+    project = Project(shutil.copytree(default.path, tmp_path / "project"), default.answers)
+    text = project.read(file)
+    assert right in text
+    (project.path / file).write_text(text.replace(right, wrong), encoding="utf-8", newline="\n")
+    given = {"project": project, "default": project, "github": project.path / ".github"}
+    given |= {"status": 200, "healthy": True}
+    check = getattr(test_deployment, f"test_{name}")
+    arguments = {
+        parameter: given.get(parameter) or request.getfixturevalue(parameter)
+        for parameter in signature(check).parameters
+    }
+    with pytest.raises((AssertionError, LookupError, ValueError)):
+        check(**arguments)
+
+
+def test_every_check_that_reads_the_projects_files_has_found_a_mistake():
+    reading = {
+        name.removeprefix("test_")
+        for name, check in vars(test_deployment).items()
+        if name.startswith("test_")
+        and signature(check).parameters.keys() & {"project", "default", "github"}
+    }
+    assert reading == MISTAKES.keys()
