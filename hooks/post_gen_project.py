@@ -152,6 +152,7 @@ FILES = {
         CARAFE / "tests/logger/test_settings.py",
         CARAFE / "tests/logger/test_stream.py",
         CARAFE / "tests/logger/workers.py",
+        Path("tests/test_logger.py"),
     ],
     "session": [
         CARAFE / "ext/session/__init__.py",

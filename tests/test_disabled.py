@@ -8,7 +8,7 @@ import pytest
 
 ABOUT = {
     "cache": ["test_cache.py", "test_private_views.py", "test_remembered.py"],
-    "logger": [],
+    "logger": ["test_logger.py"],
     "session": [],
 }
 """The tests that are about what an extension does, and say nothing of a project without it."""

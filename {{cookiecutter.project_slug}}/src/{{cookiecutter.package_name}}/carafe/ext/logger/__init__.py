@@ -11,7 +11,7 @@ outside an application context, to the package's own.
 ``CARAFE_LOGGER_STREAM_ENABLED``      ``False``     standard output, in place of Flask's stderr
 ``CARAFE_LOGGER_STREAM_FORMAT``       ``'text'``    or ``'json'``, one object to a line
 ``CARAFE_LOGGER_STREAM_LEVEL``        ``'INFO'``    a name in any case, or a number
-``CARAFE_LOGGER_STREAM_ADD_LOGGERS``  ``[]``        a list, or text with commas
+``CARAFE_LOGGER_STREAM_ADD_LOGGERS``  ``[]``        also; ``root`` is all, with Python's warnings
 
 ``CARAFE_LOGGER_RF_ENABLED``          ``False``     a rotating file, safe with many processes
 ``CARAFE_LOGGER_RF_FILENAME``         required      its path, in a directory that exists
@@ -100,6 +100,8 @@ def _attach(app: Flask) -> Iterator[Sink]:
     if stream is not None:
         yield attach(app, stream, StreamHandler)
         app.logger.removeHandler(default_handler)
+        if "root" in stream.logger_names:
+            logging.captureWarnings(True)
     if file is not None:
         yield attach(app, file, FileHandler)
     if mail is not None:

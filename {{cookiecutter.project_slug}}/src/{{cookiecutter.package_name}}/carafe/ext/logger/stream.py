@@ -3,6 +3,8 @@
 import logging
 import sys
 
+from click import get_current_context
+
 from .json import JSONFormatter
 from .options import StreamOptions
 from .record import Formatter
@@ -12,7 +14,7 @@ _FORMATTERS: dict[str, type[Formatter]] = {"json": JSONFormatter, "text": Format
 
 
 class StreamHandler(Sink):
-    """Writes to what is standard output at the time."""
+    """Writes to standard output; in a command, whose output is its own, to standard error."""
 
     def __init__(self, options: StreamOptions) -> None:
         super().__init__()
@@ -21,7 +23,7 @@ class StreamHandler(Sink):
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
-            stream = sys.stdout
+            stream = sys.stderr if get_current_context(silent=True) else sys.stdout
             encoding = stream.encoding or "utf-8"
             line = self.format(record).encode(encoding, "backslashreplace").decode(encoding)
             stream.write(f"{line}\n")

@@ -9,8 +9,9 @@ from .mailbox import serve
 
 @pytest.fixture(autouse=True)
 def clean_loggers():
-    """Take our handlers, and the levels they opened, off loggers that live as long as pytest."""
+    """Take back what we did to the loggers, which live as long as pytest."""
     yield
+    logging.captureWarnings(False)
     for logger, handler in attached_sinks():
         logger.removeHandler(handler)
         logger.setLevel(logging.NOTSET if logger.parent else logging.WARNING)

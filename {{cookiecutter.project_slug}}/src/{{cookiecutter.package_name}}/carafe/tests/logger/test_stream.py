@@ -2,6 +2,7 @@ import json
 import logging
 import re
 import sys
+import warnings
 from io import BytesIO
 from io import TextIOWrapper
 
@@ -175,6 +176,13 @@ def test_additional_loggers_are_heard_and_root_hears_all(said):
     assert [line["logger"] for line in said()] == ["library.part"]
 
 
+def test_root_hears_the_warnings_of_python(said, recwarn):
+    make_json_app(CARAFE_LOGGER_STREAM_ADD_LOGGERS="root")
+    warnings.warn("the ink is low", stacklevel=1)
+    (line,) = said()
+    assert line["logger"] == "py.warnings" and "the ink is low" in line["message"]
+
+
 def test_the_level_is_configured(printed):
     app = make_app(CARAFE_LOGGER_STREAM_LEVEL="error")
     app.logger.warning("less")
@@ -185,6 +193,19 @@ def test_the_level_is_configured(printed):
 def test_a_file_and_standard_output_get_the_same_record(printed, tmp_path):
     make_app(**file_config(tmp_path / "shop.log")).logger.error("hello")
     assert printed() == (tmp_path / "shop.log").read_text().splitlines()
+
+
+def test_what_a_command_prints_is_its_own():
+    app = make_json_app()
+
+    @app.cli.command("export")
+    def export():
+        app.logger.info("all of it")
+        print("1, 2, 3")
+
+    result = app.test_cli_runner().invoke(args=["export"])
+    assert result.stdout == "1, 2, 3\n"
+    assert json.loads(result.stderr)["message"] == "all of it"
 
 
 def test_a_closed_output_fails_nobody_and_leaves_the_record_on_stderr(monkeypatch, capsys):
