@@ -153,6 +153,7 @@ FILES = {
         CARAFE / "tests/logger/test_stream.py",
         CARAFE / "tests/logger/workers.py",
         Path("tests/test_logger.py"),
+        Path("tests/test_flush.py"),
     ],
     "session": [
         CARAFE / "ext/session/__init__.py",
@@ -192,9 +193,11 @@ TAGGED = [
     PACKAGE / "resources/books.py",
     PACKAGE / "settings.py",
     Path("tests/conftest.py"),
+    Path("tests/served.py"),
     Path("tests/test_app.py"),
     Path("tests/test_database.py"),
     Path("tests/test_dev.py"),
+    Path("tests/test_serving.py"),
     Path("tests/test_start.py"),
 ]
 

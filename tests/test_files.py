@@ -84,6 +84,8 @@ CORE = {
     "src/my_api/sqlite.py",
     "tests/conftest.py",
     "tests/outages.py",
+    "tests/served.py",
+    "tests/servers.py",
     "tests/test_app.py",
     "tests/test_authors.py",
     "tests/test_books.py",
@@ -93,6 +95,7 @@ CORE = {
     "tests/test_metrics.py",
     "tests/test_openapi.py",
     "tests/test_outage.py",
+    "tests/test_serving.py",
     "tests/test_start.py",
 }
 
@@ -229,6 +232,7 @@ OWNED = {
         "src/my_api/carafe/tests/logger/test_stream.py",
         "src/my_api/carafe/tests/logger/workers.py",
         "tests/test_logger.py",
+        "tests/test_flush.py",
     },
     "session": {
         "src/my_api/carafe/ext/session/__init__.py",

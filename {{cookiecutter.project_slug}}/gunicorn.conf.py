@@ -51,6 +51,19 @@ def on_reload(server):  # feature: logger
         server.log.error_log.propagate = True  # feature: logger
 
 
+def post_fork(server, worker):
+    """Let each worker make an application of its own, though --preload made one already."""
+    worker.app.callable = None
+
+
+def post_worker_init(worker):
+    """Log what is away, and let /health/ready tell when the worker ends."""
+    health = import_module(f"{worker.wsgi.import_name}.health")
+    worker.wsgi.extensions[health.DRAINING] = lambda: not worker.alive
+    with worker.wsgi.app_context():
+        health.report()
+
+
 def child_exit(server, worker):
     """Forget the requests that a worker had not finished when it ended."""
     if "PROMETHEUS_MULTIPROC_DIR" in os.environ:

@@ -1,4 +1,5 @@
 import os
+import shutil
 from contextlib import contextmanager
 from contextlib import ExitStack
 from pathlib import Path
@@ -11,6 +12,7 @@ from accounts import log_in  # feature: auth
 from flask_migrate import upgrade
 from outages import Disk
 from outages import Network
+from servers import Server
 
 from {{ cookiecutter.package_name }} import attempts as attempts  # feature: auth
 from {{ cookiecutter.package_name }} import create_app
@@ -112,6 +114,23 @@ def writer(app):
 @pytest.fixture
 def author(writer):
     return writer.post("/authors", {"name": "Mary Shelley"}).json
+
+
+@pytest.fixture
+def serve(tmp_path):
+    """Serve the application, as ``serve(*options, **environment)``, until the test ends."""
+    shutil.copy(MIGRATIONS.parent / "gunicorn.conf.py", tmp_path)
+    servers = []
+
+    def serve(*options, **environment):
+        servers.append(server := Server(tmp_path, create_app.__module__, *options, **environment))
+        server.wait()
+        return server
+
+    yield serve
+    for server in servers:
+        server.process.terminate()
+        server.process.wait(60)
 
 
 @contextmanager

@@ -6,7 +6,6 @@ from conftest import db
 from conftest import MIGRATIONS
 from flask_migrate import check
 from flask_migrate import downgrade
-from flask_migrate import upgrade
 from sqlalchemy import Column
 from sqlalchemy import insert
 from sqlalchemy import inspect
@@ -23,10 +22,8 @@ def test_the_models_and_the_migrations_agree(migrated):
         check(str(MIGRATIONS))
 
 
-def test_the_migrations_can_be_taken_back(make_app, tmp_path):
-    app = make_app(DATABASE_URL=f"sqlite:///{tmp_path}/test.db")
-    with app.app_context():
-        upgrade(str(MIGRATIONS))
+def test_the_migrations_can_be_taken_back(lasting):
+    with lasting.app_context():
         downgrade(str(MIGRATIONS), "base")
         assert inspect(db.engine).get_table_names() == ["alembic_version"]
 

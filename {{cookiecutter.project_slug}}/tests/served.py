@@ -1,0 +1,31 @@
+"""The application, with views that tell of the process that serves it."""
+
+import os
+import sys
+import time
+
+from werkzeug.utils import import_string
+
+PACKAGE = os.environ["FLASK_APP"]
+
+sys.modules["served.settings"] = import_string(f"{PACKAGE}.settings")
+
+
+def create_app():
+    app, maker = import_string(f"{PACKAGE}:create_app")(), os.getpid()
+    cache = import_string(f"{PACKAGE}.extensions:cache")  # feature: cache
+
+    @app.get("/process")
+    def process():
+        facts = {"is_its_own": maker == os.getpid()}
+        facts["caches"] = cache.enabled  # feature: cache
+        return facts
+
+    @app.get("/slow")
+    def slow():
+        for _ in range(2):
+            time.sleep(1)
+            app.logger.error("It was slow.")
+        return {}
+
+    return app
