@@ -119,6 +119,7 @@ FILES = {
         CARAFE / "tests/cache/test_views.py",
         PACKAGE / "snapshot.py",
         Path("tests/test_cache.py"),
+        Path("tests/test_long_run_redis.py"),
     ],
     "logger": [
         CARAFE / "ext/logger/__init__.py",
@@ -196,6 +197,10 @@ TAGGED = [
     Path("tests/served.py"),
     Path("tests/test_app.py"),
     Path("tests/test_database.py"),
+    Path("tests/fuzzing.py"),
+    Path("tests/schemathesis.toml"),
+    Path("tests/test_app.py"),
+    Path("tests/test_contract.py"),
     Path("tests/test_dev.py"),
     Path("tests/test_serving.py"),
     Path("tests/test_start.py"),

@@ -35,7 +35,7 @@ MAY_IMPORT = {
     "models": {"database"},
     "outage": {"carafe.errors", "carafe.logger"},
     "paging": {"carafe.operation", "carafe.schema", "database"},
-    "passwords": set(),
+    "passwords": {"carafe.schema"},
     "patience": set(),
     "postgresql": {"patience"},
     "remembered": {"accounts", "carafe.ext.cache"},

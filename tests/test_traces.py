@@ -23,7 +23,7 @@ LIBRARIES = {
     "logger": {"aiosmtpd", "concurrent-log-handler"},
     "session": {"itsdangerous"},
 }
-OF_AUTH_OR_CACHE = {"blinker", "hypothesis"}
+OF_AUTH_OR_CACHE = {"blinker"}
 
 # What only the feature itself can mean, wherever it stands.
 NAMES = {

@@ -4,14 +4,12 @@
 holds the address of the next page.
 """
 
-from base64 import urlsafe_b64decode
-from base64 import urlsafe_b64encode
 from collections.abc import Sequence
+from typing import Annotated
 from typing import Any
 from typing import Generic
 from typing import TypeVar
 
-from flask import abort
 from flask import request
 from flask import url_for
 from pydantic import BaseModel
@@ -19,24 +17,29 @@ from pydantic import Field
 from sqlalchemy import Select
 
 from .carafe.operation import Headers
-from .carafe.schema import LARGEST_ID
+from .carafe.schema import optional
 from .database import db
 
 Item = TypeVar("Item", bound=BaseModel)
+
+Cursor = Annotated[
+    str, Field(pattern=r"^[0-7][0-9a-f]{7}$", description="What the page before gave as next.")
+]
+"""The number of a row, which a database takes: at most ``LARGEST_ID``."""
 
 
 class PageQuery(BaseModel):
     """Which page is wanted."""
 
     limit: int = Field(20, ge=1, le=100, description="How many items.")
-    cursor: str | None = Field(None, description="What the page before gave as next.")
+    cursor: Cursor = optional()
 
 
 class Page(BaseModel, Generic[Item]):
     """One page."""
 
     items: list[Item]
-    next: str | None
+    next: Cursor | None
 
 
 def page(
@@ -44,10 +47,10 @@ def page(
 ) -> tuple[Page[Item], Headers]:
     """The page of *rows*, as *model*, in the order of *key*: an integer column, unique."""
     if query.cursor is not None:
-        rows = rows.where(key > _decode(query.cursor))
+        rows = rows.where(key > int(query.cursor, 16))
     found = db.session.scalars(rows.order_by(key).limit(query.limit + 1)).all()
     items = [model.model_validate(row) for row in found[: query.limit]]
-    after = _encode(getattr(found[query.limit - 1], key.key)) if _has_more(found, query) else None
+    after = _cursor(getattr(found[query.limit - 1], key.key)) if _has_more(found, query) else None
     return Page[model](items=items, next=after), _link(query, after)  # type: ignore[valid-type]
 
 
@@ -62,15 +65,5 @@ def _link(query: PageQuery, after: str | None) -> Headers:
     return {"Link": f'<{address}>; rel="next"'}
 
 
-def _encode(number: int) -> str:
-    return urlsafe_b64encode(str(number).encode()).decode().rstrip("=")
-
-
-def _decode(cursor: str) -> int:
-    try:
-        number = int(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-    except ValueError:
-        abort(400, "The cursor is not one that was given.")
-    if not 0 <= number <= LARGEST_ID:
-        abort(400, "The cursor is not one that was given.")
-    return number
+def _cursor(number: int) -> str:
+    return f"{number:08x}"

@@ -10,6 +10,8 @@ from pydantic import AfterValidator
 from pydantic import Field
 from zxcvbn.frequency_lists import FREQUENCY_LISTS
 
+from .carafe.schema import Text
+
 SHORTEST = 8
 LONGEST = 128
 
@@ -29,7 +31,7 @@ def checked(password: str) -> str:
 
 
 NewPassword = Annotated[
-    str, Field(min_length=SHORTEST, max_length=LONGEST), AfterValidator(checked)
+    Text, Field(min_length=SHORTEST, max_length=LONGEST), AfterValidator(checked)
 ]
 """The field of a body that holds one."""
 

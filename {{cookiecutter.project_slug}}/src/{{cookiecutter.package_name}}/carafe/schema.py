@@ -14,6 +14,9 @@ LARGEST_ID = 2**31 - 1
 Id = Annotated[int, Field(ge=1, le=LARGEST_ID)]
 """The number of a row."""
 
+Text = Annotated[str, StringConstraints(pattern=r"^[^\x00]*$")]
+"""Any text without the character NUL, which no body of a request has."""
+
 Line = Annotated[
     str,
     StringConstraints(

@@ -40,7 +40,7 @@ class AuthorListView(MethodView):
     cache_namespace = "AuthorView"  # feature: cache
 
     @cache.cached_view(include_request_args=["limit", "cursor"])  # feature: cache
-    @operation(problems=[400])
+    @operation()
     def get(self, query: PageQuery) -> tuple[Page[AuthorOut], Headers]:
         """List the authors, in the order they were added."""
         return page(AuthorOut, select(Author), Author.id, query)

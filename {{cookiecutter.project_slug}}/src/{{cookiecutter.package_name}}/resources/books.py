@@ -59,7 +59,7 @@ class BookListView(MethodView):
     cache_namespace = "BookView"  # feature: cache
 
     @cache.cached_view(include_request_args=["limit", "cursor"])  # feature: cache
-    @operation(problems=[400])
+    @operation()
     def get(self, query: PageQuery) -> tuple[Page[BookOut], Headers]:
         """List the books, in the order they were added."""
         return page(BookOut, select(Book), Book.id, query)

@@ -16,6 +16,7 @@ from ..attempts import Attempt
 from ..carafe.operation import operation
 from ..carafe.schema import Body
 from ..carafe.schema import Representation
+from ..carafe.schema import Text
 from ..database import db
 from ..extensions import auth
 from ..logins import end_login
@@ -27,14 +28,14 @@ bp = Blueprint("login", __name__, url_prefix="/login")
 class Credentials(Body):
     """Who logs in."""
 
-    email: str = Field(max_length=200)
-    password: str = Field(max_length=passwords.LONGEST)
+    email: Text = Field(max_length=200)
+    password: Text = Field(max_length=passwords.LONGEST)
 
 
 class PasswordChange(Body):
     """A new password, and the one before."""
 
-    current_password: str = Field(max_length=passwords.LONGEST)
+    current_password: Text = Field(max_length=passwords.LONGEST)
     new_password: passwords.NewPassword
 
 

