@@ -52,7 +52,7 @@ OTHER = {
     r"|user:password@|^USER \d"
     r"|user: (postgres|redis)|(PG|POSTGRES_)PASSWORD|password that its database|hide_password",
     "cache": r"__pycache__|\.\w+_cache/|type=cache,target=/root/\.cache/uv|@cache$|redispatch"
-    r"|from functools import cache|(?i:cache-control)|no-cache|no:cacheprovider|CASCADE",
+    r"|from functools import cache|(?i:cache-control)|no-cache|cached_property|no:cacheprovider|CASCADE",
     "logger": r"$^",
     "session": r"db\.session(\.session_factory)?|start_new_session|scope=\"session\"",
 }

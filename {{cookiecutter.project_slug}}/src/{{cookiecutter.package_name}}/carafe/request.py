@@ -2,13 +2,16 @@
 
 import re
 from typing import Any
+from typing import IO
 from uuid import uuid4
 
 from flask import Request as FlaskRequest
 from flask.globals import request_ctx
 from werkzeug.exceptions import BadRequest
+from werkzeug.utils import cached_property
 
 from . import strict
+from .body import UnsizedBody
 
 _ID = "carafe.request_id"
 _WELL_FORMED = re.compile(r"[A-Za-z0-9._-]{1,128}")
@@ -39,6 +42,15 @@ class Request(FlaskRequest):
     def id(self) -> str:
         """What it goes by in the log and in problems; made when first asked for."""
         return id_of(self.environ)
+
+    @cached_property
+    def stream(self) -> IO[bytes]:
+        """The body, of which no more is read than ``MAX_CONTENT_LENGTH``."""
+        limit = self.max_content_length
+        is_unsized = self.content_length is None and "wsgi.input_terminated" in self.environ
+        if is_unsized and limit is not None:
+            return UnsizedBody(self.environ["wsgi.input"], limit, is_max=True)  # type: ignore[return-value]
+        return super().stream
 
     def get_json(self, *args: Any, **kwargs: Any) -> Any:
         """As Flask's, but read by ``strict`` and not by the app's provider."""

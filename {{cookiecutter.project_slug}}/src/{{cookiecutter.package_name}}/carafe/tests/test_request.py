@@ -3,6 +3,7 @@ import re
 import pytest
 from flask import Flask
 from flask import request
+from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.test import EnvironBuilder
 
 from .. import errors
@@ -183,3 +184,50 @@ def test_nobody_makes_an_id_before_it_is_asked_for():
         assert "carafe.request_id" not in request.environ
         assert request.id
         assert "carafe.request_id" in request.environ
+
+
+LIMIT = 200_000
+
+
+class Stream:
+    """A body in chunks, of which it is counted how much was read."""
+
+    def __init__(self, size):
+        self.rest, self.read_so_far = size, 0
+
+    def read(self, size=-1):
+        size = self.rest if size < 0 else min(size, self.rest)
+        self.rest -= size
+        self.read_so_far += size
+        return b"a" * size
+
+
+def unsized(stream, content_type, limit=LIMIT):
+    app = FlaskCarafe(__name__)
+    app.config.update(MAX_CONTENT_LENGTH=limit, MAX_FORM_MEMORY_SIZE=None)
+    environ = {"wsgi.input": stream, "wsgi.input_terminated": True, "CONTENT_TYPE": content_type}
+    return app.test_request_context("/", method="POST", environ_overrides=environ)
+
+
+@pytest.mark.parametrize(
+    ("read", "content_type"),
+    [
+        (lambda: len(request.get_data()), JSON),
+        (lambda: len(request.stream.read()), "application/octet-stream"),
+        (lambda: len(next(iter(request.form))), FORM),
+    ],
+)
+def test_a_body_of_unknown_length_is_whole_or_a_413(read, content_type):
+    for size in (0, 1, LIMIT - 1, LIMIT)[content_type == FORM :]:
+        with unsized(Stream(size), content_type):
+            assert read() == size
+    for size in (LIMIT + 1, 10 * LIMIT):
+        with unsized(stream := Stream(size), content_type):
+            with pytest.raises(RequestEntityTooLarge):
+                read()
+            assert stream.read_so_far == LIMIT + 1
+
+
+def test_a_body_of_unknown_length_without_a_limit_is_read():
+    with unsized(Stream(LIMIT + 1), JSON, limit=None):
+        assert len(request.get_data()) == LIMIT + 1
