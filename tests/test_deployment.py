@@ -11,6 +11,7 @@ import re
 import shutil
 import subprocess
 import sys
+from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
 from http.server import HTTPServer
 from pathlib import Path
@@ -237,6 +238,22 @@ def test_compose_runs_two_copies_and_asks_each_whether_it_is_ready(project):
     rules = plan["configs"]["haproxy"]["content"]
     assert plan["services"]["app"]["deploy"] == {"replicas": 2}
     assert "uri /health/ready" in rules and "app:8000 check" in rules
+
+
+def test_the_proxy_has_problems_where_it_would_show_pages(project):
+    rules = compose(project)["configs"]["haproxy"]["content"]
+    problem = "http-error status (.*) content-type application/problem.json string '(.*)'"
+    found = {int(status): json.loads(text) for status, text in re.findall(problem, rules)}
+    assert found.keys() == {400, 408, 502, 503, 504}
+    for status, text in found.items():
+        title = HTTPStatus(status).phrase
+        assert text == {"type": "about:blank", "title": title, "status": status}
+
+
+def test_the_proxy_asks_another_copy_for_a_read_and_for_nothing_else(project):
+    rules = compose(project)["configs"]["haproxy"]["content"]
+    assert "option redispatch" in rules and "retry-on conn-failure empty-response\n" in rules
+    assert "http-request disable-l7-retry unless METH_GET\n" in rules
 
 
 def test_redis_forgets_all_when_it_stops_and_the_oldest_when_it_is_full(default):

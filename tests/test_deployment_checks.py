@@ -117,6 +117,17 @@ MISTAKES = {
         (COMPOSE, "app:8000 check", "app:8000"),
         (COMPOSE, "uri /health/ready", "uri /health/live"),
     ],
+    "the_proxy_has_problems_where_it_would_show_pages": [
+        (COMPOSE, "http-error status 503", "http-error status 500"),
+        (COMPOSE, '"status":503', '"status":500'),
+        (COMPOSE, 'application/problem+json string \'{"type"', 'text/html string \'{"type"'),
+    ],
+    "the_proxy_asks_another_copy_for_a_read_and_for_nothing_else": [
+        (COMPOSE, "option redispatch", "# option"),
+        (COMPOSE, "conn-failure empty-response", "all-retryable-errors"),
+        (COMPOSE, "          http-request disable-l7-retry unless METH_GET\n", ""),
+        (COMPOSE, "unless METH_GET", "unless METH_POST"),
+    ],
     "redis_forgets_all_when_it_stops_and_the_oldest_when_it_is_full": [
         (COMPOSE, ' --save, "",', ""),
         (COMPOSE, "allkeys-lru", "noeviction"),
