@@ -92,6 +92,13 @@ def test_every_health_check_asks_for_a_path_that_is_served(project):
         assert asked and asked <= set(served), name
 
 
+def test_every_health_check_asks_by_the_same_name(project):
+    assert "'http://localhost:'" in instructions(project, "HEALTHCHECK")[0]
+    plan = compose(project)
+    assert " hdr Host localhost\n" in plan["configs"]["haproxy"]["content"]
+    assert "--header=Host:localhost" in plan["services"]["proxy"]["healthcheck"]["test"]
+
+
 @pytest.mark.parametrize(("status", "healthy"), [(200, True), (503, False)])
 def test_the_image_is_healthy_while_the_api_says_that_it_lives(default, status, healthy):
     asked = []

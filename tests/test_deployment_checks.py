@@ -47,6 +47,11 @@ MISTAKES = {
         (WORKFLOW, "/health/ready", "/healthz"),
         ("src/my_api/health.py", '"/health/ready"', '"/ready"'),
     ],
+    "every_health_check_asks_by_the_same_name": [
+        (IMAGE, "http://localhost:", "http://127.0.0.1:"),
+        (COMPOSE, "hdr Host localhost", "hdr Host app"),
+        (COMPOSE, " --header=Host:localhost,", ""),
+    ],
     "the_image_is_healthy_while_the_api_says_that_it_lives": [
         (IMAGE, "HEALTHCHECK", "# HEALTHCHECK"),
         (IMAGE, 'CMD ["python"', 'CMD ["true"'),
