@@ -50,9 +50,11 @@ NEITHER_SESSION_NOR_AUTH = r"\bsession|_session|cookie|csrf"
 OTHER = {
     "auth": r"Authorization|authorization: {|WWW-?Authenticate|www_authenticate|User-Agent"
     r"|user:password@|^USER \d"
-    r"|user: (postgres|redis)|(PG|POSTGRES_)PASSWORD|password that its database|hide_password",
+    r"|user: (postgres|redis)|(PG|POSTGRES_)PASSWORD|password that its database|hide_password"
+    r"|SMTP_PASSWORD",
     "cache": r"__pycache__|\.\w+_cache/|type=cache,target=/root/\.cache/uv|@cache$|redispatch"
-    r"|from functools import cache|(?i:cache-control)|no-cache|cached_property|no:cacheprovider|CASCADE",
+    r"|from functools import cache|(?i:cache-control)|no-cache|cached_property|no:cacheprovider"
+    r"|CASCADE",
     "logger": r"$^",
     "session": r"db\.session(\.session_factory)?|start_new_session|scope=\"session\"",
 }
