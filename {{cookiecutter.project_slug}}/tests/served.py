@@ -1,14 +1,13 @@
 """The application, with views that tell of the process that serves it."""
 
 import os
-import sys
 import time
 
 from werkzeug.utils import import_string
 
 PACKAGE = os.environ["FLASK_APP"]
 
-sys.modules["served.settings"] = import_string(f"{PACKAGE}.settings")
+__path__ = import_string(PACKAGE).__path__  # gunicorn.conf.py imports from it
 
 
 def create_app():
