@@ -53,6 +53,7 @@ FILES = {
         Path("tests/test_login_machine.py"),
         Path("tests/test_login_outage.py"),
         Path("tests/test_logins.py"),
+        Path("tests/test_ownership.py"),
         Path("tests/test_passwords.py"),
         Path("tests/test_permissions.py"),
         Path("tests/test_users.py"),
@@ -203,6 +204,7 @@ TAGGED = [
     Path("tests/test_contract.py"),
     Path("tests/test_dev.py"),
     Path("tests/test_serving.py"),
+    Path("tests/test_raw_input.py"),
     Path("tests/test_start.py"),
 ]
 

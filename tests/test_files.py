@@ -94,6 +94,7 @@ CORE = {
     "tests/test_authors.py",
     "tests/test_books.py",
     "tests/test_contract.py",
+    "tests/test_cors.py",
     "tests/test_database.py",
     "tests/test_dev.py",
     "tests/test_health.py",
@@ -103,6 +104,7 @@ CORE = {
     "tests/test_openapi.py",
     "tests/test_outage.py",
     "tests/test_serving.py",
+    "tests/test_raw_input.py",
     "tests/test_start.py",
 }
 
@@ -138,6 +140,7 @@ OWNED = {
         "tests/test_login_machine.py",
         "tests/test_login_outage.py",
         "tests/test_logins.py",
+        "tests/test_ownership.py",
         "tests/test_passwords.py",
         "tests/test_permissions.py",
         "tests/test_private_views.py",

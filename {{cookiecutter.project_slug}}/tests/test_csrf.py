@@ -38,3 +38,13 @@ def test_this_site_and_clients_that_are_no_browsers_write(writer):
     assert writer.post("/authors", body).status_code == 201
     headers = {"Origin": "http://localhost", "Sec-Fetch-Site": "same-origin"}
     assert writer.post("/authors", body, headers=headers).status_code == 201
+
+
+@pytest.mark.parametrize(
+    ("sites", "is_let_in"), [(["https://app.example.com"], True), (["*"], False)]
+)
+def test_a_site_that_is_listed_for_sharing_writes(make_app, sites, is_let_in):
+    client = make_app(CORS_ORIGINS=sites).test_client()
+    headers = {"Origin": "https://app.example.com", "Sec-Fetch-Site": "cross-site"}
+    answer = client.post("/authors", "{", headers=headers, content_type="application/json")
+    assert (answer.status_code != 403) == is_let_in
