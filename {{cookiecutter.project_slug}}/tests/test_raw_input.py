@@ -77,6 +77,11 @@ def test_another_host_is_refused_and_so_is_none(port, host):
     assert ask(port, "GET /authors", host=host)[0] == 400
 
 
+@pytest.mark.parametrize("host", ["Host: a.example:81", "Host: 127.0.0.1:8000", "Host: localhost"])
+def test_a_trusted_host_is_answered_and_so_is_a_health_check_beside_it(port, host):
+    assert ask(port, "GET /health/ready", host=host)[0] == 200
+
+
 def test_the_server_tells_no_version(port):
     for line in ("GET /authors", "GET /nowhere", "GET /%FF", "FOO /authors"):
         _, head, body = ask(port, line)

@@ -50,6 +50,9 @@ _WEAK = (
     'make one with: python -c "import secrets; print(secrets.token_urlsafe(48))"'
 )
 
+_HERE = ("localhost", "127.0.0.1")
+"""What a health check beside the process asks for."""
+
 
 class Refusal(ValueError, SystemExit):
     """A start that is refused: a process in which nobody catches it ends without a traceback."""
@@ -154,7 +157,7 @@ class Settings(BaseSettings):
             "DATABASE_TIMEOUT": self.database_timeout,
             "MAX_CONTENT_LENGTH": self.max_content_length,
             "PROXY_HOPS": self.proxy_hops,
-            "TRUSTED_HOSTS": self.trusted_hosts or None,
+            "TRUSTED_HOSTS": [*self.trusted_hosts, *_HERE] if self.trusted_hosts else None,
             "CORS_ORIGINS": self.cors_origins,
             "CORS_CREDENTIALS": self.cors_credentials,
             "METRICS_TOKEN": self.metrics_token.get_secret_value(),
