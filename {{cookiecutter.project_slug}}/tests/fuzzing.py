@@ -12,6 +12,9 @@ import pytest
 CONFIG = Path(__file__).with_name("schemathesis.toml")
 
 long_run = pytest.mark.skipif("LONG_RUN" not in os.environ, reason="LONG_RUN is not set")
+UNLIMITED = "--limit-request-line=0"
+"""For gunicorn, whose own answer to a long address is none of those that are described."""
+
 seeds = pytest.mark.parametrize("seed", [1, 2, 3, 4])
 
 CREDENTIALS = {"email": "ada@example.com", "password": "correct horse"}  # feature: auth

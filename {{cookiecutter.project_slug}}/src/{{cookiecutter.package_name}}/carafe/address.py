@@ -1,7 +1,8 @@
-"""The path and the query of a request are text, or the request is a 400.
+"""The path and the query of a request are text, or it is a 400.
 
 Bytes that are not UTF-8 and the character NUL are refused in both, and any control character
-in a path: a line break in it could end up in a header or a log.
+in a path: a line break in it could end up in a header or a log. A request by HTTP/1.1 that names no
+host is refused as well, as that protocol demands.
 """
 
 import re
@@ -21,8 +22,10 @@ def init_app(app: Flask) -> None:
 
 
 def check() -> None:
-    """Abort a request whose address is not text."""
+    """Abort a request without a host, or whose address is not text."""
     environ = current_request().environ
+    if "HTTP_HOST" not in environ and environ["SERVER_PROTOCOL"] == "HTTP/1.1":
+        abort(400, "The request names no host.")
     path, query = environ["PATH_INFO"], environ.get("QUERY_STRING", "")
     if not (path.isascii() and path.isprintable()) and _CONTROL.search(
         _text(path.encode("latin1"))

@@ -54,7 +54,12 @@ def test_an_unknown_path_that_is_text_is_a_404():
     assert get("/unknown/../%C3%A9", "")[0] == 404
 
 
-def get(path, query):
+@pytest.mark.parametrize(("protocol", "status"), [("HTTP/1.1", 400), ("HTTP/1.0", 200)])
+def test_a_request_without_a_host_is_refused_where_it_has_to_name_one(protocol, status):
+    assert get("/", "", HTTP_HOST=None, SERVER_PROTOCOL=protocol)[0] == status
+
+
+def get(path, query, **others):
     app = FlaskCarafe(__name__)
     errors.init_app(app)
     address.init_app(app)
@@ -65,6 +70,7 @@ def get(path, query):
     for rule in ("/", "/<known>", "/é/<known>"):
         app.add_url_rule(rule, "view", view)
     path = unquote_to_bytes(path).decode("latin1")  # as a server does
-    environ = create_environ() | {"PATH_INFO": path, "QUERY_STRING": query}
+    environ = create_environ() | {"PATH_INFO": path, "QUERY_STRING": query, **others}
+    environ = {name: value for name, value in environ.items() if value is not None}
     body, status, headers = run_wsgi_app(app, environ)
     return int(status[:3]), headers["Content-Type"], b"".join(body)
