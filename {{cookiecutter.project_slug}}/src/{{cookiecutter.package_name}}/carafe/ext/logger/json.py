@@ -1,6 +1,7 @@
 """A record as one line of JSON, in ASCII, so that it is valid wherever it goes."""
 
 import logging
+from textwrap import dedent
 
 from pydantic_core import to_json
 
@@ -15,17 +16,17 @@ class JSONFormatter(Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         clean = record if isinstance(record, CleanRecord) else CleanRecord(record)
+        perhaps = {
+            **{name: getattr(clean, name) for name in _REQUEST},
+            "exception": dedent(clean.exc_text or ""),
+            "stack": dedent(clean.stack_info or ""),
+        }
         own = {
             "time": self.formatTime(clean),
             "level": clean.levelname,
             "logger": clean.name,
             "message": clean.getMessage(),
-            **_present({name: getattr(clean, name) for name in _REQUEST}),
-            **_present({"exception": clean.exc_text, "stack": clean.stack_info}),
+            **{name: value for name, value in perhaps.items() if value not in ("", "-")},
         }
         fields = {**own, **clean.extra, **own}
         return to_json(fields, ensure_ascii=True, inf_nan_mode="null").decode()
-
-
-def _present(fields: dict[str, object]) -> dict[str, object]:
-    return {name: value for name, value in fields.items() if value not in (None, "", "-")}

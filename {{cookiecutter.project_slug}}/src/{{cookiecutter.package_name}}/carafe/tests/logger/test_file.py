@@ -3,6 +3,7 @@ import os
 import re
 import stat
 import time
+from contextlib import contextmanager
 from datetime import datetime
 
 import pytest
@@ -182,6 +183,29 @@ def test_a_directory_that_vanished_fails_no_caller_and_leaves_the_record_on_stde
 def test_a_full_disk_fails_no_request(tmp_path):
     assert run(request_with_a_full_disk, str(tmp_path / "shop.log")) == 0
     assert (tmp_path / "shop.log").stat().st_size == 1000
+
+
+@posix_only
+def test_a_process_that_was_stopped_in_the_middle_stops_no_other(tmp_path, capsys):
+    app = make_app(tmp_path / "shop.log")
+    app.logger.error("before")
+    with hold(tmp_path / ".__shop.lock"):
+        start = time.monotonic()
+        for _ in range(5):
+            app.logger.error("meanwhile")
+        assert time.monotonic() - start < 4
+    app.logger.error("after")
+    assert [line.split()[-1] for line in lines_of(tmp_path / "shop.log")] == ["before", "after"]
+    assert capsys.readouterr().err.count("meanwhile") == 5
+
+
+@contextmanager
+def hold(path):
+    """Lock the file at *path*, as another process would."""
+    fcntl = pytest.importorskip("fcntl")
+    with path.open() as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def test_three_processes_rotate_one_file_and_lose_no_line(tmp_path):
