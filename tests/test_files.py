@@ -65,6 +65,12 @@ CORE = {
     "src/my_api/carafe/tests/test_testing.py",
     "src/my_api/carafe/tests/test_utils.py",
     "src/my_api/carafe/utils.py",
+    "src/my_api/checks/__init__.py",
+    "src/my_api/checks/application.py",
+    "src/my_api/checks/machine.py",
+    "src/my_api/checks/nearness.py",
+    "src/my_api/checks/origins.py",
+    "src/my_api/checks/store.py",
     "src/my_api/commands.py",
     "src/my_api/database.py",
     "src/my_api/extensions.py",
@@ -95,6 +101,7 @@ CORE = {
     "tests/test_books.py",
     "tests/test_contract.py",
     "tests/test_cors.py",
+    "tests/test_check_deploy.py",
     "tests/test_database.py",
     "tests/test_dev.py",
     "tests/test_health.py",
@@ -123,6 +130,7 @@ OWNED = {
         "src/my_api/carafe/tests/auth/test_auth.py",
         "src/my_api/carafe/tests/auth/test_provider.py",
         "src/my_api/carafe/tests/auth/test_require.py",
+        "src/my_api/checks/demo.py",
         "src/my_api/credentials.py",
         "src/my_api/logins.py",
         "src/my_api/passwords.py",
@@ -178,6 +186,7 @@ OWNED = {
         "src/my_api/carafe/ext/cache/timeouts.py",
         "src/my_api/carafe/ext/cache/views.py",
         "src/my_api/carafe/ext/cache/watch.py",
+        "src/my_api/checks/redis.py",
         "src/my_api/carafe/tests/cache/__init__.py",
         "src/my_api/carafe/tests/cache/apps.py",
         "src/my_api/carafe/tests/cache/conftest.py",
@@ -243,6 +252,7 @@ OWNED = {
         "src/my_api/carafe/tests/logger/test_stream.py",
         "src/my_api/carafe/tests/logger/workers.py",
         "tests/test_logger.py",
+        "src/my_api/checks/log.py",
         "tests/test_flush.py",
     },
     "session": {
@@ -264,6 +274,7 @@ OWNED = {
 OF_SESSION_OR_AUTH = {
     "src/my_api/carafe/ext/csrf.py",
     "src/my_api/carafe/tests/test_csrf.py",
+    "src/my_api/checks/cookies.py",
     "tests/test_csrf.py",
 }
 

@@ -41,7 +41,8 @@ WORDS = {
     "auth": r"\bauth\b|_auth\b|authentic|\bauthoriz|\blog(s|ged)?[ -]?(in|out)\b|login|password"
     r"|\busers?\b|user_id|\broles?\b|\beditor\b|\badmin|account|identit|stranger",
     "cache": r"cach|redis|valkey|cascade|stale|after_(post|put|patch|delete)",
-    "logger": r"smtp|rotat|(?<!e-)\bmail|log files?\b|\blogger\.init_app|(?-i:\bLogger\()",
+    "logger": r"smtp|rotat|(?<!e-)\bmail|log files?\b|from \. import log\b|\blog\.faults"
+    r"|\blogger\.init_app|(?-i:\bLogger\()",
     "session": r"ext import session|SecureCookie|session\.init_app",
 }
 NEITHER_SESSION_NOR_AUTH = r"\bsession|_session|cookie|csrf"
@@ -50,7 +51,7 @@ NEITHER_SESSION_NOR_AUTH = r"\bsession|_session|cookie|csrf"
 OTHER = {
     "auth": r"Authorization|authorization: {|WWW-?Authenticate|www_authenticate|User-Agent"
     r"|user:password@|^USER \d|user: (postgres|redis)|(PG|POSTGRES_|SMTP_)PASSWORD"
-    r"|password that its database|hide_password",
+    r"|password that its database|hide_password|url\.password",
     "cache": r"__pycache__|\.\w+_cache/|type=cache,target=/root/\.cache/uv|@cache$|redispatch"
     r"|from functools import cache|(?i:cache-control)|no-cache|cached_property|no:cacheprovider"
     r"|CASCADE",

@@ -1,4 +1,4 @@
-"""Commands: ``flask dev``, the one command of the first minute, and ``flask openapi``."""
+"""Commands: ``flask dev``, the one of the first minute, ``flask check-deploy``, and others."""
 
 import click
 from flask import current_app
@@ -11,11 +11,13 @@ from werkzeug.serving import run_simple
 from . import seed
 from . import seed_admin  # feature: auth
 from .carafe.openapi import document
+from .checks import check_deploy
 from .users import users  # feature: auth
 
 
 def init_app(app: Flask) -> None:
     """Add the commands to ``flask``."""
+    app.cli.add_command(check_deploy)
     app.cli.add_command(dev)
     app.cli.add_command(openapi)
     app.cli.add_command(users)  # feature: auth

@@ -20,10 +20,15 @@ def is_weak(key: str) -> bool:
     return (
         len(key.encode(errors="replace")) < SHORTEST
         or len(set(key)) < FEWEST
-        or any(word in key.lower() for word in _PLACEHOLDERS)
+        or is_known(key)
         or _is_repeated(key)
         or _is_a_row(key)
     )
+
+
+def is_known(key: str) -> bool:
+    """Whether *key* was in an example."""
+    return any(word in key.lower() for word in _PLACEHOLDERS)
 
 
 def _is_repeated(key: str) -> bool:
