@@ -77,6 +77,15 @@ def test_the_metrics_are_not_kept_and_not_described(make_measured):
     assert "/metrics" not in client.get("/openapi.json").json["paths"]
 
 
+def test_the_metrics_are_served_by_any_name(make_measured, monkeypatch):
+    monkeypatch.setenv("TRUSTED_HOSTS", '["api.example.com"]')
+    client = make_measured().test_client()
+    address = {"Host": "192.0.2.1:8000"}
+    assert client.get("/metrics", headers=BEARER | address).status_code == 200
+    assert client.get("/health/live", headers=address).status_code == 400
+    assert client.get("/health/live", headers={"Host": "localhost:8000"}).status_code == 200
+
+
 def test_requests_are_counted_by_their_rule(make_measured):
     app = make_measured()
     client = app.test_client()

@@ -69,6 +69,8 @@ class Metrics:
             rule, status = _rule(environ), line[:3]
             return start_response(line, *rest)
 
+        if environ["PATH_INFO"] == "/metrics":
+            environ["HTTP_HOST"] = "localhost"  # Prometheus asks by an address.
         began = perf_counter()
         self._in_progress.inc()
         try:
