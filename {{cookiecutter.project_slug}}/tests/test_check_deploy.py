@@ -101,9 +101,9 @@ def faults(safe, make_app, tmp_path, monkeypatch):
 
     def faults(**seeded):
         done = make_app(**safe | seeded).test_cli_runner().invoke(args=["check-deploy"])
-        assert done.exit_code == (1 if done.output else 0), done.output
+        assert done.exit_code == (1 if done.stdout else 0), done.output
         assert SHORT not in done.output and "change-me" not in done.output
-        return [line.split(": ", 1) for line in done.output.splitlines()]
+        return [line.split(": ", 1) for line in done.stdout.splitlines()]
 
     return faults
 
