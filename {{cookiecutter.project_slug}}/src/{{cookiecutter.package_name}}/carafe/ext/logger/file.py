@@ -29,7 +29,6 @@ class FileHandler(Sink, ConcurrentRotatingFileHandler):
             chmod=0o640,
         )
         self.options = options
-        self.maxLockAttempts = 1
         self._patience = _PATIENCE
         if not options.is_delayed:
             self._make_file()

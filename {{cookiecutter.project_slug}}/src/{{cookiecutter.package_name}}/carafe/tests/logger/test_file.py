@@ -5,6 +5,7 @@ import stat
 import time
 from contextlib import contextmanager
 from datetime import datetime
+from threading import Thread
 
 import pytest
 from flask import Flask
@@ -183,6 +184,19 @@ def test_a_directory_that_vanished_fails_no_caller_and_leaves_the_record_on_stde
 def test_a_full_disk_fails_no_request(tmp_path):
     assert run(request_with_a_full_disk, str(tmp_path / "shop.log")) == 0
     assert (tmp_path / "shop.log").stat().st_size == 1000
+
+
+@posix_only
+def test_another_process_is_waited_for(tmp_path):
+    app = make_app(tmp_path / "shop.log")
+    (tmp_path / ".__shop.lock").touch()
+    with hold(tmp_path / ".__shop.lock"):
+        waiting = Thread(target=app.logger.error, args=["waited"])
+        waiting.start()
+        time.sleep(0.2)
+        assert lines_of(tmp_path / "shop.log") == []
+    waiting.join()
+    assert lines_of(tmp_path / "shop.log")[0].endswith("waited")
 
 
 @posix_only
