@@ -75,6 +75,7 @@ CORE = {
     "src/my_api/database.py",
     "src/my_api/extensions.py",
     "src/my_api/health.py",
+    "src/my_api/meter.py",
     "src/my_api/metrics.py",
     "src/my_api/models.py",
     "src/my_api/outage.py",
