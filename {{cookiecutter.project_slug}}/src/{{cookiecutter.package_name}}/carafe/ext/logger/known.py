@@ -49,7 +49,8 @@ def _credential(url: str) -> str:
         parts = urlsplit(url)
     except ValueError:
         return ""
-    return parts.password or parts.username or ""
+    key = parts.username if parts.scheme in ("http", "https") else None
+    return parts.password if parts.password not in (None, parts.username) else key or ""
 
 
 def secrets_of_request() -> tuple[str, ...]:

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 MASK = "***"
 
 _NAMES = (
-    r"passw(?:or)?d|passphrase|secret|token|authorization|cookie"
-    r"|api[ _-]?key|private[_-]?key|credential|csrf|dsn|session"
+    r"passw(?:or)?d|pwd|passphrase|secret|token|authorization|cookie"
+    r"|(?:api|access)[ _-]?key|private[_-]?key|credential|csrf|dsn|session"
 )
 _SENSITIVE = re.compile(_NAMES, re.IGNORECASE)
 
@@ -31,6 +31,7 @@ _PAIR = re.compile(
     re.IGNORECASE | re.VERBOSE,
 )
 _BEARER = re.compile(r"\b(bearer[ ]+)[\w.~+/=-]{16,}", re.IGNORECASE)
+_SIGNED = re.compile(r"\beyJ[\w-]{8,2000}\.[\w-]{6,2000}(?:\.[\w-]{1,2000})?")
 _URL_PASSWORD = re.compile(
     r"(\b[a-z][a-z0-9+.-]{0,30}://[^\s:/@\"'<>]{0,128}:)"
     r"(?!\d{1,5}(?:[/?#\s\"']|$))[^\s\"'<>]{1,256}@",
@@ -45,12 +46,13 @@ def is_sensitive(name: object) -> bool:
 
 
 def redact_text(text: str) -> str:
-    """*text* without the secrets that can be told: ``key=value``, headers, passwords in URLs."""
+    """*text* without the secrets that can be told: ``key=value``, headers, URLs, signed tokens."""
     text = _URL_PASSWORD.sub(rf"\g<1>{MASK}@", text)
     text = _URL_KEY.sub(rf"\g<1>{MASK}@", text)
     text = _HEADER.sub(rf"\g<1>{MASK}", text)
     text = _PAIR.sub(rf"\g<1>{MASK}", text)
-    return _BEARER.sub(rf"\g<1>{MASK}", text)
+    text = _BEARER.sub(rf"\g<1>{MASK}", text)
+    return _SIGNED.sub(MASK, text)
 
 
 def redact(value: object, leaf: Callable[[object], object], depth: int = 8) -> object:

@@ -21,6 +21,8 @@ def asking(**kwargs):
         ({"API_TOKEN": None, "TOKEN_LIFETIME": 86_400_000}, set()),
         ({"REDIS": "redis://:a%2Fbcdefgh@db"}, {"a%2Fbcdefgh", "a/bcdefgh", "a%252Fbcdefgh"}),
         ({"SENTRY": "https://0123456789@sentry.test/1"}, {"0123456789"}),
+        ({"DATABASE": "postgresql://postgres@db/app"}, set()),
+        ({"DATABASE": "postgresql://postgres:postgres@db/app"}, set()),
         ({"SENDER": "somebody@example.org", "BROKEN": "http://[@:@"}, set()),
         ({"SESSION_COOKIE_NAME": "__Host-my_api", "OPENAPI_TITLE": "0123456789"}, set()),
     ],

@@ -65,6 +65,10 @@ class Account:
         (f"cannot reach postgresql+psycopg://shop:{CANARY}@db:5432/shop",),
         (f"cannot reach redis://:p@{CANARY}@localhost:6379/0",),
         ("%s", {"environ": {"HTTP_COOKIE": CANARY, "SECRET_KEY": CANARY}}),
+        ("pwd=%s", CANARY),
+        ("%s", {"aws_access_key_id": CANARY}),
+        (f"a JWT: eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.{CANARY}",),
+        (f"a cookie of Flask: eyJ1c2VyX2lkIjoxfQ.aSVj4A.{CANARY}",),
         ("%d", {"password": CANARY}),
         ("%d of %s", "x", {"password": CANARY}),
     ],
@@ -199,7 +203,8 @@ def test_a_very_long_message_loses_its_middle(app, file):
 
 
 @pytest.mark.parametrize(
-    "piece", ["token=[", "token", "a://b:", "token='\\", "password=(", "=", '"']
+    "piece",
+    ["eyJa", "eyJaaaaaaaa.", "token=[", "token", "a://b:", "token='\\", "password=(", "=", '"'],
 )
 def test_no_text_takes_long_to_search(piece):
     text = piece * (32_768 // len(piece))
