@@ -88,8 +88,8 @@ def fragile(request, make_app, tmp_path):
             url, away = f"sqlite:///{disk.path}/test.db", disk.away
         else:
             network = stack.enter_context(Network(stack.enter_context(schema())))
-            url, away = network.url, network.silent
-        app = make_app(DATABASE_URL=url, DATABASE_TIMEOUT=0.3)
+            url, away = network.url, network.down
+        app = make_app(DATABASE_URL=url)
         with app.app_context():
             upgrade(str(MIGRATIONS))
             db.engine.dispose()

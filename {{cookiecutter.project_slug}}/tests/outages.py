@@ -28,7 +28,7 @@ class Disk:
 
 
 class Network(ThreadingTCPServer):
-    """Between us and the server at *url*: it can fall silent, without an error for anybody."""
+    """Between us and the server at *url*: it can refuse, or fall silent without any error."""
 
     daemon_threads = True
     block_on_close = False
@@ -37,6 +37,7 @@ class Network(ThreadingTCPServer):
         super().__init__(("127.0.0.1", 0), Connection)
         self.target = make_url(url)
         self.url = self.target.set(port=self.server_address[1]).render_as_string(False)
+        self.is_up, self.sockets = True, set()
         self.speaks = Event()
         self.speaks.set()
         self._thread = Thread(target=self.serve_forever, args=(0.05,))
@@ -51,6 +52,16 @@ class Network(ThreadingTCPServer):
         self.server_close()
 
     @contextmanager
+    def down(self):
+        self.is_up = False
+        for one in self.sockets.copy():
+            cut(one)
+        try:
+            yield
+        finally:
+            self.is_up = True
+
+    @contextmanager
     def silent(self):
         self.speaks.clear()
         try:
@@ -61,17 +72,25 @@ class Network(ThreadingTCPServer):
 
 class Connection(BaseRequestHandler):
     def handle(self):
+        if not self.server.is_up:
+            return
         target = self.server.target
         with socket.create_connection((target.host, target.port)) as there:
+            self.server.sockets |= {there, self.request}
             back = Thread(target=self.carry, args=(there, self.request))
             back.start()
             self.carry(self.request, there)
             back.join()
+            self.server.sockets -= {there, self.request}
 
     def carry(self, source, target):
         with suppress(OSError):
             while data := source.recv(65536):
                 self.server.speaks.wait()
                 target.sendall(data)
-        with suppress(OSError):
-            target.shutdown(socket.SHUT_RDWR)
+        cut(target)
+
+
+def cut(one):
+    with suppress(OSError):
+        one.shutdown(socket.SHUT_RDWR)
