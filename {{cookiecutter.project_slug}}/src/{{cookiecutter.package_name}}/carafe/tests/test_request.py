@@ -202,10 +202,12 @@ class Stream:
         return b"a" * size
 
 
-def unsized(stream, content_type, limit=LIMIT):
+def unsized(stream, content_type, limit=LIMIT, terminated=True):
     app = FlaskCarafe(__name__)
     app.config.update(MAX_CONTENT_LENGTH=limit, MAX_FORM_MEMORY_SIZE=None)
-    environ = {"wsgi.input": stream, "wsgi.input_terminated": True, "CONTENT_TYPE": content_type}
+    environ = {"wsgi.input": stream, "CONTENT_TYPE": content_type}
+    if terminated:
+        environ["wsgi.input_terminated"] = True
     return app.test_request_context("/", method="POST", environ_overrides=environ)
 
 
@@ -226,6 +228,12 @@ def test_a_body_of_unknown_length_is_whole_or_a_413(read, content_type):
             with pytest.raises(RequestEntityTooLarge):
                 read()
             assert stream.read_so_far == LIMIT + 1
+
+
+def test_a_body_that_the_server_does_not_end_is_not_read():
+    with unsized(stream := Stream(1), JSON, terminated=False):
+        assert request.get_data() == b""
+    assert stream.read_so_far == 0
 
 
 def test_a_body_of_unknown_length_without_a_limit_is_read():
