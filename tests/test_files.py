@@ -98,7 +98,6 @@ CORE = {
     "tests/servers.py",
     "tests/fuzzing.py",
     "tests/schemathesis.toml",
-    "tests/serving.py",
     "tests/test_app.py",
     "tests/test_authors.py",
     "tests/test_books.py",

@@ -17,20 +17,21 @@ class Server:
     """A gunicorn that serves the application, and what it says."""
 
     def __init__(self, folder, package, *options, **environment):
+        self.folder = folder
         self._log = folder / "log"
-        self._port = free_port()
+        self.port = free_port()
         command = [sys.executable, "-m", "gunicorn", "served:create_app()", *options]
         with open(self._log, "w") as log:
             self.process = subprocess.Popen(
                 command,
                 cwd=folder,
-                env=clean(package) | {"PORT": str(self._port)} | environment,
+                env=clean(package) | {"PORT": str(self.port)} | environment,
                 stdout=log,
                 stderr=log,
             )
 
     def connect(self):
-        return HTTPConnection("127.0.0.1", self._port, timeout=30)
+        return HTTPConnection("127.0.0.1", self.port, timeout=30)
 
     def get(self, path):
         connection = self.connect()

@@ -1,11 +1,14 @@
 """What no client library sends, to a real gunicorn: it is refused, and the worker lives."""
 
 import os
+import shutil
 import socket
 from contextlib import suppress
 
 import pytest
-from serving import Serving
+from conftest import create_app
+from conftest import MIGRATIONS
+from servers import Server
 
 pytestmark = [
     pytest.mark.slow,
@@ -13,6 +16,7 @@ pytestmark = [
 ]
 
 LIMIT = 100_000
+READ = "GET /health/live"
 WRITE = "POST /authors"
 WRITE = "POST /login"  # feature: auth
 JSON = "Content-Type: application/json"
@@ -20,21 +24,22 @@ CHUNKED = "Transfer-Encoding: chunked"
 
 
 @pytest.fixture(scope="module")
-def serving(tmp_path_factory):
+def server(tmp_path_factory):
+    """One gunicorn for all of these."""
+    folder = tmp_path_factory.mktemp("raw")
+    shutil.copy(MIGRATIONS.parent / "gunicorn.conf.py", folder)
     trusted = {"TRUSTED_HOSTS": '["a.example"]', "MAX_CONTENT_LENGTH": str(LIMIT)}
-    return Serving(tmp_path_factory.mktemp("raw"), **trusted)
+    server = Server(folder, create_app.__module__, "--workers=1", **trusted)
+    server.wait()
+    yield server
+    server.process.terminate()
+    server.process.wait(60)
 
 
-@pytest.fixture(scope="module")
-def port(serving):
-    with serving.gunicorn("--workers=1") as port:
-        yield port
-
-
-def ask(port, line, *headers, body=b"", host="Host: a.example"):
+def ask(server, line, *headers, body=b"", host="Host: a.example"):
     """The status and the headers of the answer, and its body."""
     head = "\r\n".join([f"{line} HTTP/1.1", *([host] if host else []), *headers, "", ""])
-    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection:
         with suppress(ConnectionError):  # The answer may come before all is sent.
             connection.sendall(head.encode("latin1") + body)
         answer = b""
@@ -47,18 +52,18 @@ def ask(port, line, *headers, body=b"", host="Host: a.example"):
 @pytest.mark.parametrize(
     ("line", "headers", "status"),
     [
-        ("GET /authors", [], 200),
+        (READ, [], 200),
         ("GET /" + "a" * 10_000, [], 414),
-        ("GET /authors", ["X-Long: " + "a" * 20_000], 431),
-        ("GET /authors", [f"X-{number}: a" for number in range(200)], 431),
-        ("GET /authors", ["Cookie: " + "a" * 9_000], 431),  # feature: session or auth
+        (READ, ["X-Long: " + "a" * 20_000], 431),
+        (READ, [f"X-{number}: a" for number in range(200)], 431),
+        (READ, ["Cookie: " + "a" * 9_000], 431),  # feature: session or auth
         (WRITE, [JSON, "Content-Length: 4", CHUNKED], 400),
         (WRITE, [JSON, "Content-Length: 4", "Content-Length: 5"], 400),
         (WRITE, [JSON, "Content-Length: -1"], 400),
         (WRITE, [JSON, "Content-Length: +4"], 400),
         (WRITE, [JSON, "Transfer-Encoding: chunked, gzip"], 400),
-        ("GET /authors", ["X-Nul: a\0b"], 400),
-        ("GET /authors", ["X Space: a"], 400),
+        (READ, ["X-Nul: a\0b"], 400),
+        (READ, ["X Space: a"], 400),
         ("GET /authors/\xff", [], 400),
         ("GET /authors/%FF", [], 400),
         ("GET /authors/%00", [], 400),
@@ -67,8 +72,8 @@ def ask(port, line, *headers, body=b"", host="Host: a.example"):
         ("GET /authors?cursor=\xff", [], 400),
     ],
 )
-def test_it_is_refused(port, line, headers, status):
-    answered, head, _ = ask(port, line, *headers)
+def test_it_is_refused(server, line, headers, status):
+    answered, head, _ = ask(server, line, *headers)
     assert answered == status
     assert "x-evil" not in head
 
@@ -76,30 +81,30 @@ def test_it_is_refused(port, line, headers, status):
 @pytest.mark.parametrize(
     "host", [None, "Host:", "Host: evil.example", "Host: a.example\r\nHost: evil.example"]
 )
-def test_another_host_is_refused_and_so_is_none(port, host):
-    assert ask(port, "GET /authors", host=host)[0] == 400
+def test_another_host_is_refused_and_so_is_none(server, host):
+    assert ask(server, READ, host=host)[0] == 400
 
 
 @pytest.mark.parametrize("host", ["Host: a.example:81", "Host: 127.0.0.1:8000", "Host: localhost"])
-def test_a_trusted_host_is_answered_and_so_is_a_health_check_beside_it(port, host):
-    assert ask(port, "GET /health/ready", host=host)[0] == 200
+def test_a_trusted_host_is_answered_and_so_is_a_health_check_beside_it(server, host):
+    assert ask(server, READ, host=host)[0] == 200
 
 
-def test_the_server_tells_no_version(port):
-    for line in ("GET /authors", "GET /nowhere", "GET /%FF", "FOO /authors"):
-        _, head, body = ask(port, line)
+def test_the_server_tells_no_version(server):
+    for line in (READ, "GET /nowhere", "GET /%FF", "FOO /health/live"):
+        _, head, body = ask(server, line)
         assert "server: gunicorn\r\n" in head
         assert "python" not in head + body
 
 
-def test_a_body_that_is_too_long_is_a_413_before_it_is_sent(port):
-    status, head, _ = ask(port, WRITE, JSON, f"Content-Length: {LIMIT + 1}")
+def test_a_body_that_is_too_long_is_a_413_before_it_is_sent(server):
+    status, head, _ = ask(server, WRITE, JSON, f"Content-Length: {LIMIT + 1}")
     assert (status, "application/problem+json" in head) == (413, True)
 
 
-def test_chunks_that_are_too_many_are_a_413_and_the_end_of_the_connection(port):
+def test_chunks_that_are_too_many_are_a_413_and_the_end_of_the_connection(server):
     chunk = b"%x\r\n%s\r\n" % (LIMIT, b" " * LIMIT)
-    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection:
         head = f"{WRITE} HTTP/1.1\r\nHost: a.example\r\n{JSON}\r\n{CHUNKED}\r\n\r\n"
         connection.sendall(head.encode() + chunk + chunk)
         assert connection.recv(65536).startswith(b"HTTP/1.1 413 ")
@@ -108,13 +113,12 @@ def test_chunks_that_are_too_many_are_a_413_and_the_end_of_the_connection(port):
                 connection.sendall(chunk)
 
 
-def test_a_body_in_chunks_is_read(port):
+def test_a_body_in_chunks_is_read(server):
     body = b"1\r\n{\r\n1\r\n}\r\n0\r\n\r\n"
-    assert ask(port, WRITE, JSON, CHUNKED, body=body)[0] == 422
+    assert ask(server, WRITE, JSON, CHUNKED, body=body)[0] == 422
 
 
-def test_no_worker_was_lost(serving, port):
-    assert ask(port, "GET /authors")[0] == 200
-    log = serving.log.read_text()
-    assert log.count("Booting worker") == 1
-    assert "Traceback" not in log
+def test_no_worker_was_lost(server):
+    assert ask(server, READ)[0] == 200
+    assert server.said().count("Booting worker") == 1
+    assert "Traceback" not in server.said()
