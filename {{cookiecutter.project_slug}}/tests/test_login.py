@@ -92,3 +92,10 @@ def test_a_request_that_asks_nothing_of_the_user_asks_no_query(app, ada):
     response = ada.get("/health/live")
     assert "Set-Cookie" not in response.headers
     assert "Vary" not in response.headers
+
+
+def test_nobody_keeps_an_answer_to_who_is_logged_in(app):
+    ada = log_in(app)
+    answers = [ada.get("/login"), ada.get("/logins"), ada.put("/login/password", {})]
+    assert {answer.headers["Cache-Control"] for answer in answers} == {"no-store"}
+    assert ada.delete("/login").headers["Cache-Control"] == "no-store"

@@ -78,3 +78,16 @@ def test_an_answer_behind_a_guard_is_kept_for_all_who_pass(app, readers):
     with app.app_context():
         assert cache.get("cached_inside:view:/cached/inside") is not None
         assert cache.get("cached_inside_mine:view:/cached/inside/mine") is None
+
+
+def test_nobody_keeps_what_is_for_one_person(readers):
+    editor = readers["editor"]
+    for path in ("/cached/outside", "/cached/inside", "/cached/inside/mine", "/cached/open"):
+        for _ in range(2):
+            answer = editor.get(path)
+            assert (answer.status_code, answer.headers["Cache-Control"]) == (200, "no-store")
+
+
+def test_everybody_keeps_what_is_for_all_whoever_asks(readers):
+    for reader in readers.values():
+        assert reader.get("/authors").headers["Cache-Control"] == "no-cache"
