@@ -167,6 +167,12 @@ def test_migrations_that_are_missing_are_found(faults, safe, make_app):
     assert found == [["DATABASE_URL", "migrations are missing; run flask db upgrade"]]
 
 
+def test_it_asks_for_the_folder_of_the_migrations(faults, tmp_path):
+    (tmp_path / "migrations").unlink()
+    [[name, _]] = faults()
+    assert name == "migrations"
+
+
 def test_the_user_of_the_demonstration_is_found(faults, safe, make_app):  # feature: auth
     app = make_app(**safe)  # feature: auth
     make_user(app, "admin", email="admin@example.com")  # feature: auth

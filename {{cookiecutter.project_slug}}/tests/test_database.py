@@ -1,4 +1,7 @@
+import sqlite3
+import time
 from concurrent.futures import ThreadPoolExecutor
+from threading import Event
 
 import pytest
 from accounts import log_in  # feature: auth
@@ -56,6 +59,32 @@ def test_no_update_is_lost_and_none_refused(counter):
         sent = [pool.submit(counter.test_client().post, "/count") for _ in range(600)]
         assert {request.result().status_code for request in sent} == {200}
     assert counter.test_client().get("/count").json == {"number": 600}
+
+
+def test_nobody_is_passed_over_when_many_write_to_sqlite(make_app, tmp_path):
+    app = make_app(DATABASE_URL=f"sqlite:///{tmp_path}/test.db")
+    with app.app_context():
+        db.session.execute(text("CREATE TABLE count (number INTEGER)"))
+        db.session.commit()
+    writes, ended = text("INSERT INTO count VALUES (1)"), Event()
+
+    def occupy():
+        with sqlite3.connect(tmp_path / "test.db", isolation_level=None) as busy:
+            while not ended.wait(0.002):
+                busy.execute("BEGIN IMMEDIATE")
+                time.sleep(0.03)
+                busy.execute("COMMIT")
+        busy.close()
+
+    with ThreadPoolExecutor(1) as elsewhere, app.app_context():
+        occupied = elsewhere.submit(occupy)
+        try:
+            for _ in range(10):
+                db.session.execute(writes)
+                db.session.commit()
+        finally:
+            ended.set()
+        occupied.result()
 
 
 def test_readers_read_while_one_writes(counter):
