@@ -24,7 +24,7 @@ seeds = pytest.mark.parametrize("seed", [1, 2, 3, 4])
 
 
 def migrate(app):
-    """Make its tables, and somebody who may do everything."""
+    """Prepare its database."""
     with app.app_context():
         upgrade(str(MIGRATIONS))
     make_user(app, "admin", "editor")  # feature: auth
