@@ -17,15 +17,21 @@ from flask import Flask
 
 YEAR = 365 * 24 * 3600
 
+Headers = list[tuple[str, str]]
+
 NOTHING = "default-src 'none'; frame-ancestors 'none'"
 """The content that data loads."""
 
-_HEADERS = {
-    "x-content-type-options": ("X-Content-Type-Options", "nosniff"),
-    "content-security-policy": ("Content-Security-Policy", NOTHING),
-    "referrer-policy": ("Referrer-Policy", "no-referrer"),
-    "cross-origin-resource-policy": ("Cross-Origin-Resource-Policy", "same-origin"),
-}
+_HEADERS = [
+    ("X-Content-Type-Options", "nosniff"),
+    ("Content-Security-Policy", NOTHING),
+    ("Referrer-Policy", "no-referrer"),
+    ("Cross-Origin-Resource-Policy", "same-origin"),
+]
+
+_TELLING = {"vary", "set-cookie", "strict-transport-security"}
+_TELLING |= {name.lower() for name, _ in _HEADERS}
+"""Without these, an answer lacks all of ours and is for everybody."""
 
 
 def init_app(app: Flask, hsts: int = 0) -> None:
@@ -38,26 +44,32 @@ class SecurityHeaders:
 
     def __init__(self, application: WSGIApplication, hsts: int = 0) -> None:
         self._application = application
-        over_https = {"strict-transport-security": ("Strict-Transport-Security", f"max-age={hsts}")}
-        self._plain = _HEADERS
-        self._secure = _HEADERS | over_https if hsts else _HEADERS
+        over_https = [("Strict-Transport-Security", f"max-age={hsts}")] if hsts else []
+        self._plain, self._secure = _HEADERS, _HEADERS + over_https
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        def start(status: str, headers: list[tuple[str, str]], *error: Any) -> Any:
-            present = {name.lower(): value for name, value in headers}
+        def start(status: str, headers: Headers, *error: Any) -> Any:
             wanted = self._secure if environ["wsgi.url_scheme"] == "https" else self._plain
-            added = [header for name, header in wanted.items() if name not in present]
-            if _is_for_nobody_else(environ, present):
-                headers = [header for header in headers if header[0].lower() != "cache-control"]
-                added.append(("Cache-Control", "no-store"))
-            return start_response(status, headers + added, *error)
+            has_credentials = "HTTP_AUTHORIZATION" in environ
+            if has_credentials or not _TELLING.isdisjoint([name.lower() for name, _ in headers]):
+                wanted = _missing(wanted, headers)
+                headers = _unshared(headers, has_credentials)
+            return start_response(status, headers + wanted, *error)
 
         return self._application(environ, start)
 
 
-def _is_for_nobody_else(environ: WSGIEnvironment, headers: dict[str, str]) -> bool:
-    depends = "set-cookie" in headers or "cookie" in headers.get("vary", "").lower()
-    kept = headers.get("cache-control")
-    if kept is None:
-        return depends or "HTTP_AUTHORIZATION" in environ
-    return depends and kept == "no-cache"
+def _missing(wanted: Headers, headers: Headers) -> Headers:
+    present = {name.lower() for name, _ in headers}
+    return [header for header in wanted if header[0].lower() not in present]
+
+
+def _unshared(headers: Headers, has_credentials: bool) -> Headers:
+    """The headers, which let nobody keep an answer that is for one person."""
+    values = {name.lower(): value for name, value in headers}
+    depends = "set-cookie" in values or "cookie" in values.get("vary", "").lower()
+    kept = values.get("cache-control")
+    if (kept is None and (depends or has_credentials)) or (kept == "no-cache" and depends):
+        others = [header for header in headers if header[0].lower() != "cache-control"]
+        return [*others, ("Cache-Control", "no-store")]
+    return headers

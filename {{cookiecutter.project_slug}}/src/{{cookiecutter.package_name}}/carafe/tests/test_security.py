@@ -76,6 +76,12 @@ def test_https_is_asked_for_over_https_alone(answer, scheme, sent):
     assert response.headers.getlist("Strict-Transport-Security") == sent
 
 
+def test_https_is_asked_for_as_the_application_says(answer):
+    sent = {"strict-transport-security": "max-age=1; preload"}
+    response = answer(({}, sent), base_url="https://localhost")
+    assert response.headers.getlist("Strict-Transport-Security") == ["max-age=1; preload"]
+
+
 def test_https_is_not_asked_for_by_default():
     app = FlaskCarafe(__name__)
     security.init_app(app)
@@ -101,6 +107,7 @@ def write():
         (write, {}, ["no-store"]),
         ("", {"Authorization": "Bearer a"}, ["no-store"]),
         (("", {"Vary": "Accept, cookie"}), {}, ["no-store"]),
+        (("", {"Set-Cookie": "a=b"}), {}, ["no-store"]),
         (("", {"Vary": "Accept"}), {}, []),
         (("", {"Vary": "Cookie", "Cache-Control": "no-cache"}), {}, ["no-store"]),
         (
