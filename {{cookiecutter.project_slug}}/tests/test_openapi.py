@@ -20,6 +20,21 @@ def test_the_document_is_valid_and_lists_every_route(client, app):
     }
 
 
+def test_no_field_is_said_to_take_a_nul_which_no_body_may_have(client):
+    document = client.get("/openapi.json").json
+    bodies = [
+        operation["requestBody"]["content"]["application/json"]["schema"]["$ref"]
+        for operations in document["paths"].values()
+        for operation in operations.values()
+        if "requestBody" in operation
+    ]
+    for body in bodies:
+        fields = document["components"]["schemas"][body.rpartition("/")[2]]["properties"]
+        for name, schema in fields.items():
+            if schema["type"] == "string":
+                assert not re.search(schema.get("pattern", ""), "a\0b"), (body, name)
+
+
 def test_every_refusal_that_was_seen_is_described(client):
     paths = client.get("/openapi.json").json["paths"]
     assert {"200", "404"} <= set(paths["/books/{id}"]["get"]["responses"])
