@@ -188,7 +188,8 @@ def test_compose_names_nothing_that_is_not_there(project):
 
 def test_compose_leads_the_application_to_servers_that_it_can_reach(project):
     services = compose(project)["services"]
-    urls = [value for value in services["app"]["environment"].values() if "://" in value]
+    values = services["app"]["environment"].values()
+    urls = [value for value in values if value and "://" in value]
     assert len(urls) == len(services.keys() & {"postgres", "redis"})
     for url in urls:
         server = services[urlsplit(url).hostname]
@@ -232,12 +233,15 @@ def test_no_container_starts_anything_by_a_shell(project):
 def test_compose_holds_no_secret_and_says_which_one_it_misses(project):
     for service in compose(project)["services"].values():
         for name, value in service.get("environment", {}).items():
-            if re.search("SECRET|PASSWORD", name):
+            if value and re.search("SECRET|PASSWORD|TOKEN", name):
                 assert re.fullmatch(r"\$\{([A-Z_]+):\?put \1 in \.env\}", value)
-            elif "TOKEN" in name:
-                assert value == f"${{{name}:-}}"
-            else:
-                assert not re.search("://[^/]*:[^/]*@", value)
+            assert not re.search("://[^/]*:[^/]*@", value or "")
+
+
+def test_compose_hands_every_setting_to_the_application(project):
+    given = compose(project)["services"]["app"]["environment"]
+    settings = fields(project) - {"FLASK_ENVIRONMENT"}  # production, when nothing says so
+    assert given.keys() == settings | {"PGPASSWORD", "WEB_CONCURRENCY"}
 
 
 def test_compose_runs_two_copies_and_asks_each_whether_it_is_ready(project):

@@ -115,7 +115,13 @@ MISTAKES = {
         (COMPOSE, "${SECRET_KEY:?put SECRET_KEY in .env}", "7f3a"),
         (COMPOSE, "${SECRET_KEY:?put", "${SECRET_KEY:-put"),
         (COMPOSE, "app@postgres", "app:7f3a@postgres"),
-        (COMPOSE, "${METRICS_TOKEN:-}", "${METRICS_TOKEN:-7f3a}"),
+        (COMPOSE, "    METRICS_TOKEN:", "    METRICS_TOKEN: 7f3a"),
+        (COMPOSE, "    SECRET_KEY_FALLBACKS:", "    SECRET_KEY_FALLBACKS: '[\"7f3a\"]'"),
+    ],
+    "compose_hands_every_setting_to_the_application": [
+        (COMPOSE, "    TRUSTED_HOSTS:\n", ""),
+        (COMPOSE, "    METRICS_TOKEN:", "    METRICS:"),
+        (COMPOSE, "    MAX_CONTENT_LENGTH:\n", "    MAX_CONTENT_LENGTH:\n    FLASK_ENVIRONMENT:\n"),
     ],
     "compose_runs_two_copies_and_asks_each_whether_it_is_ready": [
         (COMPOSE, "{replicas: 2}", "{replicas: 1}"),
