@@ -142,6 +142,7 @@ FILES = {
         CARAFE / "ext/logger/stream.py",
         CARAFE / "ext/logger/text.py",
         CARAFE / "ext/logger/throttle.py",
+        CARAFE / "ext/logger/turn.py",
         CARAFE / "tests/logger/__init__.py",
         CARAFE / "tests/logger/configs.py",
         CARAFE / "tests/logger/conftest.py",

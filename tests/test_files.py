@@ -239,6 +239,7 @@ OWNED = {
         "src/my_api/carafe/ext/logger/stream.py",
         "src/my_api/carafe/ext/logger/text.py",
         "src/my_api/carafe/ext/logger/throttle.py",
+        "src/my_api/carafe/ext/logger/turn.py",
         "src/my_api/carafe/tests/logger/__init__.py",
         "src/my_api/carafe/tests/logger/configs.py",
         "src/my_api/carafe/tests/logger/conftest.py",

@@ -9,6 +9,7 @@ from .json import JSONFormatter
 from .options import StreamOptions
 from .record import Formatter
 from .sink import Sink
+from .turn import turn
 
 _FORMATTERS: dict[str, type[Formatter]] = {"json": JSONFormatter, "text": Formatter}
 
@@ -26,8 +27,9 @@ class StreamHandler(Sink):
             stream = sys.stderr if get_current_context(silent=True) else sys.stdout
             encoding = stream.encoding or "utf-8"
             line = self.format(record).encode(encoding, "backslashreplace").decode(encoding)
-            stream.write(f"{line}\n")
-            stream.flush()
+            with turn(stream):
+                stream.write(f"{line}\n")
+                stream.flush()
         # It may be closed, full or gone: that is no business of who logs.
         except Exception:
             self.handleError(record)

@@ -1,5 +1,6 @@
 import json
 import logging
+import os
 import re
 import sys
 import warnings
@@ -14,8 +15,10 @@ from ...ext.logger import JSONFormatter
 from ...ext.logger import Logger
 from .configs import file_config
 from .configs import stream_config
+from .workers import log_long_lines
 from .workers import request_with_a_full_output
 from .workers import run
+from .workers import start
 
 
 def make_app(name="shop", **config):
@@ -224,6 +227,28 @@ def test_a_closed_output_fails_nobody_and_leaves_the_record_on_stderr(monkeypatc
 def test_a_full_output_fails_no_request():
     with open("/dev/full", "w") as full:
         assert run(request_with_a_full_output, stdout=full) == 0
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such locks")
+def test_long_lines_of_three_processes_do_not_mix():
+    reader, writer = os.pipe()
+    processes = [start(log_long_lines, stdout=writer) for _ in range(3)]
+    os.close(writer)
+    read = b""
+    while page := os.read(reader, 4096):  # So that it is nearly full all the time.
+        read += page
+    os.close(reader)
+    assert [process.wait(30) for process in processes] == [0, 0, 0]
+    assert len([json.loads(line) for line in read.splitlines()]) == 3 * 100
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such locks")
+def test_a_process_that_was_stopped_in_the_middle_of_a_line_stops_no_other(tmp_path):
+    fcntl = pytest.importorskip("fcntl")
+    with (tmp_path / "out").open("w") as out:
+        fcntl.lockf(out, fcntl.LOCK_EX)
+        assert run(log_long_lines, 1, stdout=out) == 0
+    assert len((tmp_path / "out").read_text().splitlines()) == 1
 
 
 def test_a_handler_of_your_own_writes_the_same_json():

@@ -61,6 +61,12 @@ def request_with_a_full_disk(file):
     sys.exit(app.test_client().get("/").status_code - 200)
 
 
+def log_long_lines(count=100):
+    app = make_app(stream_config(CARAFE_LOGGER_STREAM_FORMAT="json"))
+    for _ in range(count):
+        app.logger.error("x" * 16_000)
+
+
 def request_with_a_full_output():
     app = make_app(stream_config())
 
