@@ -24,12 +24,11 @@ def turn(stream: TextIO) -> Iterator[None]:
 
 
 def _take(stream: TextIO) -> bool:
-    if sys.platform == "win32":
-        return False
     end = time.monotonic() + _PATIENCE
     while time.monotonic() < end:
         try:
-            fcntl.lockf(stream.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if sys.platform != "win32":
+                fcntl.lockf(stream.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
             return True
         except BlockingIOError:
             time.sleep(0.001)
