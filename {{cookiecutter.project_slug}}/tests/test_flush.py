@@ -7,7 +7,10 @@ import pytest
 from aiosmtpd.controller import Controller
 from servers import free_port
 
-pytestmark = pytest.mark.skipif(os.name == "nt", reason="gunicorn does not run on Windows")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(os.name == "nt", reason="gunicorn does not run on Windows"),
+]
 
 
 class Mailbox:

@@ -91,6 +91,7 @@ def test_a_log_file_rotates_without_being_told_how(make_app, tmp_path):
     assert app.config["CARAFE_LOGGER_RF_BACKUPCOUNT"] == 5
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="gunicorn does not run on Windows")
 def test_what_gunicorn_and_python_have_to_say_in_production_is_json_too(tmp_path):
     with serving(tmp_path, FLASK_CARAFE_PENS="1") as (server, printed):

@@ -150,6 +150,7 @@ def test_two_apps_count_apart(make_measured):
     assert counts(other) == {}
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="gunicorn does not run on Windows")
 @pytest.mark.parametrize("options", [[], pytest.param(["--preload"], marks=pytest.mark.slow)])
 def test_workers_count_together_and_count_those_that_died(tmp_path, options):

@@ -9,6 +9,9 @@ from conftest import POSTGRESQL
 from flask import request
 from outages import Network
 from sqlalchemy import text
+from sqlalchemy.exc import InterfaceError
+
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
@@ -53,6 +56,16 @@ def test_what_needs_the_database_says_that_it_is_away_and_heals(fragile):
 def test_a_fault_of_ours_is_not_taken_for_an_outage(make_app, tmp_path):
     app = make_app(DATABASE_URL=f"sqlite:///{tmp_path}/empty.db", PROPAGATE_EXCEPTIONS=False)
     assert app.test_client().get("/books").status_code == 500
+
+
+def test_a_connection_that_was_lost_is_an_outage_whatever_the_driver_calls_it(make_app):
+    app = make_app(DATABASE_URL="sqlite://")
+
+    @app.get("/lost")
+    def lost():
+        raise InterfaceError("SELECT 1", None, Exception(), connection_invalidated=True)
+
+    assert refused(app.test_client().get("/lost"))
 
 
 def test_a_file_that_another_process_locks_is_away_until_it_is_released(asked, tmp_path):
@@ -147,7 +160,7 @@ def test_nobody_waits_long_for_a_free_connection(asked, postgresql):
     app = asked(postgresql, SQLALCHEMY_ENGINE_OPTIONS=few)
     with ThreadPoolExecutor(1) as elsewhere, app.app_context():
         db.session.execute(text("SELECT 1"))
-        assert refused(elsewhere.submit(app.test_client().get, "/ask").result())
+        assert refused(elsewhere.submit(app.test_client().get, "/ask").result(10))
         ready = elsewhere.submit(app.test_client().get, "/health/ready").result()
         assert ready.status_code == 200
     assert app.test_client().get("/ask").status_code == 200
