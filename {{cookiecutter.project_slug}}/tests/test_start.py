@@ -75,6 +75,8 @@ def test_a_weak_key_ends_the_process_with_a_reason_and_no_traceback(tmp_path, se
         ({"SECRET_KEY": STRONG, "FLASK_DEBUG": "1"}, "DEBUG"),
         ({"SECRET_KEY": STRONG, "MAX_CONTENT_LENGTH": "much"}, "MAX_CONTENT_LENGTH"),
         ({"SECRET_KEY": STRONG, "FLASK_ENVIRONMENT": "staging"}, "ENVIRONMENT"),
+        ({"SECRET_KEY": STRONG, "DATABASE_URL": "mysql://ada:secret@a/b"}, "DATABASE_URL"),
+        ({"SECRET_KEY": STRONG, "DATABASE_TIMEOUT": "0"}, "DATABASE_TIMEOUT"),
         ({"SECRET_KEY": STRONG, "METRICS_TOKEN": "abcdefgh" * 4}, "METRICS_TOKEN"),
         ({"SECRET_KEY": "1234567890123456"}, "SECRET_KEY"),
         ({"SECRET_KEY": STRONG, "FLASK_CARAFE_SESSION_SALT": '""'}, "SALT"),  # feature: session

@@ -131,6 +131,15 @@ class Settings(BaseSettings):
     cors_credentials: bool = _setting("CORS_CREDENTIALS", False)
     metrics_token: SecretStr = _setting("METRICS_TOKEN", SecretStr(""))
 
+    @field_validator("database_url")
+    @classmethod
+    def _is_of_a_known_kind(cls, url: SecretStr) -> SecretStr:
+        if not re.match(
+            r"(sqlite|postgres|postgresql|postgresql\+psycopg):", url.get_secret_value()
+        ):
+            raise ValueError("it must start with sqlite: or postgresql:")
+        return url
+
     @field_validator("cors_credentials")
     @classmethod
     def _are_for_listed_sites(cls, value: bool, others: ValidationInfo) -> bool:
