@@ -1,0 +1,239 @@
+"""The commands of the READMEs work as they are written, without git, Docker or a server."""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from .conftest import environment
+from .conftest import TEMPLATE
+from .test_story import ask
+from .test_story import free_port
+
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="these are lines for a POSIX shell")
+
+FIRST_SCREEN = ["uv run flask dev", "uv run pytest"]
+WITHOUT_UV = ["pip install -e . --group dev", "flask dev", "pytest"]
+MIGRATE = (
+    'uv run flask db migrate -m "add shelves" && uv run ruff format && uv run flask db upgrade'
+)
+USER = "flask users create ada@example.com --role editor"
+CHECK = "flask check-deploy"
+UPGRADE = "flask db upgrade"
+GUNICORN = 'gunicorn "my_api:create_app()"'
+DEMO = "python -m pip install tox && tox -e demo"
+
+HERE = {*FIRST_SCREEN, *WITHOUT_UV, MIGRATE, USER, CHECK, UPGRADE, GUNICORN, DEMO}
+ELSEWHERE = {
+    "LONG_RUN=1 uv run pytest -k long_run": "takes up to an hour",
+    "docker compose up --build": "the workflow of a project starts it",
+    "uvx cruft link https://github.com/org/carafe-template": "test_update.py",
+    "uvx cruft update": "test_update.py",
+    """uvx cruft update --variables-to-update '{"use_<name>": true}'""": "test_update.py",
+    "cookiecutter gh:org/carafe-template": "every test that bakes",
+    "cruft create https://github.com/org/carafe-template": "test_update.py",
+    "python -m pip install tox && tox": "it runs this test",
+    "cruft update": "test_update.py",
+}
+
+COMMAND = re.compile(
+    r"(?:[A-Z_]+=\S+ )*(?:cookiecutter|cruft|docker|flask|gunicorn|pip|pytest|python|uvx?)(?: .*)?"
+)
+KEY = "a0b1c2d3e4f5g6h7i8j9k0l1m2n3o4p5"
+
+SHELF = '''
+
+class Shelf(Base):
+    """A shelf by one author."""
+
+    __tablename__ = "shelfs"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    title: Mapped[str] = mapped_column(String(200))
+    author_id: Mapped[int] = mapped_column(ForeignKey("authors.id"), index=True)
+    user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"), index=True)
+
+    author: Mapped[Author] = relationship(lazy="joined")
+'''
+
+
+def test_every_command_of_the_readmes_is_run(default):
+    texts = [default.read("README.md"), (TEMPLATE / "README.md").read_text(encoding="utf-8")]
+    found = {command for text in texts for command in commands(text)}
+    environments = {command for command in found if command.startswith("tox -e")}
+    assert found - environments == HERE | ELSEWHERE.keys()
+
+
+def test_every_environment_that_the_readme_names_is_there():
+    readme = (TEMPLATE / "README.md").read_text(encoding="utf-8")
+    config = (TEMPLATE / "tox.ini").read_text(encoding="utf-8")
+    for name in ",".join(re.findall(r"^    tox -e (\S+)", readme, re.MULTILINE)).split(","):
+        assert f"[testenv:{name}]" in config
+
+
+def test_the_first_screen_with_uv(newcomer):
+    with newcomer.serving(FIRST_SCREEN[0]) as ask:
+        assert ask("GET", "/authors").json["items"]
+    newcomer.run(FIRST_SCREEN[1], PYTEST_ADDOPTS="tests/test_app.py tests/test_books.py")
+
+
+def test_the_recipe_for_a_resource(newcomer):
+    package, tests = newcomer.path / "src/my_api", newcomer.path / "tests"
+    with (package / "models.py").open("a") as models:
+        models.write(SHELF)
+    newcomer.run(MIGRATE)
+    copied = package / "resources/books.py", tests / "test_books.py"
+    for path in copied:
+        text = path.read_text().replace("Book", "Shelf").replace("book", "shelf")
+        path.with_name(path.name.replace("book", "shelf")).write_text(text)
+    change(package / "resources/__init__.py", '"books",', '"books",\n    "shelfs",')
+    addopts = {"PYTEST_ADDOPTS": "tests/test_shelfs.py -k sqlite"}
+    assert "is_renamed_in_their_shelfs" in newcomer.run(FIRST_SCREEN[1], fails=1, **addopts)
+    change(package / "resources/authors.py", '["BookView"]', '["BookView", "ShelfView"]')
+    newcomer.run(FIRST_SCREEN[1], **addopts)
+    with newcomer.serving(FIRST_SCREEN[0]) as ask:
+        assert ask("GET", "/shelfs").json == {"items": [], "next": None}
+
+
+def test_the_first_screen_without_uv(newcomer):
+    newcomer.make_environment()
+    newcomer.run(WITHOUT_UV[0])
+    with newcomer.serving(WITHOUT_UV[1]) as ask:
+        assert ask("GET", "/authors").json["items"]
+    newcomer.run(WITHOUT_UV[2], PYTEST_ADDOPTS="tests/test_app.py tests/test_books.py")
+
+
+def test_running_it_for_real(newcomer):
+    production = {"FLASK_ENVIRONMENT": "production", "SECRET_KEY": KEY}
+    production["DATABASE_URL"] = f"sqlite:///{newcomer.path}/production.db"
+    newcomer.run(UPGRADE, **production)
+    assert newcomer.run(CHECK, **production) == ""
+    newcomer.run(USER, answer="correct horse\ncorrect horse\n", **production)
+    with newcomer.serving(GUNICORN, **production) as ask:
+        body = {"email": "ada@example.com", "password": "correct horse"}
+        assert ask("POST", "/login", body).json["roles"] == ["editor"]
+
+
+def test_the_demo(tmp_path, newest):
+    copied = shutil.ignore_patterns(".git", ".tox", "__pycache__")
+    newcomer = Newcomer(shutil.copytree(TEMPLATE, tmp_path / "template", ignore=copied), newest)
+    newcomer.make_environment()
+    with newcomer.serving(DEMO) as ask:
+        assert ask("GET", "/books").json["items"]
+
+
+def pythons():
+    """The oldest and the newest Python here, or the only one."""
+    found = []
+    for minor in range(11, 15):
+        if shutil.which(name := f"python3.{minor}"):
+            asked = [name, "-c", "import sys; print(sys.executable)"]
+            done = subprocess.run(asked, capture_output=True, text=True)
+            found += [done.stdout.strip()] if done.returncode == 0 else []
+    return list(dict.fromkeys([found[0], found[-1]])) if found else [sys.executable]
+
+
+@pytest.fixture(scope="session")
+def newest():
+    return pythons()[-1]
+
+
+@pytest.fixture(scope="module", params=pythons(), ids=lambda path: Path(path).name)
+def newcomer(request, bake):
+    """Somebody with a new project and that Python; the tests here do things in this order."""
+    return Newcomer(bake().path, request.param)
+
+
+class Newcomer:
+    """Types lines into a shell that finds Python, uv, and the project's own environment."""
+
+    def __init__(self, path, python):
+        self.path = path
+        self._python = python
+        tools = path.parent / "tools"
+        tools.mkdir()
+        (tools / "uv").symlink_to(shutil.which("uv"))
+        ours = ("PG", "PYTHONDONT", "REDIS", "TEST_", "TOX", "VIRTUAL_ENV")
+        kept = {k: v for k, v in environment().items() if not k.startswith(ours)}
+        self._environment = kept | {
+            "PATH": f"{path / '.venv/bin'}:{tools}:/bin",
+            "TEST_DATABASE_URL": "postgresql://127.0.0.1:1/none",
+            "UV_PYTHON": self._python,
+        }
+
+    def make_environment(self):
+        """What a README calls a virtual environment, with the newest pip."""
+        shutil.rmtree(self.path / ".venv", ignore_errors=True)
+        subprocess.run([self._python, "-m", "venv", self.path / ".venv"], check=True)
+        self.run("python -m pip install --quiet --upgrade pip")
+
+    def run(self, line, *, answer="", fails=0, **variables):
+        """Type a line, and give what it prints."""
+        done = subprocess.run(
+            ["/bin/sh", "-c", line],
+            cwd=self.path,
+            env=self._environment | variables,
+            input=answer,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        assert done.returncode == fails, done.stdout
+        return done.stdout
+
+    @contextmanager
+    def serving(self, line, **variables):
+        """Type a line that serves, ask meanwhile, and end it as Control-C does."""
+        port = free_port()
+        log = self.path.parent / "served.log"
+        with log.open("w") as output:
+            shell = subprocess.Popen(
+                ["/bin/sh", "-c", line],
+                cwd=self.path,
+                env=self._environment | variables | {"PORT": str(port)},
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+            )
+        try:
+            wait_for(port, shell, log)
+            yield lambda *request: ask(port, *request)
+        finally:
+            if shell.poll() is None:
+                os.killpg(shell.pid, signal.SIGINT)
+            shell.wait(60)
+
+
+def wait_for(port, shell, log):
+    deadline = time.monotonic() + 600
+    while time.monotonic() < deadline:
+        assert shell.poll() is None, log.read_text()
+        try:
+            return ask(port, "GET", "/health/live")
+        except OSError:
+            time.sleep(0.2)
+    raise AssertionError(log.read_text())
+
+
+def commands(text):
+    """The commands in a text: lines of its blocks, and what stands between backticks."""
+    lines = re.findall(r"^    (.*)$", text, re.MULTILINE)
+    spans = re.findall(r"`([^`]+)`", re.sub(r"^    .*$", "", text, flags=re.MULTILINE))
+    for line in [*lines, *spans]:
+        command = re.sub(r"\s+#.*$", "", line).strip()
+        if COMMAND.fullmatch(command) or command.startswith("tox -e"):
+            yield re.sub(r"^(tox -e \S+).*", r"\1", command)
+
+
+def change(path, old, new):
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
