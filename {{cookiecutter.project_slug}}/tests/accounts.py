@@ -1,4 +1,7 @@
+from argon2 import PasswordHasher
+
 PASSWORD = "correct horse"
+FAST = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 
 
 def make_user(app, *roles, email="ada@example.com", password=PASSWORD):

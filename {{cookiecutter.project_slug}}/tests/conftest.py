@@ -8,6 +8,7 @@ from uuid import uuid4
 
 import psycopg
 import pytest
+from accounts import FAST  # feature: auth
 from accounts import log_in  # feature: auth
 from flask_migrate import upgrade
 from outages import Disk
@@ -16,6 +17,7 @@ from servers import Server
 
 from {{ cookiecutter.package_name }} import attempts as attempts  # feature: auth
 from {{ cookiecutter.package_name }} import create_app
+from {{ cookiecutter.package_name }} import passwords  # feature: auth
 from {{ cookiecutter.package_name }}.carafe import JSONClient
 from {{ cookiecutter.package_name }}.database import db
 from {{ cookiecutter.package_name }}.extensions import auth as auth  # feature: auth, cache
@@ -23,6 +25,13 @@ from {{ cookiecutter.package_name }}.extensions import cache  # feature: cache
 
 MIGRATIONS = Path(__file__).parent.parent / "migrations"
 POSTGRESQL = os.environ.get("TEST_DATABASE_URL", "postgresql://postgres@127.0.0.1:5432/test")
+
+
+@pytest.fixture(scope="session", autouse=True)  # feature: auth
+def careful():  # feature: auth
+    """The hasher of passwords, which is a fast one in other tests."""  # feature: auth
+    hasher, passwords._hasher = passwords._hasher, FAST  # feature: auth
+    return hasher  # feature: auth
 
 
 @pytest.fixture(scope="session")

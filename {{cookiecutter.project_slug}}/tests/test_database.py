@@ -61,6 +61,7 @@ def test_no_update_is_lost_and_none_refused(counter):
     assert counter.test_client().get("/count").json == {"number": 600}
 
 
+@pytest.mark.slow
 def test_who_waits_for_sqlite_is_not_passed_over(make_app, tmp_path):
     app = make_app(DATABASE_URL=f"sqlite:///{tmp_path}/test.db")
     other = sqlite3.connect(tmp_path / "test.db", isolation_level=None)

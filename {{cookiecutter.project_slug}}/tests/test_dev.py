@@ -39,6 +39,7 @@ def address(tmp_path):
         server.wait(60)
 
 
+@pytest.mark.slow
 def test_one_command_prepares_fills_and_serves(address, tmp_path):
     books = json.loads(_get(f"{address}/books"))
     assert "Frankenstein" in [book["title"] for book in books["items"]]

@@ -4,6 +4,7 @@ from accounts import make_user
 from accounts import PASSWORD
 from argon2 import PasswordHasher
 from conftest import db
+from conftest import passwords
 from sqlalchemy import text
 
 GOOD = {"email": "ada@example.com", "password": PASSWORD}
@@ -23,12 +24,17 @@ def stored(app):
     return stored
 
 
-def test_the_hash_has_the_parameters_of_owasp(app, stored):
+@pytest.fixture
+def hasher(monkeypatch, careful):
+    monkeypatch.setattr(passwords, "_hasher", careful)
+
+
+def test_the_hash_has_the_parameters_of_owasp(app, stored, hasher):
     make_user(app)
     assert stored().startswith("$argon2id$v=19$m=19456,t=2,p=1$")
 
 
-def test_an_older_hash_is_renewed_by_the_right_password_only(app, client, stored):
+def test_an_older_hash_is_renewed_by_the_right_password_only(app, client, stored, hasher):
     make_user(app)
     old = PasswordHasher(time_cost=1, memory_cost=1024).hash(PASSWORD)
     stored(old)

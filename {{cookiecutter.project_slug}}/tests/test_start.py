@@ -54,6 +54,7 @@ def start(tmp_path, server, **environment):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="gunicorn does not run on Windows")
 @pytest.mark.parametrize("server", SERVERS)
 def test_a_weak_key_ends_the_process_with_a_reason_and_no_traceback(tmp_path, server):
@@ -95,6 +96,7 @@ def test_what_is_not_safe_is_named_and_not_shown(monkeypatch, capsys, environmen
         assert len(value) < 16 or value not in said
 
 
+@pytest.mark.slow
 def test_a_strong_key_starts(tmp_path):
     assert start(tmp_path, "python", SECRET_KEY=STRONG).returncode == 0
 

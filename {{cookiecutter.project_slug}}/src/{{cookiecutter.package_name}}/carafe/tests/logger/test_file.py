@@ -199,6 +199,7 @@ def test_another_process_is_waited_for(tmp_path):
     assert lines_of(tmp_path / "shop.log")[0].endswith("waited")
 
 
+@pytest.mark.slow
 @posix_only
 def test_a_process_that_was_stopped_in_the_middle_stops_no_other(tmp_path, capsys):
     app = make_app(tmp_path / "shop.log")
@@ -222,6 +223,7 @@ def hold(path):
         yield
 
 
+@pytest.mark.slow
 def test_three_processes_rotate_one_file_and_lose_no_line(tmp_path):
     file = tmp_path / "shop.log"
     processes = [start(log_many_lines, str(file), worker, 400) for worker in range(3)]

@@ -169,6 +169,7 @@ def test_a_server_that_says_nothing_delays_no_request(black_hole):
     assert time.perf_counter() - start < 2
 
 
+@pytest.mark.slow
 def test_flush_waits_two_seconds_and_no_longer(black_hole):
     app = make_app(black_hole)
     app.logger.error("failed")

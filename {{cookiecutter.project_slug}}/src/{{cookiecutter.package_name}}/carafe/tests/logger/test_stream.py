@@ -229,6 +229,7 @@ def test_a_full_output_fails_no_request():
         assert run(request_with_a_full_output, stdout=full) == 0
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such locks")
 def test_long_lines_of_three_processes_do_not_mix():
     reader, writer = os.pipe()
@@ -242,6 +243,7 @@ def test_long_lines_of_three_processes_do_not_mix():
     assert len([json.loads(line) for line in read.splitlines()]) == 3 * 100
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such locks")
 def test_a_process_that_was_stopped_in_the_middle_of_a_line_stops_no_other(tmp_path):
     fcntl = pytest.importorskip("fcntl")
