@@ -39,6 +39,7 @@ DEPENDENCIES = set(
     """.split()
 )
 # What some Python from 3.11 on has, though perhaps not this one.
+KEYWORDS = {*keyword.kwlist, *keyword.softkwlist, "lazy", "type"}
 STANDARD = sys.stdlib_module_names | set(
     "annotationlib asynchat asyncore cgi cgitb compression distutils imp pipes smtpd".split()
 )
@@ -63,7 +64,7 @@ def package_fault(name: str) -> str:
     """What is wrong with the name of the Python package, or nothing."""
     if not re.fullmatch(r"[a-z][a-z0-9_]{0,39}", name):
         return "must be 1 to 40 of a-z, 0-9 and underscores, a letter first"
-    if keyword.iskeyword(name) or keyword.issoftkeyword(name):
+    if name in KEYWORDS:
         return "is a keyword of Python"
     if name in STANDARD:
         return "is a module of Python's standard library"

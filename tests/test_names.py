@@ -66,6 +66,23 @@ def test_a_bad_answer_is_refused_with_one_that_would_do(refused, question, answe
     assert lines[0].endswith(f"; try {suggestion}")
 
 
+@pytest.mark.parametrize(
+    ("fault", "names"),
+    {
+        "is a keyword of Python": "and as async await case def except for from import in is lambda "
+        "lazy match type with",
+        "is a module of Python's standard library": "abc ast asyncio code http io logging os site "
+        "secrets select signal socket string sys time typing types uuid",
+        "is a library that the project installs": "jinja2 pydantic pytest redis sqlalchemy yaml",
+        "means something else in the project": "app config conftest docs migrations src test",
+        "is a device on Windows": "aux com1 com9 con lpt1 prn",
+    }.items(),
+)
+def test_a_name_that_means_something_else_is_refused(refused, fault, names):
+    for name in names.split():
+        assert refused(package_name=name) == [f"package_name: {name!r} {fault}; try {name}_api"]
+
+
 def test_what_is_suggested_is_accepted(refused, bake):
     lines = refused(project_slug="../flask", package_name="flask", author_email="", description="")
     bake(**dict(re.fullmatch(r"(\w+): .*; try (.*)", line).groups() for line in lines))
@@ -122,12 +139,15 @@ def test_no_project_can_shadow_a_library_that_it_uses(default, refused):
 
 
 @pytest.fixture
-def refused(bake, capfd):
-    """The lines that refuse these answers."""
+def refused(bake, capfd, tmp_path_factory):
+    """The lines that refuse these answers, before anything is written."""
+    folder = tmp_path_factory.getbasetemp()
 
     def refused(**answers):
+        before = set(folder.glob("baked[0-9]*/*"))
         with pytest.raises(FailedHookException):
             bake(**answers)
+        assert set(folder.glob("baked[0-9]*/*")) == before
         lines = capfd.readouterr().err.splitlines()
         return [line for line in lines if re.match(r"[a-z_]+: ", line)]
 
