@@ -69,12 +69,17 @@ def test_neither_secrets_nor_a_database_enter_the_image_or_git(project):
     assert not re.search("SECRET|PASSWORD", project.read("Dockerfile"))
 
 
-def test_the_image_is_made_of_exact_versions_and_of_its_own_stages(project):
-    bases = [base.split(" AS ") for base in instructions(project, "FROM")]
-    assert all(IMAGE.fullmatch(image) and image.count(".") == 2 for image, *_ in bases)
-    stages = {stage for _, *names in bases for stage in names}
+def test_the_image_is_made_of_one_by_digest_and_of_its_own_stages(project):
+    (image, base), *others = (line.split(" AS ") for line in instructions(project, "FROM"))
+    assert re.fullmatch(r"python:\d+\.\d+\.\d+-slim-\w+@sha256:[0-9a-f]{64}", image)
+    assert {origin for origin, *_ in others} == {base}
+    stages = {stage for _, *names in others for stage in names}
     copied = [copy.split()[0] for copy in instructions(project, "COPY")]
     assert {one.removeprefix("--from=") for one in copied if one.startswith("--from=")} == stages
+
+
+def test_the_image_is_built_by_an_exact_version_of_uv(project):
+    assert re.search(r"pip install uv==\d+\.\d+\.\d+$", project.read("Dockerfile"), re.MULTILINE)
 
 
 def test_the_image_starts_the_application_without_root_and_without_a_shell(project):

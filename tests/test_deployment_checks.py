@@ -26,12 +26,17 @@ MISTAKES = {
         (".gitignore", "/instance/\n", ""),
         (IMAGE, "ENV UV_", "ENV SECRET_KEY=7f3a UV_"),
     ],
-    "the_image_is_made_of_exact_versions_and_of_its_own_stages": [
-        (IMAGE, "FROM python:3.14.6-slim", "FROM python:3.14-slim"),
-        (IMAGE, "slim-trixie AS", "slim-trixie@sha256:cea0 AS"),
-        (IMAGE, "astral/uv:0.13.9", "astral/uv:latest"),
+    "the_image_is_made_of_one_by_digest_and_of_its_own_stages": [
+        (IMAGE, "FROM python:3.14.8-slim", "FROM python:3.14-slim"),
+        (IMAGE, "@sha256:f85c", " AS base # "),
+        (IMAGE, "@sha256:f85c", "@sha256:f"),
+        (IMAGE, "FROM base\n", "FROM python:3.14.8-slim-trixie\n"),
         (IMAGE, "--from=build", "--from=builder"),
-        (IMAGE, "--from=uv", "--from=astral/uv:latest"),
+        (IMAGE, "--from=build", "--from=python:latest"),
+    ],
+    "the_image_is_built_by_an_exact_version_of_uv": [
+        (IMAGE, "uv==0.13.9", "uv==0.13"),
+        (IMAGE, "uv==0.13.9", "uv"),
     ],
     "the_image_starts_the_application_without_root_and_without_a_shell": [
         (IMAGE, "USER 10001:10001", "USER app"),
