@@ -1,11 +1,8 @@
 """Every combination of features is a complete project, which passes all of its own checks."""
 
-import shutil
 import subprocess
 import sys
 import tomllib
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from importlib import metadata
 
 import pytest
@@ -13,7 +10,6 @@ from packaging.requirements import Requirement
 
 from .conftest import ALL
 from .conftest import environment
-from .conftest import FEATURES
 from .conftest import NONE
 
 
@@ -35,17 +31,13 @@ def test_its_requirements_agree_with_each_other(project):
     assert not list(unmet([Requirement(line) for line in lines]))
 
 
-def test_it_passes_its_own_tests(own_tests):
-    own_tests.result()
+def test_it_passes_its_own_tests_and_they_leave_nothing_behind(project, own_tests):
+    assert own_tests().files() == project.files()
 
 
-def test_its_tests_leave_nothing_behind(project, own_tests):
-    assert own_tests.result().files() == project.files()
-
-
-def test_with_everything_it_passes_the_slow_tests_of_the_library_too(default, tmp_path):
-    copy = shutil.copytree(default.path, tmp_path / default.path.name)
-    replace(default, path=copy).run("pytest", "-q", "-m", "slow", "src")
+@pytest.mark.slow
+def test_it_passes_its_slow_tests_and_they_leave_nothing_behind(project, slow_tests):
+    assert slow_tests().files() == project.files()
 
 
 @pytest.mark.typing
@@ -92,39 +84,6 @@ assert [author["name"] for author in blog.get("/authors").json["items"]] == ["Ma
 assert shop.get("/authors").json["items"] == []
 assert (shop.get("/login").status_code, blog.get("/login").status_code) == (401, 404)
 """
-
-
-@pytest.fixture(scope="session")
-def runs(request, baked, tmp_path_factory):
-    """The tests of every project that will be asked about, three at a time: they often wait."""
-    asking = [item for item in request.session.items if "own_tests" in item.fixturenames]
-    combinations = dict.fromkeys(item.callspec.params["project"] for item in asking)
-    projects = [baked(wanted) for wanted in combinations]
-    with ThreadPoolExecutor(3) as pool:
-        yield {
-            project.path: pool.submit(passing_copy, project, tmp_path_factory.mktemp("own_tests"))
-            for project in projects
-        }
-        pool.shutdown(cancel_futures=True)
-
-
-@pytest.fixture
-def own_tests(project, runs):
-    """The run of the project's own tests, perhaps not ended yet."""
-    return runs[project.path]
-
-
-def passing_copy(project, folder):
-    """A copy of the project that has passed its own tests.
-
-    What several extensions come with is tested with each of them alone, and with all.
-    """
-    copy = shutil.copytree(project.path, folder / project.path.name)
-    tested = replace(project, path=copy)
-    tested.run("pytest", "-q", "-m", "", "tests")
-    if sum(project.answers.values()) in {0, 1, len(FEATURES)}:
-        tested.run("pytest", "-q", "src")
-    return tested
 
 
 def unmet(todo):
