@@ -334,7 +334,8 @@ def test_workflows_grant_each_job_what_it_needs_and_no_more(github):
     plan = load(github / "workflows/ci.yml")
     assert plan["permissions"] == {}
     assert plan["concurrency"]["cancel-in-progress"] is True
-    assert plan[True].keys() <= {"push", "pull_request", "schedule"}  # YAML 1.1 reads `on` as true
+    allowed = {"push", "pull_request", "schedule", "workflow_dispatch"}
+    assert plan[True].keys() <= allowed  # YAML 1.1 reads `on` as true
     for job in plan["jobs"].values():
         assert job["permissions"] == {"contents": "read"}
         assert job["timeout-minutes"] <= 60
