@@ -272,6 +272,11 @@ def test_the_proxy_asks_another_copy_for_a_read_and_for_nothing_else(project):
     assert "http-request disable-l7-retry unless METH_GET\n" in rules
 
 
+def test_the_proxy_waits_for_slow_clients_in_place_of_the_application(project):
+    rules = compose(project)["configs"]["haproxy"]["content"]
+    assert "option http-buffer-request\n" in rules and "timeout http-request 10s\n" in rules
+
+
 def test_redis_forgets_all_when_it_stops_and_the_oldest_when_it_is_full(default):
     command = compose(default)["services"]["redis"]["command"]
     assert command[:3] == ["redis-server", "--save", ""]
