@@ -211,6 +211,7 @@ TAGGED = [
     Path("tests/test_dev.py"),
     Path("tests/test_raw_input.py"),
     Path("tests/test_serving.py"),
+    Path("tests/test_slow_clients.py"),
     Path("tests/test_start.py"),
 ]
 

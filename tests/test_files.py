@@ -92,6 +92,7 @@ CORE = {
     "src/my_api/seed.py",
     "src/my_api/settings.py",
     "src/my_api/sqlite.py",
+    "src/my_api/worker.py",
     "tests/conftest.py",
     "tests/outages.py",
     "tests/served.py",
@@ -114,6 +115,7 @@ CORE = {
     "tests/test_outage.py",
     "tests/test_serving.py",
     "tests/test_raw_input.py",
+    "tests/test_slow_clients.py",
     "tests/test_start.py",
 }
 

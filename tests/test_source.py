@@ -53,6 +53,7 @@ MAY_IMPORT = {
     "snapshot": {"database"},
     "sqlite": set(),
     "users": {"accounts", "audit", "credentials", "database", "logins", "passwords"},
+    "worker": set(),
 }
 
 

@@ -37,15 +37,19 @@ def on_starting(server):
     app = Flask(package)
     import_module(f"{package}.settings").init_app(app, None)
     import_module(f"{package}.carafe.ext.logger").Logger(app)  # feature: logger
-    on_reload(server)  # feature: logger
+    on_reload(server)
     # What one worker keeps in memory, another cannot make invalid.  # feature: cache
     if server.cfg.workers > 1 and not os.environ.get("REDIS_URL"):  # feature: cache
         os.environ["FLASK_CARAFE_CACHE_ENABLED"] = "false"  # feature: cache
         server.log.warning("The cache is off: it needs REDIS_URL, or one worker.")  # feature: cache
 
 
-def on_reload(server):  # feature: logger
-    """Let gunicorn's lines go where those of libraries go, if anywhere."""  # feature: logger
+def on_reload(server):
+    """Serve with the worker of the package."""
+    if server.cfg.worker_class_str == worker_class and not server.cfg.is_ssl:
+        package = server.app.app_uri.partition(":")[0]
+        server.worker_class = import_module(f"{package}.worker").Worker
+    # gunicorn's lines go where those of libraries go, if anywhere.  # feature: logger
     if server.log.error_log.root.handlers:  # feature: logger
         server.log.error_log.handlers.clear()  # feature: logger
         server.log.error_log.propagate = True  # feature: logger

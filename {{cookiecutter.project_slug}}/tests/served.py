@@ -3,6 +3,7 @@
 import os
 import time
 
+from flask import request
 from werkzeug.utils import import_string
 
 PACKAGE = os.environ["FLASK_APP"]
@@ -26,5 +27,10 @@ def create_app():
             time.sleep(1)
             app.logger.error("It was slow.")
         return {}
+
+    @app.route("/late", methods=["GET", "POST"])
+    def late():
+        time.sleep(2)
+        return request.get_data() * 2_000_000 if request.method == "POST" else {}
 
     return app
