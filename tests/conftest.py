@@ -203,9 +203,10 @@ def pass_own_tests(project: Project) -> Project:
 
 
 def pass_slow_tests(project: Project) -> Project:
-    """Those of the library, with all extensions."""
+    """What no extension changes is tested with all of them: the library, and the worker."""
     every = all(project.answers.values())
-    project.run("pytest", "-q", "-m", "slow", *["tests", "src"] if every else ["tests"])
+    others = ["tests", "src"] if every else ["tests", "--ignore=tests/test_slow_clients.py"]
+    project.run("pytest", "-q", "-m", "slow", *others)
     return project
 
 
