@@ -365,9 +365,17 @@ def test_a_projects_workflow_checks_what_its_owner_would(project):
     for check in ("ruff format --check", "ruff check", "mypy", "deptry .", 'pytest -m ""'):
         assert f"uv run {check}" in commands
     assert "uv run flask db upgrade && uv run flask db check" in commands
+    assert "uv audit --locked" in commands
     assert jobs["test"]["strategy"]["matrix"]["python"] == ["3.11", "3.12", "3.13", "3.14"]
     redis = {"redis"} if project.answers["use_cache"] else set()
     assert jobs["test"]["services"].keys() == {"postgres"} | redis
+
+
+def test_a_projects_workflow_tries_the_newest_versions_weekly(project):
+    plan = yaml.safe_load(project.read(WORKFLOW))
+    assert plan[True]["schedule"]
+    commands = [step.get("run") for step in plan["jobs"]["newest"]["steps"]]
+    assert commands[-2:] == ["uv sync --upgrade", 'uv run pytest -m ""']
 
 
 def test_the_templates_workflow_runs_the_readmes_command_on_three_systems():

@@ -183,14 +183,22 @@ MISTAKES = {
         (WORKFLOW, "uv run mypy", "uv run mypy || true"),
         (WORKFLOW, "      - run: uv run deptry .\n", ""),
         (WORKFLOW, " && uv run flask db check", ""),
+        (WORKFLOW, "      - run: uv audit --locked\n", ""),
         (WORKFLOW, '"3.11", ', ""),
         (WORKFLOW, "      redis:\n", "      cache:\n"),
+    ],
+    "a_projects_workflow_tries_the_newest_versions_weekly": [
+        (WORKFLOW, '  schedule:\n    - cron: "23 5 * * 1"\n', ""),
+        (WORKFLOW, "uv sync --upgrade", "uv sync --locked"),
     ],
     "updates_come_weekly_and_a_week_late": [
         (UPDATES, "interval: weekly", "interval: monthly"),
         (UPDATES, "    cooldown: {default-days: 7}\n", ""),
         (UPDATES, "default-days: 7", "default-days: 1"),
         (UPDATES, "package-ecosystem: docker-compose", "package-ecosystem: npm"),
+    ],
+    "the_proxy_waits_for_slow_clients_in_place_of_the_application": [
+        (COMPOSE, "          option http-buffer-request\n", ""),
     ],
     "zizmor_finds_nothing": [
         (WORKFLOW, PINNED, "actions/checkout@v7"),
