@@ -2,7 +2,8 @@
 
 After two failures in a row nobody asks it any more, and a thread tries it every two seconds
 until it answers again: no request ever waits for that. Keys that a write could not revoke are
-owed; they are settled before anybody reads again.
+owed; they are settled before anybody reads again. Other processes may owe some, too: when it
+answers again, they are given the time to find that out.
 """
 
 import os
@@ -15,6 +16,8 @@ from collections.abc import Iterable
 LIMIT = 2
 INTERVAL = 2.0
 """Seconds between two tries."""
+GRACE = 1.25
+"""Intervals in which every process has tried, though one had to wait for its last failure."""
 
 
 class Breaker:
@@ -29,6 +32,7 @@ class Breaker:
         self._lock = threading.Lock()
         self._failures = 0
         self._is_open = False
+        self._is_settled = False
         self._owed: set[str] = set()
         self._pid = os.getpid()
 
@@ -69,26 +73,32 @@ class Breaker:
         self._pid = os.getpid()
         threading.Thread(target=_try, args=[weakref.ref(self)], daemon=True).start()
 
-    def try_once(self) -> bool:
-        """Settle what is owed, and close if that works and nothing was added meanwhile."""
+    def try_once(self) -> float:
+        """Settle what is owed; the seconds until the next try, or 0 if the breaker is closed.
+
+        It closes when there was nothing to settle since the last time.
+        """
         with self._lock:
             owed = frozenset(self._owed)
-        if not self._settle(owed):
-            return False
+        is_back = self._settle(owed)
         with self._lock:
-            self._owed -= owed
-            if self._owed:
-                return False
+            if is_back:
+                self._owed -= owed
+            was_settled, self._is_settled = self._is_settled, is_back and not self._owed
+            if not self._is_settled:
+                return INTERVAL
+            if owed or not was_settled:
+                return GRACE * INTERVAL
             self._failures = 0
-            self._is_open = False
-        return True
+            self._is_open = self._is_settled = False
+            return 0
 
 
 def _try(reference: "weakref.ref[Breaker]") -> None:
     """Until the breaker is closed, or its app is gone."""
-    while True:
-        time.sleep(INTERVAL)
+    pause = INTERVAL
+    while pause:
+        time.sleep(pause)
         breaker = reference()
-        if breaker is None or breaker.try_once():
-            return
+        pause = breaker.try_once() if breaker else 0
         del breaker

@@ -21,12 +21,12 @@ def test_what_is_owed_while_the_rest_is_settled_is_settled_too():
     found = breaker.Breaker(settle)
     found.owe(["a"])
     until(lambda: not found.is_open)
-    assert settled == [{"a"}, {"later"}]
+    assert settled == [{"a"}, {"later"}, set()]
     assert found.owed == 0
 
 
 def test_a_breaker_closes_only_when_asked_in_vain_no_more():
-    answers = [False, False, True]
+    answers = [False, False, True, True]
     found = breaker.Breaker(lambda keys: answers.pop(0))
     found.fail()
     assert not found.is_open
@@ -37,6 +37,23 @@ def test_a_breaker_closes_only_when_asked_in_vain_no_more():
     assert found.is_open
     until(lambda: not found.is_open)
     assert answers == []
+
+
+def test_a_breaker_leaves_other_processes_the_time_to_settle_what_they_owe():
+    answers = [True, False, True, True]
+    found = breaker.Breaker(lambda keys: answers.pop(0))
+    found.owe(["a"])
+    until(lambda: not found.is_open)
+    assert answers == []
+
+
+def test_a_breaker_waits_longer_for_others_than_they_take():
+    found = breaker.Breaker(lambda keys: True)
+    found.owe(["a"])
+    assert found.try_once() > breaker.INTERVAL
+    assert found.is_open
+    assert found.try_once() == 0
+    assert not found.is_open
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
