@@ -9,8 +9,16 @@ import pytest
 from packaging.requirements import Requirement
 
 from .conftest import ALL
+from .conftest import COMBINATIONS
 from .conftest import environment
 from .conftest import NONE
+
+
+def few_or_all():
+    """Every combination; those of two or three take their time, and show little that is new."""
+    for wanted in COMBINATIONS:
+        marks = [pytest.mark.life] if len(wanted) in {2, 3} else []
+        yield pytest.param(wanted, id="+".join(sorted(wanted)) or "none", marks=marks)
 
 
 def test_it_is_formatted(project):
@@ -36,6 +44,7 @@ def test_it_passes_its_own_tests_and_they_leave_nothing_behind(project, own_test
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("project", [*few_or_all()], indirect=True)
 def test_it_passes_its_slow_tests_and_they_leave_nothing_behind(project, slow_tests):
     assert slow_tests().files() == project.files()
 
