@@ -24,13 +24,15 @@ WITHOUT_UV = ["pip install -e . --group dev", "flask dev", "pytest"]
 MIGRATE = (
     'uv run flask db migrate -m "add shelves" && uv run ruff format && uv run flask db upgrade'
 )
+SBOM = "uv export --locked --no-dev --format cyclonedx1.5"
+WHEELS = "pip install --only-binary :all: --no-binary flask-principal ."
 USER = "flask users create ada@example.com --role editor"
 CHECK = "flask check-deploy"
 UPGRADE = "flask db upgrade"
 GUNICORN = 'gunicorn "my_api:create_app()"'
 DEMO = "python -m pip install tox && tox -e demo"
 
-HERE = {*FIRST_SCREEN, *WITHOUT_UV, MIGRATE, USER, CHECK, UPGRADE, GUNICORN, DEMO}
+HERE = {*FIRST_SCREEN, *WITHOUT_UV, MIGRATE, SBOM, WHEELS, USER, CHECK, UPGRADE, GUNICORN, DEMO}
 ELSEWHERE = {
     "LONG_RUN=1 uv run pytest -k long_run": "takes up to an hour",
     "docker compose up --build": "the workflow of a project starts it",
@@ -82,6 +84,7 @@ def test_the_first_screen_with_uv(newcomer):
     with newcomer.serving(FIRST_SCREEN[0]) as ask:
         assert ask("GET", "/authors").json["items"]
     newcomer.run(FIRST_SCREEN[1], PYTEST_ADDOPTS="tests/test_app.py tests/test_books.py")
+    assert '"name": "flask-principal"' in newcomer.run(SBOM)
 
 
 def test_the_recipe_for_a_resource(newcomer):
@@ -111,6 +114,8 @@ def test_the_first_screen_without_uv(newcomer):
 
 
 def test_running_it_for_real(newcomer):
+    newcomer.make_environment()
+    newcomer.run(WHEELS)
     production = {"FLASK_ENVIRONMENT": "production", "SECRET_KEY": KEY}
     production["DATABASE_URL"] = f"sqlite:///{newcomer.path}/production.db"
     newcomer.run(UPGRADE, **production)
