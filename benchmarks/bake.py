@@ -14,6 +14,7 @@ from statistics import median
 from cookiecutter.main import cookiecutter
 
 TEMPLATE = Path(__file__).parent.parent
+[PROJECT] = TEMPLATE.glob("*project_slug*")
 FEATURES = ("auth", "cache", "logger", "session")
 ROUNDS = 9
 
@@ -41,17 +42,17 @@ def _clean_copy(scratch: Path) -> Path:
     template = scratch / "full"
     template.mkdir()
     shutil.copy(TEMPLATE / "cookiecutter.json", template)
-    for folder in ("hooks", "{{cookiecutter.project_slug}}"):
-        caches = shutil.ignore_patterns("__pycache__", ".*_cache", ".hypothesis")
-        shutil.copytree(TEMPLATE / folder, template / folder, ignore=caches)
+    caches = shutil.ignore_patterns("__pycache__", ".*_cache", ".hypothesis")
+    for folder in (TEMPLATE / "hooks", PROJECT):
+        shutil.copytree(folder, template / folder.name, ignore=caches)
     return template
 
 
 def _empty_template(scratch: Path) -> Path:
     """A template that asks a question and makes a folder."""
     template = scratch / "empty"
-    (template / "{{cookiecutter.slug}}").mkdir(parents=True)
-    (template / "cookiecutter.json").write_text(json.dumps({"slug": "empty"}))
+    (template / PROJECT.name).mkdir(parents=True)
+    (template / "cookiecutter.json").write_text(json.dumps({"project_slug": "empty"}))
     return template
 
 
