@@ -26,7 +26,7 @@ MAY_IMPORT = {
     "attempts": {"audit", "shared_limiter"},
     "audit": {"carafe.ext.auth", "carafe.request"},
     "checks": {"carafe.ext.logger", "credentials", "database", "secret_key", "seed_admin"},
-    "commands": {"carafe.openapi", "checks", "seed", "seed_admin", "users"},
+    "commands": {"carafe.openapi", "checks", "database", "seed", "seed_admin", "users"},
     "credentials": {"accounts", "audit", "database", "logins", "passwords"},
     "database": {"patience"},
     "extensions": {"accounts", "carafe.ext", "database", "remembered", "snapshot"},

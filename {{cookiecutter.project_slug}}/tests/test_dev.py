@@ -1,6 +1,7 @@
 import json
 import os
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
@@ -47,6 +48,23 @@ def test_one_command_prepares_fills_and_serves(address, tmp_path):
     assert f"curl {address}/books" in printed
     assert "admin@example.com with the password" in printed  # feature: auth
     assert (tmp_path / "instance" / "app.db").exists()
+
+
+def test_started_again_it_leaves_the_database_to_requests(make_app, tmp_path, monkeypatch):
+    app = make_app(DATABASE_URL=f"sqlite:///{tmp_path}/app.db")
+    free = []
+
+    def serve(*_, **__):
+        other = sqlite3.connect(tmp_path / "app.db", timeout=0, isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        other.close()
+        free.append(True)
+
+    monkeypatch.chdir(MIGRATIONS.parent)
+    monkeypatch.setattr(f"{create_app.__module__}.commands.run_simple", serve)
+    for _ in range(2):
+        app.test_cli_runner().invoke(args=["dev"], catch_exceptions=False)
+    assert free == [True, True]
 
 
 def test_it_refuses_to_be_the_server_in_production():

@@ -12,6 +12,7 @@ from . import seed
 from . import seed_admin  # feature: auth
 from .carafe.openapi import document
 from .checks import check_deploy
+from .database import db
 from .users import users  # feature: auth
 
 
@@ -43,6 +44,7 @@ def _prepare(address: str) -> None:
     seed_admin.fill()  # feature: auth
     click.echo(seed.welcome(address))
     click.echo(seed_admin.welcome(address))  # feature: auth
+    db.session.remove()  # What was only read still holds SQLite, against every request that writes.
 
 
 @click.command()
