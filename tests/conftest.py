@@ -28,7 +28,7 @@ ALL, NONE = COMBINATIONS[0], COMBINATIONS[-1]
 NO_CACHES = {
     "MYPY_CACHE_DIR": os.devnull,
     "PYTEST_ADDOPTS": "-p no:cacheprovider",
-    "PYTHONDONTWRITEBYTECODE": "1",
+    "PYTHONPYCACHEPREFIX": os.environ.get("PYTHONPYCACHEPREFIX", os.devnull),
     "RUFF_NO_CACHE": "true",
 }
 CACHES = ("__pycache__", ".*_cache", ".hypothesis", ".venv", ".env", "instance", "*.egg-info")

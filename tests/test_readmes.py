@@ -165,10 +165,11 @@ class Newcomer:
         tools = path.parent / "tools"
         tools.mkdir()
         (tools / "uv").symlink_to(shutil.which("uv"))
-        ours = ("PG", "PYTHONDONT", "REDIS", "TEST_", "TOX", "VIRTUAL_ENV")
+        ours = ("PG", "PYTHONPYCACHE", "REDIS", "TEST_", "TOX", "VIRTUAL_ENV")
         kept = {k: v for k, v in environment().items() if not k.startswith(ours)}
         self._environment = kept | {
             "PATH": f"{path / '.venv/bin'}:{tools}:/bin",
+            "PIP_NO_COMPILE": "1",
             "TEST_DATABASE_URL": "postgresql://127.0.0.1:1/none",
             "UV_PYTHON": self._python,
         }
