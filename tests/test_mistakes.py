@@ -1,12 +1,15 @@
-"""Each check of `test_deployment.py` that reads files finds the mistakes that it is there for."""
+"""Each check of the files for a deployment finds the mistakes that it is there for."""
 
-import shutil
 from inspect import signature
 
 import pytest
 
-from . import test_deployment
-from .conftest import Project
+from . import test_compose
+from . import test_dotenv
+from . import test_gunicorn
+from . import test_image
+from . import test_workflows
+from .conftest import copied
 
 IMAGE, COMPOSE, EXAMPLE = "Dockerfile", "compose.yaml", ".env.example"
 WORKFLOW, UPDATES = ".github/workflows/ci.yml", ".github/dependabot.yml"
@@ -207,19 +210,26 @@ MISTAKES = {
     ],
 }
 
+CHECKS = {
+    name.removeprefix("test_"): check
+    for module in (test_image, test_gunicorn, test_compose, test_dotenv, test_workflows)
+    for name, check in vars(module).items()
+    if name.startswith("test_")
+}
+
 
 @pytest.mark.parametrize(
     ("name", "file", "right", "wrong"),
     [(name, *mistake) for name, mistakes in MISTAKES.items() for mistake in mistakes],
 )
 def test_a_mistake_is_found(default, tmp_path, request, name, file, right, wrong):
-    project = Project(shutil.copytree(default.path, tmp_path / "project"), default.answers)
+    project = copied(default, tmp_path / "project")
     text = project.read(file)
     assert right in text
     (project.path / file).write_text(text.replace(right, wrong), encoding="utf-8", newline="\n")
     given = {"project": project, "default": project, "github": project.path / ".github"}
     given |= {"status": 200, "healthy": True}
-    check = getattr(test_deployment, f"test_{name}")
+    check = CHECKS[name]
     arguments = {
         parameter: given.get(parameter) or request.getfixturevalue(parameter)
         for parameter in signature(check).parameters
@@ -229,10 +239,6 @@ def test_a_mistake_is_found(default, tmp_path, request, name, file, right, wrong
 
 
 def test_every_check_that_reads_the_projects_files_has_found_a_mistake():
-    reading = {
-        name.removeprefix("test_")
-        for name, check in vars(test_deployment).items()
-        if name.startswith("test_")
-        and signature(check).parameters.keys() & {"project", "default", "github"}
-    }
+    given = {"project", "default", "github"}
+    reading = {name for name, check in CHECKS.items() if signature(check).parameters.keys() & given}
     assert reading == MISTAKES.keys()

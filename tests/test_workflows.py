@@ -1,0 +1,101 @@
+"""The workflows of the template, and of a project, are pinned and grant no more than they need."""
+
+import re
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from .conftest import TEMPLATE
+from .deployment import run
+from .deployment import WORKFLOW
+
+
+@pytest.fixture(params=["template", "project"])
+def github(request, default):
+    """The folder .github of the template, and that of a project."""
+    return (TEMPLATE if request.param == "template" else default.path) / ".github"
+
+
+def load(path):
+    return yaml.safe_load(path.read_text(encoding="utf-8"))
+
+
+def test_workflows_run_pinned_actions_only(github):
+    used = re.findall("uses: (.*)", (github / "workflows/ci.yml").read_text(encoding="utf-8"))
+    pinned = re.compile(r"[\w.-]+/[\w.-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+")
+    assert used and all(map(pinned.fullmatch, used))
+
+
+def test_workflows_grant_each_job_what_it_needs_and_no_more(github):
+    plan = load(github / "workflows/ci.yml")
+    assert plan["permissions"] == {}
+    assert plan["concurrency"]["cancel-in-progress"] is True
+    allowed = {"push", "pull_request", "schedule", "workflow_dispatch"}
+    assert plan[True].keys() <= allowed  # YAML 1.1 reads `on` as true
+    for job in plan["jobs"].values():
+        assert job["permissions"] == {"contents": "read"}
+        assert job["timeout-minutes"] <= 60
+        for step in job["steps"]:
+            assert "${{" not in step.get("run", "")
+            if step.get("uses", "").startswith("actions/checkout@"):
+                assert step["with"]["persist-credentials"] is False
+
+
+def test_the_template_and_its_projects_pin_the_same_versions(default):
+    files = [TEMPLATE / WORKFLOW, default.path / WORKFLOW, default.path / "compose.yaml"]
+    text = "".join(file.read_text(encoding="utf-8") for file in files)
+    pins = set(re.findall(r"(?:uses|image): ([^@:\n]+)([@:].*)", text))
+    names = [name for name, _ in pins]
+    assert {"actions/checkout", "postgres", "redis"} <= set(names)
+    assert len(names) == len(set(names)), sorted(pins)
+
+
+def test_a_projects_workflow_checks_what_its_owner_would(project):
+    jobs = yaml.safe_load(project.read(WORKFLOW))["jobs"]
+    commands = [step.get("run") for job in jobs.values() for step in job["steps"]]
+    for check in ("ruff format --check", "ruff check", "mypy", "deptry .", 'pytest -m ""'):
+        assert f"uv run {check}" in commands
+    assert "uv run flask db upgrade && uv run flask db check" in commands
+    assert "uv audit --locked" in commands
+    assert jobs["test"]["strategy"]["matrix"]["python"] == ["3.11", "3.12", "3.13", "3.14"]
+    redis = {"redis"} if project.answers["use_cache"] else set()
+    assert jobs["test"]["services"].keys() == {"postgres"} | redis
+
+
+def test_a_projects_workflow_tries_the_newest_versions_weekly(project):
+    plan = yaml.safe_load(project.read(WORKFLOW))
+    assert plan[True]["schedule"]
+    commands = [step.get("run") for step in plan["jobs"]["newest"]["steps"]]
+    assert commands[-2:] == ["uv sync --upgrade", 'uv run pytest -m ""']
+
+
+def test_the_templates_workflow_runs_the_readmes_command_on_three_systems():
+    plan = load(TEMPLATE / WORKFLOW)
+    command = "python -m pip install tox && tox"
+    assert command in (TEMPLATE / "README.md").read_text(encoding="utf-8")
+    systems = set()
+    for job in plan["jobs"].values():
+        if command in [step.get("run") for step in job["steps"]]:
+            systems.update(job["strategy"]["matrix"].get("system", [job["runs-on"]]))
+    assert {system.split("-")[0] for system in systems} == {"ubuntu", "macos", "windows"}
+    assert plan[True]["schedule"]
+
+
+def test_updates_come_weekly_and_a_week_late(github):
+    updates = load(github / "dependabot.yml")["updates"]
+    followed = {update["package-ecosystem"] for update in updates}
+    assert followed | {"uv"} == {"uv", "github-actions", "docker", "docker-compose"}
+    for update in updates:
+        assert update["schedule"] == {"interval": "weekly"} and update["groups"]
+        assert update["cooldown"] == {"default-days": 7}
+
+
+def test_zizmor_finds_nothing(github):
+    zizmor = shutil.which("zizmor", path=Path(sys.executable).parent)
+    if zizmor is None:
+        pytest.skip("zizmor is not installed beside this Python")
+    done = run(zizmor, "--offline", str(github))
+    assert done.returncode == 0, done.stdout + done.stderr
