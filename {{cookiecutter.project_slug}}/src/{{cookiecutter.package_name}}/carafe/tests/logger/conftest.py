@@ -19,6 +19,12 @@ def clean_loggers():
 
 
 @pytest.fixture
+def file(tmp_path):
+    """Where to log."""
+    return tmp_path / "shop.log"
+
+
+@pytest.fixture
 def mailbox():
     with serve() as mailbox:
         yield mailbox

@@ -1,28 +1,14 @@
 import logging
 import os
-import shutil
-import ssl
-import subprocess
-import sys
 import time
-from dataclasses import replace
-from email.message import EmailMessage
-from pathlib import Path
 
-import aiosmtpd
 import pytest
-from aiosmtpd.smtp import AuthResult
 from flask import Flask
 
 from ...ext.logger import Logger
 from ...ext.logger.mail import MailHandler
-from ...ext.logger.options import TLS
-from ...ext.logger.outbox import Outbox
-from ...ext.logger.smtp import send
-from ...ext.logger.stderr import Complaints
 from .configs import mail_config
 from .mailbox import free_port
-from .mailbox import serve
 from .mailbox import text_of
 from .workers import log_and_exit
 from .workers import log_on_both_sides_of_a_fork
@@ -187,48 +173,6 @@ def test_a_server_that_is_away_fails_nobody_and_is_told_once(capsys):
     assert line.startswith("carafe.logger: a mail was not sent: ConnectionRefusedError")
 
 
-def test_a_full_outbox_drops_mail_without_waiting_and_says_so(capsys):
-    outbox = Outbox(lambda message: time.sleep(0.2), lambda: None, interval=60, size=2)
-    start = time.perf_counter()
-    for _ in range(10):
-        outbox.put(EmailMessage())
-    assert time.perf_counter() - start < 1
-    assert capsys.readouterr().err == "carafe.logger: a mail was dropped, because too many wait\n"
-    outbox.flush(5)
-    outbox.close()
-
-
-def test_one_bad_mail_does_not_stop_the_next(capsys):
-    sent = []
-
-    def fail(message):
-        sent.append(message)
-        raise LookupError("unknown encoding")
-
-    outbox = Outbox(fail, lambda: None, interval=60)
-    outbox.put(EmailMessage())
-    outbox.put(EmailMessage())
-    outbox.flush(5)
-    outbox.close()
-    assert len(sent) == 2
-    assert "a mail was not sent: LookupError('unknown encoding')" in capsys.readouterr().err
-
-
-def test_complaints_are_counted_and_told_once_in_a_while(capsys):
-    complaints = Complaints(interval=0.2)
-    for _ in range(5):
-        complaints.add("no luck")
-    time.sleep(0.25)
-    complaints.add("no luck")
-    assert capsys.readouterr().err == "no luck\nno luck (5 times)\n"
-
-
-def test_without_stderr_a_complaint_goes_nowhere(monkeypatch, capsys):
-    monkeypatch.setattr(sys, "stderr", None)
-    Complaints().add("nobody hears")
-    assert capsys.readouterr().out == ""
-
-
 def test_a_closed_handler_opens_again(mailbox):
     app = make_app(mailbox.port)
     app.logger.error("before")
@@ -254,120 +198,3 @@ def test_a_fork_mails_its_own_records_and_no_others(mailbox):
         "ERROR in shop: in the child",
         "ERROR in shop: in the parent",
     ]
-
-
-@pytest.fixture
-def server_context():
-    """A certificate that nobody trusts; it comes with aiosmtpd."""
-    certificates = Path(aiosmtpd.__file__).parent / "tests" / "certs"
-    return make_context(certificates / "server.crt", certificates / "server.key")
-
-
-@pytest.fixture
-def trusted_context(tmp_path, monkeypatch):
-    """A certificate of localhost that this process trusts."""
-    if shutil.which("openssl") is None:
-        pytest.skip("needs openssl to make a certificate")
-    certificate, key = tmp_path / "server.crt", tmp_path / "server.key"
-    kind = "req -x509 -nodes -days 2 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1"
-    name = "-subj /CN=localhost -addext subjectAltName=DNS:localhost"
-    files = ["-keyout", str(key), "-out", str(certificate)]
-    command = ["openssl", *kind.split(), *name.split(), *files]
-    subprocess.run(command, check=True, capture_output=True)
-    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
-    return make_context(certificate, key)
-
-
-def make_context(certificate, key):
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate, key)
-    return context
-
-
-def tls_config(port, **config):
-    return {
-        **mail_config(port, **config),
-        "CARAFE_LOGGER_SMTP_SERVER": "localhost",
-        "CARAFE_LOGGER_SMTP_USE_TLS": True,
-    }
-
-
-def accept_hunter2(server, _, envelope, mechanism, data):
-    is_right = (data.login, data.password) == (b"shop", b"hunter2")
-    return AuthResult(success=is_right, handled=is_right)
-
-
-def test_starttls_sends_the_password_and_the_mail(trusted_context):
-    options = {"tls_context": trusted_context, "require_starttls": True}
-    with serve(**options, authenticator=accept_hunter2) as mailbox:
-        app = make_app(
-            mailbox.port,
-            **tls_config(
-                mailbox.port,
-                CARAFE_LOGGER_SMTP_USERNAME="shop",
-                CARAFE_LOGGER_SMTP_PASSWORD="hunter2",
-            ),
-        )
-        app.logger.error("an error")
-        mailbox.wait_for(1)
-
-
-def test_a_wrong_password_is_told_and_not_shown(trusted_context, capsys):
-    options = {"tls_context": trusted_context, "require_starttls": True}
-    with serve(**options, authenticator=accept_hunter2) as mailbox:
-        app = make_app(
-            mailbox.port,
-            **tls_config(
-                mailbox.port,
-                CARAFE_LOGGER_SMTP_USERNAME="shop",
-                CARAFE_LOGGER_SMTP_PASSWORD="hunter3",
-            ),
-        )
-        app.logger.error("an error")
-        handler_of(app).flush()
-    assert mailbox.messages == []
-    report = capsys.readouterr().err
-    assert "(535" in report and "hunter3" not in report
-
-
-def test_starttls_with_a_certificate_nobody_trusts_delivers_nothing(server_context, capsys):
-    with serve(tls_context=server_context) as mailbox:
-        app = make_app(mailbox.port, **tls_config(mailbox.port))
-        app.logger.error("an error")
-        handler_of(app).flush()
-    assert mailbox.messages == []
-    assert "SSLCertVerificationError" in capsys.readouterr().err
-
-
-def test_a_server_without_starttls_is_sent_nothing(mailbox, capsys):
-    app = make_app(mailbox.port, **tls_config(mailbox.port))
-    app.logger.error("an error")
-    handler_of(app).flush()
-    assert mailbox.messages == []
-    assert "a mail was not sent" in capsys.readouterr().err
-
-
-def test_implicit_tls_delivers_to_a_trusted_server(trusted_context):
-    with serve(ssl_context=trusted_context) as mailbox:
-        send(a_message(), implicit_options(mailbox.port))
-        mailbox.wait_for(1)
-
-
-def test_implicit_tls_with_a_certificate_nobody_trusts_delivers_nothing(server_context):
-    with serve(ssl_context=server_context) as mailbox:
-        with pytest.raises(ssl.SSLCertVerificationError):
-            send(a_message(), implicit_options(mailbox.port))
-    assert mailbox.messages == []
-
-
-def implicit_options(port):
-    options = handler_of(make_app(465, **tls_config(465))).options
-    assert options.tls is TLS.IMPLICIT
-    return replace(options, port=port)
-
-
-def a_message():
-    message = EmailMessage()
-    message["From"], message["To"] = "shop@example.org", "ops@example.org"
-    message.set_content("hello")
-    return message

@@ -17,11 +17,6 @@ CANARY = "canary-7f3a"
 
 
 @pytest.fixture
-def file(tmp_path):
-    return tmp_path / "shop.log"
-
-
-@pytest.fixture
 def app(file):
     app = Flask("shop")
     app.config.update(file_config(file))

@@ -18,11 +18,6 @@ FORMAT = (
 
 
 @pytest.fixture
-def file(tmp_path):
-    return tmp_path / "shop.log"
-
-
-@pytest.fixture
 def app(file):
     app = Flask("shop")
     app.config.update(file_config(file))
