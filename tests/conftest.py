@@ -7,7 +7,6 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from dataclasses import replace
 from functools import cache
@@ -160,63 +159,11 @@ def default(baked) -> Project:
 
 
 def pytest_collection_modifyitems(items):
-    """Let what waits for the projects' own tests come last: those run beside the others."""
-    items.sort(key=lambda item: awaited(item) is not None)
-
-
-def awaited(item):
-    """The run that a test waits for: which of their own tests, of which project."""
-    for tests in OWN_TESTS:
-        if tests in item.fixturenames:
-            return tests, item.callspec.params["project"]
-    return None
-
-
-@pytest.fixture(scope="session", autouse=True)
-def runs(request, baked, tmp_path_factory):
-    """The projects' own tests, from the beginning on, three runs at a time: they often wait."""
-    asked = dict.fromkeys(filter(None, map(awaited, request.session.items)))
-    projects = {wanted: baked(wanted) for _, wanted in asked}
-    with ThreadPoolExecutor(3) as pool:
-        yield {
-            (tests, wanted): pool.submit(
-                OWN_TESTS[tests], copied(projects[wanted], tmp_path_factory.mktemp(tests))
-            )
-            for tests, wanted in asked
-        }
-        pool.shutdown(cancel_futures=True)
-
-
-@pytest.fixture
-def own_tests(request, runs):
-    """The copy of the project that passed its own tests, once it has."""
-    return runs[awaited(request.node)].result
-
-
-@pytest.fixture
-def slow_tests(request, runs):
-    """The copy of the project that passed those that take their time, once it has."""
-    return runs[awaited(request.node)].result
+    """Begin with what takes longest, so that nobody waits for it in the end."""
+    items.sort(key=lambda item: item.path.name != "test_features.py")
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
 
 
 def copied(project: Project, folder: Path) -> Project:
     """A copy, which may be changed."""
     return replace(project, path=shutil.copytree(project.path, folder / project.path.name))
-
-
-def pass_own_tests(project: Project) -> Project:
-    """What several extensions come with is tested with each of them alone, and with all."""
-    many = sum(project.answers.values()) in {2, 3}
-    project.run("pytest", "-q", *["tests"] if many else ["tests", "src"])
-    return project
-
-
-def pass_slow_tests(project: Project) -> Project:
-    """What no extension changes is tested with all of them: the library, and the worker."""
-    every = all(project.answers.values())
-    others = ["tests", "src"] if every else ["tests", "--ignore=tests/test_slow_clients.py"]
-    project.run("pytest", "-q", "-m", "slow", *others)
-    return project
-
-
-OWN_TESTS = {"own_tests": pass_own_tests, "slow_tests": pass_slow_tests}

@@ -9,16 +9,19 @@ import pytest
 from packaging.requirements import Requirement
 
 from .conftest import ALL
-from .conftest import COMBINATIONS
+from .conftest import choices
+from .conftest import copied
 from .conftest import environment
 from .conftest import NONE
 
 
 def few_or_all():
     """Every combination; those of two or three take their time, and show little that is new."""
-    for wanted in COMBINATIONS:
-        marks = [pytest.mark.life] if len(wanted) in {2, 3} else []
-        yield pytest.param(wanted, id="+".join(sorted(wanted)) or "none", marks=marks)
+    for choice in choices():
+        many = len(choice.values[0]) in {2, 3}
+        yield pytest.param(
+            *choice.values, id=choice.id, marks=pytest.mark.life if many else choice.marks
+        )
 
 
 def test_it_is_formatted(project):
@@ -39,14 +42,31 @@ def test_its_requirements_agree_with_each_other(project):
     assert not list(unmet([Requirement(line) for line in lines]))
 
 
-def test_it_passes_its_own_tests_and_they_leave_nothing_behind(project, own_tests):
-    assert own_tests().files() == project.files()
+def test_it_passes_its_own_tests_and_they_leave_nothing_behind(project, tmp_path):
+    passing = copied(project, tmp_path)
+    passing.run("pytest", "-q", "tests")
+    assert passing.files() == project.files()
+
+
+@pytest.mark.parametrize("project", [*few_or_all()], indirect=True)
+def test_it_passes_the_tests_of_its_library_and_they_leave_nothing_behind(project, tmp_path):
+    passing = copied(project, tmp_path)
+    passing.run("pytest", "-q", "src")
+    assert passing.files() == project.files()
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("project", [*few_or_all()], indirect=True)
-def test_it_passes_its_slow_tests_and_they_leave_nothing_behind(project, slow_tests):
-    assert slow_tests().files() == project.files()
+def test_it_passes_its_slow_tests_and_they_leave_nothing_behind(project, tmp_path):
+    passing = copied(project, tmp_path)
+    passing.run("pytest", "-q", "-m", "slow", "tests", "--ignore=tests/test_slow_clients.py")
+    assert passing.files() == project.files()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("tests", ["src", "tests/test_slow_clients.py"])
+def test_what_no_feature_changes_passes_its_slow_tests(default, tmp_path, tests):
+    copied(default, tmp_path).run("pytest", "-q", "-m", "slow", tests)
 
 
 @pytest.mark.typing

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from .conftest import CACHES
 from .conftest import environment
 from .conftest import TEMPLATE
 from .test_story import ask
@@ -127,8 +128,8 @@ def test_running_it_for_real(newcomer):
 
 
 def test_the_demo(tmp_path, newest):
-    copied = shutil.ignore_patterns(".git", ".tox", "__pycache__")
-    newcomer = Newcomer(shutil.copytree(TEMPLATE, tmp_path / "template", ignore=copied), newest)
+    left_out = shutil.ignore_patterns(".git", ".tox", *CACHES)
+    newcomer = Newcomer(shutil.copytree(TEMPLATE, tmp_path / "template", ignore=left_out), newest)
     newcomer.make_environment()
     with newcomer.serving(DEMO) as ask:
         assert ask("GET", "/books").json["items"]
@@ -150,7 +151,14 @@ def newest():
     return pythons()[-1]
 
 
-@pytest.fixture(scope="module", params=pythons(), ids=lambda path: Path(path).name)
+def each():
+    """Each of those Pythons, whose tests stay together."""
+    for path in pythons():
+        name = Path(path).name
+        yield pytest.param(path, id=name, marks=pytest.mark.xdist_group(name))
+
+
+@pytest.fixture(scope="module", params=each())
 def newcomer(request, bake):
     """Somebody with a new project and that Python; the tests here do things in this order."""
     return Newcomer(bake().path, request.param)
