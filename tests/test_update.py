@@ -43,6 +43,12 @@ def test_a_new_project_differs_from_the_template_in_nothing(create):
     assert not cruft.diff(project, exit_code=True)
 
 
+def test_what_is_recorded_of_a_project_has_no_secret(create):
+    project = create(NONE)
+    _, _, key = (project / ".env").read_text().strip().partition("SECRET_KEY=")
+    assert key and key not in (project / ".cruft.json").read_text()
+
+
 @pytest.mark.parametrize(("before", "after"), [*changes()])
 def test_changed_answers_give_the_tree_of_a_fresh_bake(create, baked, before, after):
     project = create(before)
