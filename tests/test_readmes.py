@@ -90,6 +90,8 @@ def test_the_first_screen_with_uv(newcomer):
 
 def test_the_recipe_for_a_resource(newcomer):
     package, tests = newcomer.path / "src/my_api", newcomer.path / "tests"
+    with newcomer.serving(FIRST_SCREEN[0]):
+        pass
     with (package / "models.py").open("a") as models:
         models.write(SHELF)
     newcomer.run(MIGRATE)
@@ -151,16 +153,9 @@ def newest():
     return pythons()[-1]
 
 
-def each():
-    """Each of those Pythons, whose tests stay together."""
-    for path in pythons():
-        name = Path(path).name
-        yield pytest.param(path, id=name, marks=pytest.mark.xdist_group(name))
-
-
-@pytest.fixture(scope="module", params=each())
+@pytest.fixture(params=pythons(), ids=lambda path: Path(path).name)
 def newcomer(request, bake):
-    """Somebody with a new project and that Python; the tests here do things in this order."""
+    """Somebody with a new project and that Python."""
     return Newcomer(bake().path, request.param)
 
 
@@ -184,7 +179,6 @@ class Newcomer:
 
     def make_environment(self):
         """What a README calls a virtual environment, with the newest pip."""
-        shutil.rmtree(self.path / ".venv", ignore_errors=True)
         subprocess.run([self._python, "-m", "venv", self.path / ".venv"], check=True)
         self.run("python -m pip install --quiet --upgrade pip")
 
