@@ -16,6 +16,8 @@ from pathlib import Path
 import pytest
 from cookiecutter.main import cookiecutter
 
+from .processes import run
+
 TEMPLATE = Path(__file__).parent.parent
 SOURCE = TEMPLATE / "{{cookiecutter.project_slug}}"
 FEATURES = ("auth", "cache", "logger", "session")
@@ -57,14 +59,11 @@ class Project:
 
     def run(self, *module: str, **variables: str) -> str:
         """What `python -m` prints for a module that must succeed, run in the project."""
-        done = subprocess.run(
+        done = run(
             [sys.executable, "-m", *module],
             cwd=self.path,
             env=environment() | variables,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            encoding="utf-8",
         )
         assert done.returncode == 0, done.stdout
         return done.stdout

@@ -2,10 +2,10 @@
 
 import ast
 import re
-import subprocess
 
 import yaml
 
+from . import processes
 from .conftest import environment
 
 WORKFLOW = ".github/workflows/ci.yml"
@@ -31,6 +31,4 @@ def fields(project):
 
 
 def run(*command, cwd=None, **variables):
-    return subprocess.run(
-        command, cwd=cwd, env=environment() | variables, capture_output=True, text=True, timeout=60
-    )
+    return processes.run(command, cwd=cwd, env=environment() | variables)

@@ -56,6 +56,8 @@ def test_a_text_is_data_however_it_is_answered(answering, way, values):
     metadata = tomllib.loads(project.read("pyproject.toml"))["project"]
     assert metadata["description"] == description
     assert metadata["authors"] == [{"name": author, "email": "you@example.com"}]
+    about = json.loads(project.read("src/my_api/about.json"))
+    assert about == {"title": name, "description": description}
     assert project.read("README.md").startswith(f"# {name}\n\n{description}\n")
     for file in project.files():
         parse(file, project.read(file))
@@ -117,6 +119,8 @@ def parse(name, text):
     """Read a file as the kind that its name tells; a kind that cannot be broken is not read."""
     if name.endswith(".py"):
         compile(text, name, "exec")
+    elif name.endswith(".json"):
+        json.loads(text)
     elif name.endswith(".toml"):
         tomllib.loads(text)
     elif name.endswith((".yaml", ".yml")):

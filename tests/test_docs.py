@@ -1,13 +1,13 @@
 """The pictures are those that the code draws, and the pages name what is there."""
 
 import re
-import subprocess
 import sys
 
 import pytest
 
 from .conftest import environment
 from .conftest import TEMPLATE
+from .processes import run
 
 DOCS = TEMPLATE / "docs"
 
@@ -17,7 +17,7 @@ def drawn(bake, tmp_path_factory):
     """The folder in which the script has drawn a project with everything on."""
     folder = tmp_path_factory.mktemp("drawn")
     command = [sys.executable, DOCS / "draw.py", bake().path, folder]
-    subprocess.run(command, env=environment(), check=True, stdout=subprocess.DEVNULL)
+    run(command, env=environment(), check=True)
     return folder
 
 

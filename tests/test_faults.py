@@ -5,7 +5,6 @@ import os
 import re
 import shutil
 import stat
-import subprocess
 import sys
 
 import jinja2
@@ -15,6 +14,7 @@ from cookiecutter.exceptions import OutputDirExistsException
 from cookiecutter.main import cookiecutter
 
 from .conftest import TEMPLATE
+from .processes import run
 
 POSIX = pytest.mark.skipif(os.name == "nt", reason="Windows has no such signals and modes")
 
@@ -74,7 +74,7 @@ def test_a_signal_to_the_hook_leaves_not_even_the_folder(finish, fault):
 @POSIX
 def test_control_c_in_a_hook_leaves_nothing(faulty, config, tmp_path):
     template = faulty("    make_writable()\n", "    os.killpg(0, signal.SIGINT)\n")
-    done = bake(template, config, tmp_path / "here", start_new_session=True)
+    done = bake(template, config, tmp_path / "here")
     assert done.returncode != 0
     assert list((tmp_path / "here").iterdir()) == []
 
@@ -109,9 +109,9 @@ def test_a_full_disk_is_refused_before_a_file_is_written(template, config, tmp_p
     """
     isolated = ["unshare", "--map-root-user", "--mount", "sh", "-c", script, "sh", tmp_path]
     command = [sys.executable, "-m", "cookiecutter", "--no-input", "--config-file", config]
-    if shutil.which("unshare") is None or subprocess.run([*isolated, "true"]).returncode != 1:
+    if shutil.which("unshare") is None or run([*isolated, "true"]).returncode != 1:
         pytest.skip("no small disk can be mounted here")
-    done = subprocess.run([*isolated, *command, template], capture_output=True, text=True)
+    done = run([*isolated, *command, template])
     assert "'my-api' does not fit on this disk" in done.stderr
     assert done.stdout.endswith("\nempty\n")
 
@@ -149,7 +149,7 @@ def finish(template, config, tmp_path):
             shutil.rmtree(folder)
         shutil.copytree(written, folder)
         command = [sys.executable, "-c", AT_LINE, hook, str(line), fault]
-        return subprocess.run(command, cwd=folder, capture_output=True, text=True), folder
+        return run(command, cwd=folder), folder
 
     return finish
 
@@ -179,9 +179,7 @@ def bake(template, config, folder, *options, **process):
     """A bake with the command of cookiecutter."""
     folder.mkdir(exist_ok=True)
     command = [sys.executable, "-m", "cookiecutter", "--no-input", "--config-file", config]
-    return subprocess.run(
-        [*command, *options, template], cwd=folder, capture_output=True, text=True, **process
-    )
+    return run([*command, *options, template], cwd=folder, **process)
 
 
 def line_of(text):

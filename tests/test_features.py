@@ -1,6 +1,5 @@
 """Every combination of features is a complete project, which passes all of its own checks."""
 
-import subprocess
 import sys
 import tomllib
 from importlib import metadata
@@ -13,6 +12,7 @@ from .conftest import choices
 from .conftest import copied
 from .conftest import environment
 from .conftest import NONE
+from .processes import run
 
 
 def few_or_all():
@@ -78,13 +78,8 @@ def test_it_passes_the_type_checker(project):
 def test_two_projects_with_different_features_run_in_one_process(bake, tmp_path):
     shop = bake(project_name="Shop API")
     blog = bake(project_name="Blog API", **dict.fromkeys(shop.answers, False))
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", TOGETHER, shop.path / "src", blog.path / "src"],
-        cwd=tmp_path,
-        env=environment(),
-        capture_output=True,
-        text=True,
-    )
+    command = [sys.executable, "-W", "error", "-c", TOGETHER, shop.path / "src", blog.path / "src"]
+    done = run(command, cwd=tmp_path, env=environment())
     assert done.returncode == 0, done.stderr
 
 

@@ -2,7 +2,6 @@
 
 import json
 import re
-import subprocess
 import sys
 import tomllib
 from importlib import metadata
@@ -11,6 +10,8 @@ import pytest
 from cookiecutter.exceptions import FailedHookException
 from cookiecutter.main import cookiecutter
 from packaging.requirements import Requirement
+
+from .processes import run
 
 
 @pytest.mark.parametrize(
@@ -104,13 +105,8 @@ def test_a_refusal_leaves_nothing_behind_even_outside_the_folder(template, confi
     here = tmp_path / "here"
     here.mkdir()
     for slug in ("../outside", "one/two/three", str(tmp_path / "absolute"), "", "..", "class"):
-        done = subprocess.run(
-            [sys.executable, "-m", "cookiecutter", "--no-input", "--config-file", config]
-            + [template, f"project_slug={slug}", "author_email="],
-            cwd=here,
-            capture_output=True,
-            text=True,
-        )
+        command = [sys.executable, "-m", "cookiecutter", "--no-input", "--config-file", config]
+        done = run([*command, template, f"project_slug={slug}", "author_email="], cwd=here)
         assert done.returncode == 1
         assert "author_email: '' must look like name@example.com" in done.stderr
         assert [path.name for path in tmp_path.rglob("*")] == ["here"]

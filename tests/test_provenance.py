@@ -2,11 +2,11 @@
 
 import hashlib
 import shutil
-import subprocess
 
 import pytest
 
 from .conftest import TEMPLATE
+from .processes import run
 
 CARAFE = "src/my_api/carafe"
 
@@ -21,10 +21,10 @@ def test_the_library_is_what_its_sums_say(project):
 def test_a_change_to_the_library_is_found(bake):
     folder = bake().path / CARAFE
     check = ["sha256sum", "--quiet", "--check", "SHA256SUMS"]
-    assert subprocess.run(check, cwd=folder).returncode == 0
+    assert run(check, cwd=folder).returncode == 0
     with (folder / "ext/cache/keys.py").open("a") as file:
         file.write("# mine\n")
-    done = subprocess.run(check, cwd=folder, capture_output=True, text=True)
+    done = run(check, cwd=folder)
     assert done.stdout == "ext/cache/keys.py: FAILED\n"
 
 

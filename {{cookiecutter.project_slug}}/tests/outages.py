@@ -1,4 +1,4 @@
-"""What a database lives on, and how that goes away."""
+"""What a database depends on, and how that fails."""
 
 import socket
 from contextlib import contextmanager
@@ -8,6 +8,7 @@ from socketserver import ThreadingTCPServer
 from threading import Event
 from threading import Thread
 
+import psycopg
 from sqlalchemy import make_url
 
 
@@ -28,16 +29,22 @@ class Disk:
 
 
 class Network(ThreadingTCPServer):
-    """Between us and the server at *url*: it can refuse, or fall silent without any error."""
+    """A proxy for the server at *url*, which can refuse connections, or forward nothing.
+
+    ``count`` is how many connections it has accepted.
+    """
 
     daemon_threads = True
     block_on_close = False
 
     def __init__(self, url):
         super().__init__(("127.0.0.1", 0), Connection)
-        self.target = make_url(url)
-        self.url = self.target.set(port=self.server_address[1]).render_as_string(False)
-        self.is_up, self.sockets = True, set()
+        with psycopg.connect(url) as connection:  # It knows the defaults of the environment.
+            self.target = connection.info.host, connection.info.port
+        direct = make_url(url).difference_update_query(["host", "hostaddr", "port"])
+        proxied = direct.set(host="127.0.0.1", port=self.server_address[1])
+        self.url = proxied.render_as_string(hide_password=False)
+        self.is_up, self.sockets, self.count = True, set(), 0
         self.speaks = Event()
         self.speaks.set()
         self._thread = Thread(target=self.serve_forever, args=(0.05,))
@@ -69,13 +76,16 @@ class Network(ThreadingTCPServer):
         finally:
             self.speaks.set()
 
+    def verify_request(self, request, client_address):
+        self.count += 1
+        return True
+
 
 class Connection(BaseRequestHandler):
     def handle(self):
         if not self.server.is_up:
             return
-        target = self.server.target
-        with socket.create_connection((target.host, target.port)) as there:
+        with connected(*self.server.target) as there:
             self.server.sockets |= {there, self.request}
             back = Thread(target=self.carry, args=(there, self.request))
             back.start()
@@ -89,6 +99,15 @@ class Connection(BaseRequestHandler):
                 self.server.speaks.wait()
                 target.sendall(data)
         cut(target)
+
+
+def connected(host, port):
+    """A socket to PostgreSQL, whose host may be a folder with a Unix socket."""
+    if not host.startswith("/"):
+        return socket.create_connection((host, port))
+    there = socket.socket(socket.AF_UNIX)
+    there.connect(f"{host}/.s.PGSQL.{port}")
+    return there
 
 
 def cut(one):

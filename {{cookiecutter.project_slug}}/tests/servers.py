@@ -12,53 +12,69 @@ from pathlib import Path
 
 TESTS = Path(__file__).parent
 
+LONG = 120
+"""Seconds. Whatever takes longer hangs; no test depends on how much shorter it takes."""
+
 
 class Server:
-    """A gunicorn that serves the application, and what it says."""
+    """A gunicorn that serves the application from *folder*, and its output."""
 
     def __init__(self, folder, package, *options, **environment):
         self.folder = folder
-        self._log = folder / "log"
-        self.port = free_port()
-        command = [sys.executable, "-m", "gunicorn", "served:create_app()", *options]
-        with open(self._log, "w") as log:
-            self.process = subprocess.Popen(
-                command,
-                cwd=folder,
-                env=clean(package) | {"PORT": str(self.port)} | environment,
-                stdout=log,
-                stderr=log,
-            )
+        self._output = folder / "out", folder / "err"
+        # It inherits a socket that listens already, so nothing else can take its port.
+        with socket.create_server(("127.0.0.1", 0)) as listening:
+            self.port, number = listening.getsockname()[1], listening.fileno()
+            command = [sys.executable, "-m", "gunicorn", f"--bind=fd://{number}"]
+            with open(self._output[0], "w") as out, open(self._output[1], "w") as err:
+                self.process = subprocess.Popen(
+                    [*command, *options, "served:create_app()"],
+                    cwd=folder,
+                    env=clean(package) | environment,
+                    stdin=subprocess.DEVNULL,
+                    stdout=out,
+                    stderr=err,
+                    pass_fds=[number],
+                    start_new_session=True,
+                )
+
+    def __enter__(self):
+        try:
+            assert self.get("/health/live")[0] == 200
+        except ConnectionError:  # It has ended, and nothing else has its socket.
+            raise AssertionError(self.output()) from None
+        return self
+
+    def __exit__(self, *_):
+        self.process.terminate()
+        self.process.wait(LONG)
 
     def connect(self):
-        return HTTPConnection("127.0.0.1", self.port, timeout=30)
+        return HTTPConnection("127.0.0.1", self.port, timeout=LONG)
 
-    def get(self, path):
+    def get(self, path, headers=None):
         connection = self.connect()
         try:
-            return ask(connection, path)
+            return ask(connection, path, headers)
         finally:
             connection.close()
 
-    def wait(self):
-        """Until it answers."""
-        for _ in range(300):
-            try:
-                return self.get("/health/live")
-            except ConnectionError:
-                assert self.process.poll() is None, self.said()
-                time.sleep(0.1)
-        raise AssertionError(self.said())
+    def printed(self):
+        """What it has written to its standard output."""
+        return self._output[0].read_text()
 
-    def said(self):
-        return self._log.read_text()
+    def output(self):
+        """What it has written, also to its standard error."""
+        return "".join(path.read_text() for path in self._output)
 
 
-def ask(connection, path):
-    """The status, the headers and the data of the answer."""
-    connection.request("GET", path)
+def ask(connection, path, headers=None):
+    """The status, the headers and the data of the response."""
+    connection.request("GET", path, headers=headers or {})
     response = connection.getresponse()
-    return response.status, response.headers, json.loads(response.read())
+    data = response.read().decode()
+    is_json = "json" in response.headers.get("Content-Type", "")
+    return response.status, response.headers, json.loads(data) if is_json else data
 
 
 def free_port():
@@ -67,9 +83,19 @@ def free_port():
         return free.getsockname()[1]
 
 
+def wait_for(happened):
+    """Wait until *happened* returns what is true, and return that."""
+    end = time.monotonic() + LONG
+    while time.monotonic() < end:
+        if found := happened():
+            return found
+        time.sleep(0.02)
+    raise AssertionError(f"It did not happen in {LONG} seconds.")
+
+
 def clean(package):
     """The environment, without what configures an application, for that of *package*."""
-    ours = re.compile(r"FLASK_|PYTHONPATH|SECRET_KEY|DATABASE_|\w+_URL$|WEB_|PORT")
+    ours = re.compile(r"FLASK_|PYTHONPATH|SECRET_KEY|DATABASE_|METRICS_|\w+_URL$|WEB_|PORT")
     kept = {name: value for name, value in os.environ.items() if not ours.match(name)}
     path = os.pathsep.join([str(TESTS.parent / "src"), str(TESTS)])
     key = "a0b1c2d3e4f5g6h7i8j9k0l1m2n3o4p5"

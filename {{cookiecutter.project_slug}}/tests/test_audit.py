@@ -4,6 +4,8 @@ import pytest
 from accounts import log_in
 from accounts import PASSWORD
 from conftest import create_app
+from notes import NOTE
+from notes import PATH
 
 GOOD = {"email": "ada@example.com", "password": PASSWORD}
 
@@ -63,11 +65,11 @@ def test_password_changes_and_ended_logins_are_recorded(ada, client, events):
 
 def test_what_a_guard_refuses_is_recorded(ada, client, events, caplog):
     user_id = ada.get("/login").json["id"]
-    client.post("/authors", {"name": "Nobody"})
-    refused = ada.post("/authors", {"name": "Nobody"})
+    client.post(PATH, NOTE)
+    refused = ada.post(PATH, NOTE)
     record = caplog.records[-1]
     assert record.request_id == refused.json["request_id"]
-    assert (record.status, record.endpoint) == (403, "authors.list")
+    assert (record.status, record.endpoint) == (403, "add_test_note")
     assert record.address == "127.0.0.1"
     assert "denied status=403" in record.getMessage()
     assert events() == [("denied", None), ("denied", user_id)]

@@ -159,12 +159,13 @@ def test_secrets_that_others_can_read_are_found(faults, tmp_path):
     assert name == ".env" and "chmod 600" in text
 
 
-def test_migrations_that_are_missing_are_found(faults, safe, make_app):
+def test_missing_migrations_are_found(faults, safe, make_app):
     with make_app(**safe).app_context():
-        downgrade(str(MIGRATIONS))
+        downgrade(str(MIGRATIONS), "base")
         found = faults()
         upgrade(str(MIGRATIONS))
-    assert found == [["DATABASE_URL", "migrations are missing; run flask db upgrade"]]
+    [[name, text]] = found
+    assert name == "DATABASE_URL" and "flask db upgrade" in text
 
 
 def test_it_asks_for_the_folder_of_the_migrations(faults, tmp_path):

@@ -1,16 +1,15 @@
 import json
 import os
-import shutil
 import signal
-import subprocess
-import sys
-import time
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from aiosmtpd.controller import Controller
 from conftest import create_app
-from conftest import MIGRATIONS
 from flask import request
+from servers import free_port
+from servers import LONG
+from servers import wait_for
 
 PACKAGE = create_app.__module__
 KEY = "a0b1c2d3e4f5g6h7i8j9k0l1m2n3o4p5"
@@ -91,44 +90,55 @@ def test_a_log_file_rotates_without_being_told_how(make_app, tmp_path):
     assert app.config["CARAFE_LOGGER_RF_BACKUPCOUNT"] == 5
 
 
+on_gunicorn = pytest.mark.skipif(os.name == "nt", reason="gunicorn does not run on Windows")
+
+
+@on_gunicorn
 @pytest.mark.slow
-@pytest.mark.skipif(os.name == "nt", reason="gunicorn does not run on Windows")
-def test_what_gunicorn_and_python_have_to_say_in_production_is_json_too(tmp_path):
-    with serving(tmp_path, FLASK_CARAFE_PENS="1") as (server, printed):
-        wait_for(lambda: printed.read_text().count("Nothing reads the setting CARAFE_PENS") == 2)
-        server.send_signal(signal.SIGHUP)
-        wait_for(lambda: printed.read_text().count("Booting worker") == 4)
-    lines = [json.loads(line) for line in printed.read_text().splitlines()]
-    assert {line["logger"] for line in lines} == {"gunicorn.error", "py.warnings"}
+def test_what_gunicorn_and_python_print_in_production_is_json_too(serve):
+    server = serve("--workers=2", FLASK_CARAFE_PENS="1")
+    wait_for(lambda: server.printed().count("Nothing reads the setting CARAFE_PENS") == 2)
+    server.process.send_signal(signal.SIGHUP)
+    wait_for(lambda: server.printed().count("Booting worker") == 4)
+    server.process.terminate()
+    server.process.wait(LONG)
+    lines = [json.loads(line) for line in server.printed().splitlines()]
+    assert {line["logger"] for line in lines} >= {"gunicorn.error", "py.warnings"}
     assert lines[-1]["message"] == "Shutting down: Master"
 
 
-@contextmanager
-def serving(folder, **environment):
-    """gunicorn in production; gives it, and the file with what it prints."""
-    shutil.copy(MIGRATIONS.parent / "gunicorn.conf.py", folder)  # away from .env
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("FLASK_")}
-    ours = {"PYTHONPATH": str(MIGRATIONS.parent / "src"), "SECRET_KEY": KEY, **environment}
-    command = [sys.executable, "-m", "gunicorn", "--workers=2", "--bind=127.0.0.1:0"]
-    printed = folder / "printed"
-    with printed.open("w") as out, (folder / "said").open("w") as err:
-        server = subprocess.Popen(
-            [*command, f"{PACKAGE}:create_app()"],
-            cwd=folder,
-            env=inherited | ours,
-            stdout=out,
-            stderr=err,
-        )
-        try:
-            yield server, printed
-        finally:
-            server.terminate()
-            server.wait(30)
+class Mailbox:
+    def __init__(self):
+        self.mails = []
+
+    async def handle_DATA(self, server, session, envelope):
+        self.mails.append(envelope.content.decode())
+        return "250 OK"
 
 
-def wait_for(happened):
-    for _ in range(300):
-        if happened():
-            return
-        time.sleep(0.1)
-    raise AssertionError("It did not happen in 30 seconds.")
+@pytest.fixture
+def mailbox():
+    mailbox = Mailbox()
+    mailbox.port = free_port()
+    controller = Controller(mailbox, hostname="127.0.0.1", port=mailbox.port)
+    controller.start()
+    yield mailbox
+    controller.stop()
+
+
+@on_gunicorn
+@pytest.mark.slow
+def test_no_mail_is_lost_when_a_worker_ends(serve, mailbox):
+    mail = {"ENABLED": "true", "SERVER": "127.0.0.1", "PORT": str(mailbox.port)}
+    mail |= {"FROMADDR": "api@example.com", "TOADDRS": '["ada@example.com"]'}
+    options = {f"FLASK_CARAFE_LOGGER_SMTP_{name}": value for name, value in mail.items()}
+    server = serve("--workers=1", **options)
+    with ThreadPoolExecutor(1) as elsewhere:
+        slow = elsewhere.submit(server.get, "/slow")
+        wait_for(lambda: "It is slow." in server.output())
+        server.process.send_signal(signal.SIGTERM)
+        (server.folder / "go").touch()
+        assert slow.result()[0] == 200
+    assert server.process.wait(LONG) == 0
+    first, second = mailbox.mails
+    assert "It is slow." in first and "It is over." in second

@@ -1,9 +1,18 @@
+from datetime import timedelta
+
 import pytest
+import time_machine
 from accounts import log_in
+from accounts import PASSWORD
 from accounts import thief_of
 from argon2 import PasswordHasher
+from conftest import db
+from notes import NOTE
+from notes import PATH
+from sqlalchemy import event
+from sqlalchemy import text
 
-GOOD = {"email": "ada@example.com", "password": "correct horse"}
+GOOD = {"email": "ada@example.com", "password": PASSWORD}
 
 
 @pytest.fixture
@@ -11,16 +20,36 @@ def ada(app):
     return log_in(app, "editor")
 
 
-def test_logged_in_one_is_known(ada):
+@pytest.fixture
+def phone(ada, client):
+    """Another device of the same user."""
+    headers = {"User-Agent": "Phone/1.0"}
+    assert client.post("/login", GOOD, headers=headers).status_code == 200
+    return client
+
+
+def logins_of(client):
+    return client.get("/logins").json["items"]
+
+
+def test_a_user_who_is_logged_in_is_known(ada):
     me = ada.get("/login").json
     assert (me["email"], me["roles"]) == ("ada@example.com", ["editor"])
-    assert set(me) == {"id", "email", "roles"}
 
 
-def test_a_stranger_is_not_known(client):
-    refused = client.get("/login")
+@pytest.mark.parametrize("path", ["/login", "/logins"])
+def test_a_stranger_reads_nothing_of_an_account(client, path):
+    refused = client.get(path)
     assert refused.status_code == 401
     assert "WWW-Authenticate" in refused.headers
+
+
+def test_no_response_tells_a_secret_of_an_account(app, ada):
+    login = ada.post("/login", GOOD)
+    told = [login.text, ada.get("/login").text, ada.get("/logins").text]
+    cookie = ada.get_cookie(app.config["SESSION_COOKIE_NAME"]).value
+    for secret in (PASSWORD, "password", "$argon2id", "token", cookie):
+        assert not [text for text in told if secret in text]
 
 
 @pytest.mark.parametrize("email", ["ADA@example.com", " ada@example.com "])
@@ -65,7 +94,7 @@ def test_logging_out_twice_is_no_error(client):
 
 def test_a_new_password_ends_the_other_logins(ada, client):
     client.post("/login", GOOD)
-    change = {"current_password": GOOD["password"], "new_password": "battery staple"}
+    change = {"current_password": PASSWORD, "new_password": "battery staple"}
     assert ada.put("/login/password", change).status_code == 204
     assert ada.get("/login").status_code == 200
     assert client.get("/login").status_code == 401
@@ -80,22 +109,171 @@ def test_a_new_password_ends_the_other_logins(ada, client):
         ({"new_password": "short"}, 422),
         ({"new_password": "x" * 129}, 422),
         ({"roles": ["admin"]}, 422),
+        ({"user_id": 1}, 422),
     ],
 )
 def test_a_password_is_not_changed_without_cause(ada, client, change, status):
-    good = {"current_password": GOOD["password"], "new_password": "battery staple"}
+    good = {"current_password": PASSWORD, "new_password": "battery staple"}
     assert ada.put("/login/password", {**good, **change}).status_code == status
     assert client.post("/login", GOOD).status_code == 200
 
 
-def test_a_request_that_asks_nothing_of_the_user_asks_no_query(app, ada):
+def test_a_response_that_does_not_depend_on_the_user_does_not_say_so(ada):
     response = ada.get("/health/live")
     assert "Set-Cookie" not in response.headers
     assert "Vary" not in response.headers
 
 
-def test_nobody_keeps_an_answer_to_who_is_logged_in(app):
-    ada = log_in(app)
-    answers = [ada.get("/login"), ada.get("/logins"), ada.put("/login/password", {})]
-    assert {answer.headers["Cache-Control"] for answer in answers} == {"no-store"}
-    assert ada.delete("/login").headers["Cache-Control"] == "no-store"
+def test_no_response_about_an_account_is_cached(ada):
+    responses = [ada.get("/login"), ada.get("/logins"), ada.put("/login/password", {})]
+    responses += [ada.delete("/login")]
+    assert {response.headers["Cache-Control"] for response in responses} == {"no-store"}
+
+
+def test_users_see_their_own_logins(app, ada, phone):
+    log_in(app, email="bob@example.com")
+    first, second = logins_of(ada)
+    assert (first["current"], second["current"]) == (True, False)
+    assert [login["current"] for login in logins_of(phone)] == [False, True]
+    assert (second["user_agent"], second["address"]) == ("Phone/1.0", "127.0.0.1")
+    assert second["opened_at"].endswith("Z")
+
+
+def test_a_login_that_was_ended_elsewhere_is_refused(ada, phone):
+    [_, other] = logins_of(ada)
+    assert ada.delete(f"/logins/{other['id']}").status_code == 204
+    assert phone.get("/login").status_code == 401
+    assert ada.get("/login").status_code == 200
+    assert ada.delete(f"/logins/{other['id']}").status_code == 404
+
+
+def test_the_login_of_another_user_is_not_found(app, ada):
+    bob = log_in(app, email="bob@example.com")
+    [login] = logins_of(ada)
+    foreign, missing = bob.delete(f"/logins/{login['id']}"), bob.delete("/logins/999999")
+    assert foreign.status_code == missing.status_code == 404
+    assert foreign.json["detail"] == missing.json["detail"]
+    assert ada.get("/login").status_code == 200
+
+
+def test_logins_come_in_pages(ada, phone):
+    first = ada.get("/logins?limit=1").json
+    assert len(first["items"]) == 1
+    assert len(ada.get(f"/logins?cursor={first['next']}").json["items"]) == 1
+
+
+def test_logging_in_again_ends_the_login_before(app, ada):
+    thief = thief_of(ada)
+    assert ada.post("/login", GOOD).status_code == 200
+    assert thief.get("/login").status_code == 401
+    assert len(logins_of(ada)) == 1
+
+
+def test_a_change_of_user_leaves_nothing_of_the_one_before(app, ada):
+    log_in(app, email="bob@example.com")
+    thief = thief_of(ada)
+    ada.post("/login", {**GOOD, "email": "bob@example.com"})
+    assert ada.get("/login").json["email"] == "bob@example.com"
+    assert thief.get("/login").status_code == 401
+
+
+def test_a_login_ends_after_90_days_however_long_its_cookie_lives(app, monkeypatch):
+    monkeypatch.setitem(app.config, "PERMANENT_SESSION_LIFETIME", timedelta(days=365))
+    with time_machine.travel("2030-01-01T00:00Z", tick=False) as clock:
+        ada = log_in(app)
+        clock.shift(timedelta(days=89))
+        assert ada.get("/login").status_code == 200
+        clock.shift(timedelta(days=2))
+        assert ada.get("/login").status_code == 401
+
+
+def test_logins_that_are_too_old_are_removed(app):
+    with time_machine.travel("2030-01-01T00:00Z", tick=False) as clock:
+        log_in(app)
+        clock.shift(timedelta(days=91))
+        app.test_client().post("/login", GOOD)
+        with app.app_context():
+            assert db.session.scalar(text("SELECT count(*) FROM logins")) == 1
+
+
+def test_logging_out_without_a_database_takes_the_cookie_back(make_app, tmp_path):
+    app = make_app(DATABASE_URL=f"sqlite:///{tmp_path}/nothing/test.db")
+    client = app.test_client()
+    with client.session_transaction() as session:
+        session.update(user_id=1, login="a token")
+    answer = client.delete("/login")
+    assert answer.status_code == 204
+    assert "Max-Age=0" in answer.headers["Set-Cookie"]
+
+
+def test_a_login_is_worth_nothing_to_another_user(app, ada):
+    bob = log_in(app, email="bob@example.com")
+    bobs_id = bob.get("/login").json["id"]
+    with ada.session_transaction() as session:
+        session["user_id"] = bobs_id
+    assert ada.get("/login").status_code == 401
+
+
+def test_a_slow_request_does_not_bring_a_session_back(app, ada):
+    thief = thief_of(ada)
+    ada.delete("/login")
+    name = app.config["SESSION_COOKIE_NAME"]
+    ada.set_cookie(name, thief.get_cookie(name).value)
+    assert ada.get("/login").status_code == 401
+    assert ada.get_cookie(name) is None
+
+
+def test_who_asks_costs_one_query(app, ada):
+    asked = []
+
+    def on_execute(state):
+        asked.append(state.statement)
+
+    event.listen(db.session, "do_orm_execute", on_execute)
+    assert ada.get("/login").status_code == 200
+    event.remove(db.session, "do_orm_execute", on_execute)
+    assert len(asked) == 1
+
+
+@pytest.fixture
+def logged_in(fragile):
+    """A client that is logged in, and a way to take its database away."""
+    app, away = fragile
+    client = log_in(app)
+    with app.app_context():
+        db.engine.dispose()
+    return client, away
+
+
+def cookie(client):
+    found = client.get_cookie(client.application.config["SESSION_COOKIE_NAME"])
+    return found and found.value
+
+
+def test_an_outage_logs_nobody_out(logged_in):
+    client, away = logged_in
+    before = cookie(client)
+    with away():
+        for answer in (client.get("/login"), client.post(PATH, NOTE)):
+            assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
+            assert "Set-Cookie" not in answer.headers
+    assert cookie(client) == before
+    assert client.get("/login").json["email"] == "ada@example.com"
+
+
+def test_a_login_that_cannot_be_looked_at_is_not_counted(logged_in):
+    client, away = logged_in
+    stranger = client.application.test_client()
+    with away():
+        tried = [stranger.post("/login", GOOD).status_code for _ in range(12)]
+    assert tried == [503] * 12
+    assert cookie(stranger) is None
+    assert stranger.post("/login", GOOD).status_code == 200
+
+
+def test_who_logs_out_during_an_outage_is_without_a_cookie(logged_in):
+    client, away = logged_in
+    with away():
+        assert client.delete("/login").status_code == 204
+    assert not cookie(client)
+    assert client.get("/login").status_code == 401

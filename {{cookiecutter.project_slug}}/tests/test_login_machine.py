@@ -19,6 +19,8 @@ from hypothesis.stateful import multiple
 from hypothesis.stateful import rule
 from hypothesis.stateful import RuleBasedStateMachine
 from hypothesis.stateful import run_state_machine_as_test
+from notes import NOTE
+from notes import PATH
 
 pytestmark = pytest.mark.slow
 set_hypothesis_home_dir(Path(gettempdir(), "hypothesis"))  # and not the folder of the project
@@ -166,7 +168,7 @@ class Logins(RuleBasedStateMachine):
 
     @rule(device=devices)
     def write(self, device):
-        status = device.client.post("/authors", {"name": "Mary Shelley"}).status_code
+        status = device.client.post(PATH, NOTE).status_code
         if not device.is_logged_in:
             assert status == 401
         else:

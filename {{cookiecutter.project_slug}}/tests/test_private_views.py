@@ -36,6 +36,11 @@ def app(make_app, tmp_path):
     def cached_open():
         return {"id": auth.user_id}
 
+    @app.get("/cached/public")
+    @cache.cached_view()
+    def cached_public():
+        return {}
+
     return app
 
 
@@ -90,4 +95,4 @@ def test_nobody_keeps_what_is_for_one_person(readers):
 
 def test_everybody_keeps_what_is_for_all_whoever_asks(readers):
     for reader in readers.values():
-        assert reader.get("/authors").headers["Cache-Control"] == "no-cache"
+        assert reader.get("/cached/public").headers["Cache-Control"] == "no-cache"

@@ -11,6 +11,7 @@ from conftest import db
 from conftest import MIGRATIONS
 from flask import g
 from flask_migrate import upgrade
+from notes import PATH
 from sqlalchemy import event
 from sqlalchemy import text
 
@@ -53,7 +54,7 @@ def elsewhere(processes, ada):
 
 def may_write(client):
     """Whether this is an editor; the body is wrong on purpose, and nothing is written."""
-    return client.post("/authors", {}).status_code == 422
+    return client.post(PATH, {}).status_code == 422
 
 
 @contextmanager

@@ -10,6 +10,8 @@ from contextlib import ExitStack
 
 import pytest
 from servers import ask
+from servers import LONG
+from servers import wait_for
 
 pytestmark = [
     pytest.mark.slow,
@@ -21,10 +23,11 @@ JSON = b"\r\nContent-Type: application/json\r\n"
 PART = b"HEAD /health/live HTTP/1.1" + HOST
 WHOLE = PART + b"\r\n\r\n"
 LAST = PART + b"\r\nConnection: close\r\n\r\n"
-WRITE = b"POST /authors HTTP/1.1" + HOST + JSON
-WRITE = b"POST /login HTTP/1.1" + HOST + JSON  # feature: auth
+WRITE = b"POST /write HTTP/1.1" + HOST + JSON
 SIZED = WRITE + b"Content-Length: 100\r\n\r\n{"
 CHUNKED = WRITE + b"Transfer-Encoding: chunked\r\n\r\n1\r\n{\r\n"
+NEVER = 10 * LONG
+"""Seconds. A limit that no test reaches."""
 
 
 @pytest.fixture
@@ -42,9 +45,9 @@ def make_server(serve, tmp_path):
     servers = []
     yield make_server
     for server in servers:
-        said = server.said()
-        assert said.count("Booting worker") == 1
-        assert "ERROR" not in said and "Traceback" not in said
+        output = server.output()
+        assert output.count("Booting worker") == 1
+        assert "ERROR" not in output and "Traceback" not in output
 
 
 @contextmanager
@@ -54,7 +57,7 @@ def opened(server, *sent):
         connections = []
         for data in sent:
             address = ("127.0.0.1", server.port)
-            connections.append(socket.create_connection(address, timeout=30))
+            connections.append(socket.create_connection(address, timeout=LONG))
             stack.enter_context(connections[-1]).sendall(data)
         time.sleep(0.5)
         yield connections
@@ -72,62 +75,50 @@ def rest(connection):
 
 
 def drip(connection):
-    """Send a byte from time to time until there is an answer, in ten seconds."""
+    """Send a byte from time to time until there is a response."""
     connection.settimeout(0.2)
-    for _ in range(50):
+    end = time.monotonic() + LONG
+    while time.monotonic() < end:
         try:
             return connection.recv(65536)
         except TimeoutError:
             connection.sendall(b" ")
 
 
-def seconds(function, *arguments):
-    start = time.monotonic()
-    result = function(*arguments)
-    return time.monotonic() - start, result
+def is_open(connection):
+    """Whether the server has neither sent anything nor hung up."""
+    connection.settimeout(0.01)
+    try:
+        connection.recv(1, socket.MSG_PEEK)
+    except TimeoutError:
+        return True
+    return False
 
 
-def answer_at_once(server):
-    for _ in range(20):
-        duration, (status, _, _) = seconds(server.get, "/health/live")
-        assert status == 200 and duration < 2
-
-
-def test_nobody_waits_for_who_sends_no_head_or_does_not_hang_up(make_server):
-    server = make_server(head=30)
-    kept = server.connect()
-    assert ask(kept, "/health/live")[0] == 200
+def test_no_client_waits_for_those_that_send_no_head_or_do_not_hang_up(make_server):
+    server = make_server(head=NEVER)
+    before = server.connect()
+    assert ask(before, "/health/live")[0] == 200
     for sent in (b"", PART, WHOLE + PART, WHOLE.replace(b"1.1", b"1.0"), b"FOO\r\n\r\n"):
         with opened(server, *[sent] * 40):
-            answer_at_once(server)
-            assert ask(kept, "/health/live")[0] == 200
-    kept.close()
+            for _ in range(20):
+                assert server.get("/health/live")[0] == 200
+            assert ask(before, "/health/live")[0] == 200
+    before.close()
 
 
 @pytest.mark.parametrize("before", [b"", WHOLE])
-def test_a_head_that_does_not_come_in_time_is_not_waited_for(make_server, before):
+def test_a_connection_whose_head_does_not_come_in_time_is_closed(make_server, before):
     with opened(make_server(head=2), before, before) as (dripping, silent):
         for connection in (dripping, silent) if before else ():
             assert connection.recv(65536).startswith(b"HTTP/1.1 200 ")
             connection.sendall(b"G")
-        duration, answer = seconds(drip, dripping)
-        assert answer == b"" and 1 < duration < 10
-        assert seconds(rest, silent) < (1, b"")
-
-
-def test_a_head_may_come_in_parts_and_after_its_time_another(make_server):
-    server = make_server(head=2)
-    with opened(server, b"") as [connection]:
-        for _ in range(3):
-            for part in (WHOLE[:9], WHOLE[9:-3], WHOLE[-3:-1], WHOLE[-1:]):
-                connection.sendall(part)
-                time.sleep(0.2)
-            assert connection.recv(65536).startswith(b"HTTP/1.1 200 ")
-            time.sleep(1)
+        assert drip(dripping) == b""
+        assert rest(silent) == b""
 
 
 def test_what_follows_in_the_same_packet_is_answered(make_server):
-    with opened(make_server(), WHOLE * 3 + PART) as [connection]:
+    with opened(make_server(head=NEVER), WHOLE * 3 + PART) as [connection]:
         connection.sendall(LAST.removeprefix(PART))
         assert rest(connection).count(b"HTTP/1.1 200 ") == 4
 
@@ -140,60 +131,54 @@ def test_what_follows_in_the_same_packet_is_answered(make_server):
         (b"GET /" + b"a" * 70_000, b"414"),
     ],
 )
-def test_a_head_that_will_never_do_is_refused_at_once(make_server, sent, status):
-    with opened(make_server(head=60), sent) as [connection]:
-        duration, answer = seconds(rest, connection)
-        assert answer.startswith(b"HTTP/1.1 " + status) and duration < 10
+def test_a_head_that_can_never_be_valid_is_not_waited_for(make_server, sent, status):
+    with opened(make_server(head=NEVER), sent) as [connection]:
+        assert rest(connection).startswith(b"HTTP/1.1 " + status)
 
 
 def test_a_long_head_that_stops_is_not_waited_for_either(make_server):
     with opened(make_server(body=2), PART + b"\r\nX: a" * 20_000) as [connection]:
-        duration, answer = seconds(rest, connection)
-        assert answer == b"" and duration < 10
+        assert rest(connection) == b""
 
 
-def test_who_goes_away_is_let_go_at_once(make_server):
-    server = make_server(head=60)
+def test_a_client_that_is_gone_is_not_waited_for(make_server):
+    server = make_server(head=NEVER)
     with opened(server, PART, PART, WHOLE.replace(b"1.1", b"1.0")) as (half, *reset):
         for connection in reset:
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             connection.close()
         half.shutdown(socket.SHUT_WR)
-        duration, answer = seconds(rest, half)
-        assert answer == b"" and duration < 10
-    answer_at_once(server)
+        assert rest(half) == b""
+    assert server.get("/health/live")[0] == 200
 
 
 @pytest.mark.parametrize("sent", [SIZED, CHUNKED], ids=["sized", "chunked"])
-def test_a_body_that_does_not_come_in_time_has_ended(make_server, sent):
+def test_a_body_that_does_not_come_in_time_is_refused(make_server, sent):
     server = make_server(body=3)
     with opened(server, *[sent] * 8) as connections:
-        duration, (status, _, _) = seconds(server.get, "/health/live")
-        assert status == 200 and 1 < duration < 15
+        assert server.get("/health/live")[0] == 200
         for connection in connections:
-            assert (answer := rest(connection)).startswith(b"HTTP/1.1 400 ")
-            assert b"application/problem+json" in answer
+            assert (response := rest(connection)).startswith(b"HTTP/1.1 400 ")
+            assert b"application/problem+json" in response
 
 
 def test_a_body_that_comes_in_drips_has_no_more_time(make_server):
     with opened(make_server(body=2), SIZED) as [connection]:
-        duration, answer = seconds(drip, connection)
-        assert answer.startswith(b"HTTP/1.1 400 ") and 1 < duration < 10
+        assert drip(connection).startswith(b"HTTP/1.1 400 ")
 
 
-def test_a_body_that_nobody_reads_is_not_waited_for_as_long(make_server):
+def test_a_body_that_no_view_reads_is_not_waited_for(make_server):
     sent = WRITE.replace(b"POST", b"PUT") + b"Content-Length: 100\r\n\r\n"
-    with opened(make_server(body=60), sent) as [connection]:
-        duration, answer = seconds(rest, connection)
-        assert answer.startswith(b"HTTP/1.1 405 ") and duration < 30
+    with opened(make_server(body=NEVER), sent) as [connection]:
+        assert rest(connection).startswith(b"HTTP/1.1 405 ")
 
 
 def test_a_view_may_take_longer_and_read_late_what_came_in_time(make_server):
     late = b"POST /late HTTP/1.1" + HOST + JSON + b"Content-Length: 4\r\n\r\n"
-    with opened(make_server(head=1, body=1), late) as [connection]:
-        connection.sendall(b"late" + late + b"late" + LAST)
-        answer = rest(connection)
-        assert answer.count(b"HTTP/1.1 200 ") == 3 and answer.count(b"late") == 4_000_000
+    sent = late + b"late" + late + b"late" + LAST
+    with opened(make_server(head=1, body=1), sent) as [connection]:
+        response = rest(connection)
+        assert response.count(b"HTTP/1.1 200 ") == 3 and response.count(b"late") == 4_000_000
 
 
 def test_a_view_may_take_longer_and_read_nothing_of_what_does_not_come(make_server):
@@ -202,9 +187,9 @@ def test_a_view_may_take_longer_and_read_nothing_of_what_does_not_come(make_serv
         assert rest(connection).startswith(b"HTTP/1.1 200 ")
 
 
-def test_an_answer_reaches_who_is_still_sending(make_server):
+def test_a_response_reaches_a_client_that_is_still_sending(make_server):
     sent = WRITE + b"Connection: close\r\nContent-Length: 10000000\r\n\r\n"
-    with opened(make_server(), sent) as [connection]:
+    with opened(make_server(head=NEVER), sent) as [connection]:
         for _ in range(10):
             connection.sendall(b" " * 1000)
             time.sleep(0.1)
@@ -212,20 +197,18 @@ def test_an_answer_reaches_who_is_still_sending(make_server):
 
 
 @pytest.mark.parametrize("options", [[], ["--preload"]], ids=["", "preload"])
-def test_a_worker_that_was_made_anew_waits_for_nobody_either(serve, options):
+def test_a_worker_after_a_reload_waits_for_no_client_either(serve, options):
     server = serve("--workers=1", *options)
     server.process.send_signal(signal.SIGHUP)
-    while "Worker exiting" not in server.said():
-        time.sleep(0.1)
-    with opened(server, *[PART] * 40):
-        answer_at_once(server)
+    wait_for(lambda: "Worker exiting" in server.output())
+    with opened(server, *[PART] * 40) as connections:
+        assert server.get("/health/live")[0] == 200
+        assert any(map(is_open, connections))
 
 
-def test_who_has_gone_leaves_room_for_as_many_others(make_server):
+def test_closed_connections_leave_room_for_as_many_others(make_server):
     server = make_server("--worker-connections=10", head=3)
     for _ in range(30):
         assert server.get("/health/live")[0] == 200
-    time.sleep(4)
     with opened(server, *[b""] * 10):
-        duration, (status, _, _) = seconds(server.get, "/health/live")
-        assert status == 200 and 1 < duration < 10
+        assert server.get("/health/live")[0] == 200

@@ -1,17 +1,16 @@
 """The application."""
 
 from collections.abc import Mapping
-from pathlib import Path
 
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from . import attempts  # feature: auth
 from . import audit  # feature: auth
 from . import commands
+from . import database_errors
 from . import extensions
 from . import health
 from . import metrics
-from . import outage
 from . import resources
 from . import settings
 from .carafe import address
@@ -26,7 +25,8 @@ from .carafe.security import YEAR
 
 def create_app(config: Mapping[str, object] | None = None) -> FlaskCarafe:
     """Make the application; entries of *config* win over the environment."""
-    app = FlaskCarafe(__name__, static_folder=None, instance_path=str(Path("instance").resolve()))
+    instance = settings.project_folder() / "instance"
+    app = FlaskCarafe(__name__, static_folder=None, instance_path=str(instance))
     settings.init_app(app, config)
     security.init_app(app, hsts=YEAR if app.config["ENVIRONMENT"] == "production" else 0)
     proxies = app.config["PROXY_HOPS"]
@@ -37,10 +37,10 @@ def create_app(config: Mapping[str, object] | None = None) -> FlaskCarafe:
     audit.init_app(app)  # feature: auth
     attempts.init_app(app)  # feature: auth
     errors.init_app(app)
-    outage.init_app(app)
+    database_errors.init_app(app)
     openapi.init_app(app)
-    health.init_app(app)
     resources.init_app(app)
+    health.init_app(app)
     commands.init_app(app)
     metrics.init_app(app)
     carafe_config.check(app)

@@ -12,7 +12,6 @@ from typing import Any
 
 from flask import session
 from sqlalchemy import ColumnElement
-from sqlalchemy import DateTime
 from sqlalchemy import ForeignKey
 from sqlalchemy import JSON
 from sqlalchemy import select
@@ -49,9 +48,7 @@ class Login(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     token: Mapped[str] = mapped_column(String(43), unique=True, default=secrets.token_urlsafe)
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
-    opened_at: Mapped[datetime] = mapped_column(
-        DateTime(timezone=True), default=lambda: datetime.now(UTC)
-    )
+    opened_at: Mapped[datetime] = mapped_column(default=lambda: datetime.now(UTC))
     address: Mapped[str] = mapped_column(String(50))
     user_agent: Mapped[str] = mapped_column(String(200))
 

@@ -1,18 +1,20 @@
-"""Commands: ``flask dev``, the one of the first minute, ``flask check-deploy``, and others."""
+"""Commands: ``flask dev``, which starts everything, ``flask check-deploy``, and others."""
+
+import os
+import socket
+import subprocess
+import sys
 
 import click
 from flask import current_app
 from flask import Flask
 from flask.cli import with_appcontext
 from flask_migrate import upgrade
-from werkzeug.serving import is_running_from_reloader
-from werkzeug.serving import run_simple
 
 from . import seed
 from . import seed_admin  # feature: auth
 from .carafe.openapi import document
 from .checks import check_deploy
-from .database import db
 from .users import users  # feature: auth
 
 
@@ -25,26 +27,51 @@ def init_app(app: Flask) -> None:
 
 
 @click.command()
-@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--host", default="localhost", show_default=True)
 @click.option("--port", default=5000, envvar="PORT", show_default=True)
 @with_appcontext
 def dev(host: str, port: int) -> None:
-    """Prepare the database, fill an empty one, and serve with reload."""
+    """Migrate the database, fill an empty one, and serve with reload."""
     if current_app.config["ENVIRONMENT"] != "development":
         raise click.ClickException("Set FLASK_ENVIRONMENT=development, or serve with gunicorn.")
-    if not is_running_from_reloader():
-        _prepare(f"http://{host}:{port}")
-    app = current_app._get_current_object()  # type: ignore[attr-defined]
-    run_simple(host, port, app, use_reloader=True, threaded=True)
-
-
-def _prepare(address: str) -> None:
+    _check_port(host, port)
     upgrade()
     seed.fill()
     seed_admin.fill()  # feature: auth
-    click.echo(seed.welcome(address))
-    click.echo(seed_admin.welcome(address))  # feature: auth
-    db.session.remove()  # What was only read still holds SQLite, against every request that writes.
+    url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    click.echo(seed.welcome(url))
+    click.echo(seed_admin.welcome(url))  # feature: auth
+    # Flask's own server outlives a mistake in the code: it loads the application anew.
+    run = [sys.executable, "-m", "flask", "--app", current_app.import_name, "run", "--reload"]
+    _become([*run, f"--host={host}", f"--port={port}"])
+
+
+def _check_port(host: str, port: int) -> None:
+    """Fail before anything is promised. Of two addresses of a name, one may be taken."""
+    try:
+        for family, kind, _, _, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
+            with socket.socket(family, kind) as probe:
+                probe.settimeout(1)
+                if probe.connect_ex(address) == 0:
+                    raise OSError("another program listens there")
+        socket.create_server((host, port), family=_family(host)).close()
+    except OSError as error:
+        reason = error.strerror or error
+        raise click.ClickException(
+            f"Cannot serve at {host}:{port}: {reason}. Try another: flask dev --port {port + 1}"
+        ) from None
+
+
+def _family(host: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in host else socket.AF_INET
+
+
+def _become(command: list[str]) -> None:
+    """Run *command* in the place of this process."""
+    if os.name == "nt":  # There it would run beside the shell that waits for this one.
+        raise SystemExit(subprocess.call(command))
+    sys.stdout.flush()
+    os.execv(command[0], command)
 
 
 @click.command()

@@ -14,10 +14,9 @@ from .carafe.ext.auth import Auth  # feature: auth
 from .carafe.ext.cache import Cache  # feature: cache
 from .carafe.ext.logger import Logger  # feature: logger
 from .remembered import RememberedAccounts  # feature: auth, cache
-from .snapshot import end_snapshot  # feature: cache
 
 accounts = Accounts(database.db.session)  # feature: auth
-cache = Cache(before_miss=end_snapshot)  # feature: cache
+cache = Cache(before_miss=database.end_snapshot)  # feature: cache
 accounts = RememberedAccounts(database.db.session, cache)  # feature: auth, cache
 auth = Auth(accounts, roles=["admin", "editor"])  # feature: auth
 logger = Logger()  # feature: logger

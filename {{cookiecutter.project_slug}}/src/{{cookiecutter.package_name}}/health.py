@@ -1,8 +1,9 @@
-"""Whether the process lives, and whether it can serve."""
+"""Health checks: whether the process is alive, and whether it can serve requests."""
 
 from typing import Literal
 
 from flask import abort
+from flask import Blueprint
 from flask import current_app
 from flask import Flask
 from pydantic import BaseModel
@@ -14,6 +15,8 @@ from .extensions import cache  # feature: cache
 
 DRAINING = "draining"
 """Under this key of ``app.extensions``, a server puts what tells whether the process ends."""
+
+bp = Blueprint("health", __name__)
 
 State = Literal["ok", "degraded"]
 
@@ -34,40 +37,41 @@ class Readiness(BaseModel):
 def init_app(app: Flask) -> None:
     """Serve ``/health/live`` and ``/health/ready``."""
     app.extensions[DRAINING] = lambda: False
-    app.add_url_rule("/health/live", view_func=live)
-    app.add_url_rule("/health/ready", view_func=ready)
+    app.register_blueprint(bp)
 
 
 def report() -> None:
-    """Log what is away, as the current app starts."""
-    for name in _away():
-        logger.warning("The %s is away.", name)
+    """Log what cannot be used, as the current app starts."""
+    for fault in _faults().values():
+        logger.warning(fault)
 
 
+@bp.get("/health/live")
 @operation()
 def live() -> Liveness:
-    """Tell that the process lives; nothing else is asked."""
+    """Check that the process is alive; nothing else is checked."""
     return Liveness(status="ok")
 
 
+@bp.get("/health/ready")
 @operation(problems=[503])
 def ready() -> Readiness:
-    """Tell whether requests can be served."""
+    """Check that requests can be served."""
     if current_app.extensions[DRAINING]():
         abort(503, "The process is ending.")
-    away = _away()
-    if "database" in away:
-        abort(503, f"What is away: {', '.join(away)}.")
+    faults = _faults()
+    if "database" in faults:
+        abort(503, " ".join(faults.values()))
     checks: dict[str, State] = {"database": "ok"}
-    checks["cache"] = "degraded" if "cache" in away else "ok"  # feature: cache
-    return Readiness(status="degraded" if away else "ok", checks=checks)
+    checks["cache"] = "degraded" if "cache" in faults else "ok"  # feature: cache
+    return Readiness(status="degraded" if faults else "ok", checks=checks)
 
 
-def _away() -> list[str]:
-    """The names of what does not answer."""
-    away = []
-    if not database.is_up():
-        away.append("database")
+def _faults() -> dict[str, str]:
+    """What cannot be used, and why."""
+    faults = {}
+    if fault := database.fault():
+        faults["database"] = fault
     if not cache.is_up():  # feature: cache
-        away.append("cache")  # feature: cache
-    return away
+        faults["cache"] = "The cache is unavailable."  # feature: cache
+    return faults

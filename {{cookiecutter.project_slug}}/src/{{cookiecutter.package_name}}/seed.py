@@ -3,6 +3,7 @@
 from sqlalchemy import select
 
 from .database import db
+from .database import writes
 from .models import Author
 from .models import Book
 
@@ -12,8 +13,9 @@ SHELF = {
 }
 
 
+@writes
 def fill() -> None:
-    """Add a few books if there is none."""
+    """Add a few books if there are none."""
     if db.session.scalar(select(Book.id).limit(1)) is not None:
         return
     for name, titles in SHELF.items():

@@ -8,10 +8,12 @@ from flask import current_app
 from .credentials import add_user
 from .credentials import find_user
 from .database import db
+from .database import writes
 
 EMAIL = "admin@example.com"
 
 
+@writes
 def fill() -> None:
     """Add the administrator, if there is none."""
     if find_user(EMAIL) is None:

@@ -1,5 +1,8 @@
 """Settings from the environment, checked before anything starts.
 
+In the project's folder, and below it, what ``.env`` and ``.flaskenv`` say counts too, wherever the
+application is made: the environment itself wins. ``FLASK_SKIP_DOTENV=1`` leaves them out.
+
 Any ``FLASK_<KEY>`` becomes the setting ``<KEY>`` of Flask or of an extension, read as JSON if
 it is JSON. These the application reads itself; the names that platforms set need no prefix.
 
@@ -22,9 +25,11 @@ What cannot be meant, or is not safe in production, ends the process: the reason
 without a value, and nothing is served.
 """
 
+import json
 import re
 import secrets
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated
 from typing import Any
 from typing import Literal
@@ -32,6 +37,8 @@ from typing import NoReturn
 
 import click
 from flask import Flask
+from flask.cli import load_dotenv
+from flask.helpers import get_load_dotenv
 from pydantic import AliasChoices
 from pydantic import Field
 from pydantic import field_validator
@@ -50,6 +57,9 @@ _WEAK = (
     'make one with: python -c "import secrets; print(secrets.token_urlsafe(48))"'
 )
 
+ABOUT = json.loads(Path(__file__).with_name("about.json").read_text(encoding="utf-8"))
+"""What the API is called and what it is for."""
+
 _HERE = ("localhost", "127.0.0.1")
 """What a health check beside the process asks for."""
 
@@ -62,6 +72,8 @@ class Refusal(ValueError, SystemExit):
 
 def init_app(app: Flask, config: Mapping[str, object] | None) -> None:
     """Configure *app*. Raises Refusal that names what is missing or wrong."""
+    if get_load_dotenv():
+        load_dotenv()
     given = dict(config or {})
     settings = _load(given)
     app.config.from_mapping(settings.defaults())
@@ -70,6 +82,13 @@ def init_app(app: Flask, config: Mapping[str, object] | None) -> None:
     app.config.from_mapping(given)
     if settings.environment == "production":
         _check(app)
+
+
+def project_folder() -> Path:
+    """The nearest folder, from the current one upwards, that has migrations; else the current."""
+    here = Path.cwd()
+    folders = (here, *here.parents)
+    return next((one for one in folders if (one / "migrations/env.py").is_file()), here)
 
 
 def _load(given: dict[str, Any]) -> "Settings":
@@ -180,8 +199,10 @@ class Settings(BaseSettings):
         config: dict[str, object] = {
             "SQLALCHEMY_DATABASE_URI": _usual(self.database_url.get_secret_value()),
             "SQLALCHEMY_ENGINE_OPTIONS": {"hide_parameters": True},
-            "OPENAPI_TITLE": __package__.replace("_", " ").title(),
+            "OPENAPI_TITLE": ABOUT["title"],
+            "OPENAPI_DESCRIPTION": ABOUT["description"],
             "CACHE_KEY_PREFIX": f"{__package__}:",  # feature: cache
+            "CARAFE_CACHE_STATUS_HEADER": self.environment == "development",  # feature: cache
             "CARAFE_CSRF_TRUSTED_ORIGINS": sites,  # feature: session or auth
             "CARAFE_LOGGER_STREAM_ENABLED": True,  # feature: logger
             "CARAFE_LOGGER_STREAM_FORMAT": "json" if is_production else "text",  # feature: logger

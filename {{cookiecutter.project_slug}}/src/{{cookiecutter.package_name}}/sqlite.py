@@ -1,11 +1,15 @@
-"""SQLite, told to behave like a server.
+"""SQLite, made to behave like a server.
 
-It keeps a write-ahead log, so that readers never wait, and takes its write lock at the start of a
-transaction that may write: of two that read and then write, the second waits for the first instead
-of losing its update.
+A write-ahead log lets readers read while one connection writes. A transaction that may write takes
+the write lock at its start: of two that read and then write, the second waits for the first
+instead of losing its update. One that only reads takes no lock, so a shell that was left open
+stops nobody.
 """
 
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import partial
 from math import ceil
 from random import uniform
@@ -13,27 +17,77 @@ from time import monotonic
 from time import sleep
 from typing import Any
 
+from alembic.util import CommandError
 from flask import has_request_context
 from flask import request
 from sqlalchemy import Connection
 from sqlalchemy import Engine
 from sqlalchemy import event
+from sqlalchemy import ExceptionContext
+from sqlalchemy.exc import StatementError
 
 SAFE_METHODS = {"GET", "HEAD", "OPTIONS", "TRACE"}
 
-_PAUSE = 0.005
-"""Seconds, at most, until one who waits for the write lock looks again."""
+LONGEST_MIGRATION = 600
+"""Seconds that a migration waits for another one to end."""
+
+_LONGEST_PAUSE = 0.005
+"""Seconds until a connection that waits for the write lock tries again."""
+
+_LOCK_WITHIN = "lock_within"
+"""The execution option of a connection that takes the write lock, and waits so many seconds."""
+
+_is_writing: ContextVar[bool] = ContextVar("is_writing", default=False)
 
 
 def options(seconds: float) -> dict[str, Any]:
-    """How to make an engine: as ever."""
+    """Engine options: none."""
     return {}
 
 
 def tune(engine: Engine, seconds: float) -> None:
-    """Let nobody wait longer for the lock of another."""
+    """Let nobody wait longer than *seconds* for a lock that another connection holds."""
     event.listen(engine, "connect", partial(_on_connect, seconds))
     event.listen(engine, "begin", partial(_on_begin, seconds))
+    event.listen(engine, "handle_error", _on_error)
+
+
+@contextmanager
+def writing() -> Iterator[None]:
+    """Take the write lock at the start of each transaction that begins in this context."""
+    token = _is_writing.set(True)
+    try:
+        yield
+    finally:
+        _is_writing.reset(token)
+
+
+@contextmanager
+def migrating(engine: Engine) -> Iterator[Connection]:
+    """A connection in one transaction, whose foreign keys are checked at its end.
+
+    Most changes of a table are made by copying it and dropping the old one. While foreign keys
+    are enforced, that deletes the rows which refer to it, or is refused.
+    """
+    with engine.connect() as connection:
+        driver: Any = connection.connection.driver_connection
+        driver.execute("PRAGMA foreign_keys = OFF")  # without effect in a transaction
+        try:
+            with connection.execution_options(**{_LOCK_WITHIN: LONGEST_MIGRATION}).begin():
+                yield connection
+                _check_foreign_keys(connection)
+        finally:
+            driver.execute("PRAGMA foreign_keys = ON")
+
+
+def _check_foreign_keys(connection: Connection) -> None:
+    broken = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
+    tables = sorted({f"{child} (to {parent})" for child, _, parent, _ in broken})
+    if tables:
+        raise CommandError(
+            f"After this migration {len(broken)} rows would refer to rows that do not exist: "
+            f"{', '.join(tables)}. Delete or change them in the migration. Nothing was changed."
+        )
 
 
 def _on_connect(seconds: float, connection: sqlite3.Connection, record: Any) -> None:
@@ -48,20 +102,25 @@ def _wait_within(connection: sqlite3.Connection, seconds: float) -> None:
 
 
 def _on_begin(seconds: float, connection: Connection) -> None:
-    if has_request_context() and request.method in SAFE_METHODS:
+    within = connection.get_execution_options().get(_LOCK_WITHIN, seconds if _may_write() else 0)
+    if not within:
         connection.exec_driver_sql("BEGIN")
         return
     driver: Any = connection.connection.dbapi_connection
     _wait_within(driver, 0)
     try:
-        if not _take_lock(driver, monotonic() + seconds):
+        if not _take_lock(driver, monotonic() + within):
             connection.exec_driver_sql("BEGIN IMMEDIATE")  # Its error is one of SQLAlchemy.
     finally:
         _wait_within(driver, seconds)
 
 
+def _may_write() -> bool:
+    return _is_writing.get() or (has_request_context() and request.method not in SAFE_METHODS)
+
+
 def _take_lock(connection: sqlite3.Connection, until: float) -> bool:
-    """Begin to write. SQLite itself would look ever more seldom, and serve others before."""
+    """Begin to write. SQLite itself would try ever more seldom, and serve others before."""
     while monotonic() < until:
         try:
             connection.execute("BEGIN IMMEDIATE")
@@ -69,5 +128,12 @@ def _take_lock(connection: sqlite3.Connection, until: float) -> bool:
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
                 return False
-        sleep(uniform(0, _PAUSE))
+        sleep(uniform(0, _LONGEST_PAUSE))
     return False
+
+
+def _on_error(context: ExceptionContext) -> None:
+    """Wrap what the driver raises for a number beyond 64 bits, as SQLAlchemy wraps other errors."""
+    error = context.original_exception
+    if isinstance(error, OverflowError):
+        raise StatementError("A number has more than 64 bits.", context.statement, None, error)

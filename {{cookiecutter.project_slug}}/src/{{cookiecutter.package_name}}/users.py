@@ -10,11 +10,19 @@ from .accounts import User
 from .credentials import add_user
 from .credentials import find_user
 from .database import db
+from .database import writes
+from .extensions import auth
 from .logins import end_logins
 
 users = AppGroup("users", help="Make, list and change users.")
 
-roles_option = click.option("--role", "roles", multiple=True, help="A role; may be given again.")
+roles_option = click.option(
+    "--role",
+    "roles",
+    multiple=True,
+    type=click.Choice(sorted(auth.roles)) if auth.roles else str,
+    help="A role; may be given again.",
+)
 password_option = click.password_option(help="Asked for, if it is not given.")
 
 
@@ -22,6 +30,7 @@ password_option = click.password_option(help="Asked for, if it is not given.")
 @click.argument("email")
 @roles_option
 @password_option
+@writes
 def create(email: str, roles: tuple[str, ...], password: str) -> None:
     """Make a user who logs in with EMAIL."""
     if "@" not in email or len(email) > 200:
@@ -42,6 +51,7 @@ def index() -> None:
 @users.command("roles")
 @click.argument("email")
 @roles_option
+@writes
 def change_roles(email: str, roles: tuple[str, ...]) -> None:
     """Give the user EMAIL these roles, and no others."""
     user = _existing(email)
@@ -52,6 +62,7 @@ def change_roles(email: str, roles: tuple[str, ...]) -> None:
 @users.command("password")
 @click.argument("email")
 @password_option
+@writes
 def change_password(email: str, password: str) -> None:
     """Give the user EMAIL a new password, and end all their logins."""
     user = _existing(email)
@@ -62,6 +73,7 @@ def change_password(email: str, password: str) -> None:
 
 @users.command()
 @click.argument("email")
+@writes
 def disable(email: str) -> None:
     """End all logins of the user EMAIL, and allow no more."""
     user = _existing(email)
@@ -72,6 +84,7 @@ def disable(email: str) -> None:
 
 @users.command()
 @click.argument("email")
+@writes
 def enable(email: str) -> None:
     """Let the user EMAIL log in again."""
     user = _existing(email)

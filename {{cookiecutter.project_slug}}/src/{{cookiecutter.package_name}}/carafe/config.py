@@ -2,11 +2,13 @@
 
 import difflib
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 from flask import Flask
 
 _KEY = "carafe.config"
+_CHECKS = "carafe.checks"
 
 
 def declare(app: Flask, prefix: str, **defaults: Any) -> None:
@@ -18,8 +20,18 @@ def declare(app: Flask, prefix: str, **defaults: Any) -> None:
     _warn_about_unknown(app, prefix, declared)
 
 
+def before_start(app: Flask, check: Callable[[Flask], None]) -> None:
+    """Have *check* called by ``check(app)``, when all views of *app* are registered."""
+    app.extensions.setdefault(_CHECKS, []).append(check)
+
+
 def check(app: Flask) -> None:
-    """Warn about the ``CARAFE_`` settings that no extension declared; call it after them all."""
+    """Check what the extensions of *app* were told; call it last, when all views are registered.
+
+    A ``CARAFE_`` setting that nothing reads is a warning, a wrong name an error.
+    """
+    for each in app.extensions.get(_CHECKS, ()):
+        each(app)
     _warn_about_unknown(app, "CARAFE_", app.extensions.get(_KEY, set()))
 
 

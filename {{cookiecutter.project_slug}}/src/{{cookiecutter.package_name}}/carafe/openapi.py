@@ -1,13 +1,15 @@
-"""The API's own description: an OpenAPI 3.1 document, and a page to read and try it.
+"""The API's own description: an OpenAPI 3.1 document, and pages to read and try it.
 
-``init_app(app)`` serves ``/openapi.json`` and, from files of its own, ``/docs``. The document
-lists every view that has an ``@operation``; a decorator that may refuse a request adds the
-statuses it refuses with to the view's ``__problems__``.
+``init_app(app)`` serves ``/openapi.json`` and Swagger UI at ``/docs``. At ``/``, unless the app has
+a view there, is a page with links to both and to everything that can be read. The document lists
+every view that has an ``@operation``; a decorator that may refuse a request adds the statuses it
+refuses with to the view's ``__problems__``. Each body has an example.
 
-=================== ============== =================
-``OPENAPI_TITLE``   the app's name the API's name
-``OPENAPI_VERSION`` ``"1"``        the API's version
-=================== ============== =================
+======================= ============== =================
+``OPENAPI_TITLE``       the app's name the API's name
+``OPENAPI_DESCRIPTION`` ``""``         what it is for
+``OPENAPI_VERSION``     ``"1"``        the API's version
+======================= ============== =================
 """
 
 import re
@@ -16,6 +18,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import sha256
+from html import escape
 from http import HTTPStatus
 from inspect import getdoc
 from typing import Any
@@ -23,14 +26,19 @@ from typing import Any
 from flask import current_app
 from flask import Flask
 from flask import Response
+from flask import url_for
 from flask_swagger_ui import get_swaggerui_blueprint
 from pydantic import TypeAdapter
 from werkzeug.routing import Rule
 from werkzeug.routing.converters import NumberConverter
 
+from .config import before_start
 from .errors import MIMETYPE as PROBLEM_MIMETYPE
 from .errors import Problem
+from .examples import example_of
+from .examples import NoExample
 from .operation import Operation
+from .schema import NO_NUL
 
 _KEY = "carafe.openapi"
 _REFERENCE = "#/components/schemas/{model}"
@@ -46,16 +54,32 @@ _POLICY = (
 )
 """The content that the page loads. Its library writes styles into it."""
 
+_PAGE = """<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<meta name="color-scheme" content="light dark">
+<title>{title}</title>
+<h1>{title}</h1>
+<p>{description}</p>
+<ul>
+{links}
+</ul>
+</html>
+"""
+
 
 def init_app(app: Flask) -> None:
     """Serve the document and the page of *app*."""
     app.config.setdefault("OPENAPI_TITLE", app.name)
+    app.config.setdefault("OPENAPI_DESCRIPTION", "")
     app.config.setdefault("OPENAPI_VERSION", "1")
     app.add_url_rule("/openapi.json", "openapi", _show)
     options = {"validatorUrl": None, "oauth2RedirectUrl": "/docs/oauth2-redirect.html"}
     page = get_swaggerui_blueprint("/docs", "/openapi.json", config=options)
     page.after_request(_allow_what_it_loads)
     app.register_blueprint(page, url_prefix="/docs")
+    before_start(app, _add_home)
 
 
 def document(app: Flask) -> dict[str, Any]:
@@ -64,6 +88,25 @@ def document(app: Flask) -> dict[str, Any]:
         app.extensions[_KEY] = _describe(app)
     made: dict[str, Any] = app.extensions[_KEY]
     return made
+
+
+def _add_home(app: Flask) -> None:
+    if not any(rule.rule == "/" for rule in app.url_map.iter_rules()):
+        app.add_url_rule("/", "home", _home)
+
+
+def _home() -> Response:
+    links = [(url_for("swagger_ui.show"), "Read the documentation and try it out")]
+    links += [(url_for("openapi"), "The OpenAPI document")]
+    for entry in _entries(current_app):
+        if entry.method == "GET" and not entry.rule.arguments:
+            links.append((url_for(entry.rule.endpoint), _summary(entry)))
+    page = _PAGE.format(
+        title=escape(current_app.config["OPENAPI_TITLE"]),
+        description=escape(current_app.config["OPENAPI_DESCRIPTION"]),
+        links="\n".join(f'<li><a href="{escape(url)}">{escape(it)}</a></li>' for url, it in links),
+    )
+    return current_app.response_class(page, mimetype="text/html")
 
 
 def _show() -> dict[str, Any]:
@@ -114,6 +157,9 @@ def _describe(app: Flask) -> dict[str, Any]:
         list(_adapters(entries)), ref_template=_REFERENCE
     )
     definitions = components.get("$defs", {})
+    for (name, _), schema in schemas.items():
+        if isinstance(name, tuple) and name[1] == "body":
+            _forbid_nul(schema, definitions, set())
     paths: dict[str, dict[str, Any]] = {}
     for entry in entries:
         paths.setdefault(entry.path, {})[entry.method.lower()] = _operation(
@@ -122,8 +168,8 @@ def _describe(app: Flask) -> dict[str, Any]:
     return {
         "openapi": "3.1.0",
         "info": {
-            "title": app.config["OPENAPI_TITLE"],
-            "version": app.config["OPENAPI_VERSION"],
+            name: app.config[f"OPENAPI_{name.upper()}"]
+            for name in ("title", "description", "version")
         },
         "paths": paths,
         "components": {"schemas": definitions},
@@ -158,12 +204,12 @@ def _adapters(entries: list[_Entry]) -> Iterator[tuple[Any, Any, TypeAdapter[Any
 def _operation(
     entry: _Entry, schemas: dict[Any, Any], definitions: dict[str, Any]
 ) -> dict[str, Any]:
-    summary, _, description = (getdoc(entry.view) or "").partition("\n\n")
+    _, _, description = (getdoc(entry.view) or "").partition("\n\n")
     query = schemas.get((entry.name, "query"), {})
     described: dict[str, Any] = {
         "operationId": entry.name,
         "tags": [entry.rule.endpoint.partition(".")[0]],
-        "summary": " ".join(summary.split()),
+        "summary": _summary(entry),
         "parameters": [
             *_path_parameters(entry.rule),
             *_query_parameters(query, definitions),
@@ -173,9 +219,39 @@ def _operation(
     if description:
         described["description"] = description
     if entry.contract.body:
-        content = {"application/json": {"schema": schemas[entry.name, "body"]}}
-        described["requestBody"] = {"required": True, "content": content}
+        content = _with_example(schemas[entry.name, "body"], definitions)
+        described["requestBody"] = {"required": True, "content": {"application/json": content}}
     return described
+
+
+def _summary(entry: _Entry) -> str:
+    return " ".join((getdoc(entry.view) or "").partition("\n\n")[0].split())
+
+
+def _with_example(schema: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:
+    try:
+        return {"schema": schema, "example": example_of(schema, definitions)}
+    except NoExample:
+        return {"schema": schema}
+
+
+def _forbid_nul(schema: Any, definitions: dict[str, Any], seen: set[str]) -> None:
+    """Say of each text in a body that it has no NUL, with which ``strict`` refuses it."""
+    if isinstance(schema, list):
+        for each in schema:
+            _forbid_nul(each, definitions, seen)
+    if not isinstance(schema, dict):
+        return
+    if schema.get("type") == "string" and not {"pattern", "format", "enum", "const"} & set(schema):
+        schema["pattern"] = NO_NUL
+    if isinstance(schema.get("additionalProperties"), dict):
+        schema.setdefault("propertyNames", {"pattern": NO_NUL})
+    target = str(schema.get("$ref", "")).rpartition("/")[2]
+    if target and target not in seen:
+        seen.add(target)
+        _forbid_nul(definitions[target], definitions, seen)
+    for value in schema.values():
+        _forbid_nul(value, definitions, seen)
 
 
 def _path_parameters(rule: Rule) -> Iterator[dict[str, Any]]:

@@ -8,8 +8,9 @@
 
 An argument named ``body`` or ``query`` is loaded from the request into its pydantic model. What
 the view returns is validated by the return annotation (from attributes, so a database row will
-do) and sent as JSON. A view annotated ``tuple[BookOut, Headers]`` adds headers; one annotated
-``None`` sends no body; a response is sent as it is.
+do) and sent as JSON. Fields with aliases go by these in JSON, both ways. A view annotated
+``tuple[BookOut, Headers]`` adds headers; one annotated ``None`` sends no body; a response is sent
+as it is.
 
 A body that is not JSON is a 400, of another content type a 415, and what does not match the
 model a 422 with every fault listed, never with the value that was sent.
@@ -162,5 +163,6 @@ def _respond(contract: Operation, result: Any) -> WerkzeugResponse:
         del empty.headers["Content-Type"]
         return empty
     adapter = contract.returned
-    body = adapter.dump_json(adapter.validate_python(value, from_attributes=True))
+    checked = adapter.validate_python(value, from_attributes=True, by_alias=True, by_name=True)
+    body = adapter.dump_json(checked, by_alias=True)
     return Response(body, contract.status, headers, mimetype="application/json")

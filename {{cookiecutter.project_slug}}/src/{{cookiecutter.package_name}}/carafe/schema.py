@@ -1,8 +1,12 @@
 """Shapes of what comes in and what goes out, such that any database takes them."""
 
+from datetime import datetime
+from datetime import UTC
 from typing import Annotated
 from typing import Any
 
+from pydantic import AfterValidator
+from pydantic import AwareDatetime
 from pydantic import BaseModel
 from pydantic import ConfigDict
 from pydantic import Field
@@ -14,7 +18,9 @@ LARGEST_ID = 2**31 - 1
 Id = Annotated[int, Field(ge=1, le=LARGEST_ID)]
 """The number of a row."""
 
-Text = Annotated[str, StringConstraints(pattern=r"^[^\x00]*$")]
+NO_NUL = r"^[^\x00]*$"
+
+Text = Annotated[str, StringConstraints(pattern=NO_NUL)]
 """Any text without the character NUL, which no body of a request has."""
 
 Line = Annotated[
@@ -26,6 +32,17 @@ Line = Annotated[
 """One line of text, 1 to 200 characters, none of them a control character."""
 
 
+def _utc(moment: datetime) -> datetime:
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("The time is out of range.") from None
+
+
+Timestamp = Annotated[AwareDatetime, AfterValidator(_utc)]
+"""A time with a zone, in UTC."""
+
+
 class Body(BaseModel):
     """What a client sends: exact types, and no field that is not named."""
 
@@ -35,7 +52,7 @@ class Body(BaseModel):
 class Representation(BaseModel):
     """What a client gets: these attributes of an object, and no other."""
 
-    model_config = ConfigDict(from_attributes=True)
+    model_config = ConfigDict(from_attributes=True, validate_by_name=True, serialize_by_alias=True)
 
 
 def optional() -> Any:

@@ -2,17 +2,16 @@
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from alembic.util import CommandError
 from flask import Flask
 from sqlalchemy import make_url
 from sqlalchemy import URL
-from sqlalchemy.exc import SQLAlchemyError
 
 from ..database import db
-from ..database import migrate
+from ..database import fault
+from ..database import UNAVAILABLE
+from ..database import UNMIGRATED
 from ..secret_key import is_known
 from .nearness import is_near
 
@@ -33,7 +32,7 @@ def faults(app: Flask) -> Iterator[str]:
             yield f"{name}: data of others is written down; unset it"
     if not db.engine.hide_parameters:
         yield "SQLALCHEMY_ENGINE_OPTIONS: data is written into errors; set hide_parameters"
-    yield from _state()
+    yield from _state(app)
 
 
 def _sqlite(url: URL) -> Iterator[str]:
@@ -54,15 +53,11 @@ def _server(url: URL) -> Iterator[str]:
         yield "DATABASE_URL: data travels in clear; add ?sslmode=verify-full"
 
 
-def _state() -> Iterator[str]:
-    try:
-        wanted = set(ScriptDirectory.from_config(migrate.get_config()).get_heads())
-        with db.engine.connect() as connection:
-            found = set(MigrationContext.configure(connection).get_current_heads())
-    except CommandError:
+def _state(app: Flask) -> Iterator[str]:
+    if not Path(app.extensions["migrate"].directory).is_dir():
         yield "migrations: the folder is not here; start the command beside it"
-    except SQLAlchemyError:
+    found = fault()
+    if found == UNAVAILABLE:
         yield "DATABASE_URL: the database does not answer; start it, or name another"
-    else:
-        if found != wanted:
-            yield "DATABASE_URL: migrations are missing; run flask db upgrade"
+    if found == UNMIGRATED:
+        yield "DATABASE_URL: migrations are missing; run flask db upgrade"

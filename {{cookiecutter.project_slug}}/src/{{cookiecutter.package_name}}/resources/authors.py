@@ -4,6 +4,7 @@ from flask import abort
 from flask import Blueprint
 from flask import url_for
 from flask.views import MethodView
+from pydantic import Field
 from sqlalchemy import select
 
 from ..carafe.operation import Headers
@@ -26,7 +27,7 @@ bp = Blueprint("authors", __name__, url_prefix="/authors")
 class AuthorIn(Body):
     """An author as sent."""
 
-    name: Line
+    name: Line = Field(examples=["Octavia E. Butler"])
 
 
 class AuthorOut(Representation):

@@ -8,6 +8,7 @@ from typing import Any
 from flask import Blueprint
 from flask import url_for
 from flask.views import MethodView
+from pydantic import Field
 from sqlalchemy import select
 
 from ..carafe.errors import Fault
@@ -35,7 +36,7 @@ bp = Blueprint("books", __name__, url_prefix="/books")
 class BookIn(Body):
     """A book as sent."""
 
-    title: Line
+    title: Line = Field(examples=["Frankenstein"])
     author_id: Id
 
 

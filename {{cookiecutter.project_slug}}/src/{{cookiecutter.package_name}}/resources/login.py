@@ -28,7 +28,7 @@ bp = Blueprint("login", __name__, url_prefix="/login")
 class Credentials(Body):
     """Who logs in."""
 
-    email: Text = Field(max_length=200)
+    email: Text = Field(max_length=200, examples=["admin@example.com"])
     password: Text = Field(max_length=passwords.LONGEST)
 
 
@@ -80,7 +80,7 @@ class PasswordView(MethodView):
     @auth.require.login()
     @operation(204, problems=[429])
     def put(self, body: PasswordChange) -> None:
-        """Change one's password, and end one's other logins."""
+        """Change your password, and end your other logins."""
         attempt = Attempt(_user().email)
         attempt.check()
         if not credentials.change_password(auth.user_id, body.current_password, body.new_password):

@@ -1,14 +1,11 @@
-"""One's own logins, on whatever device: listed, and ended."""
+"""The logins of the current user, on all devices: listed, and ended."""
 
 from datetime import datetime
-from datetime import UTC
-from typing import Annotated
 from typing import Any
 
 from flask import abort
 from flask import Blueprint
 from flask.views import MethodView
-from pydantic import AfterValidator
 from sqlalchemy import Select
 from sqlalchemy import select
 
@@ -26,16 +23,11 @@ from ..paging import PageQuery
 bp = Blueprint("logins", __name__, url_prefix="/logins")
 
 
-def _utc(moment: datetime) -> datetime:
-    """SQLite forgets that it was."""
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-
-
 class LoginOut(Representation):
     """A login: since when, and from where."""
 
     id: int
-    opened_at: Annotated[datetime, AfterValidator(_utc)]
+    opened_at: datetime
     address: str
     user_agent: str
     current: bool
@@ -45,7 +37,7 @@ class LoginListView(MethodView):
     @auth.require.login()
     @operation()
     def get(self, query: PageQuery) -> tuple[Page[LoginOut], Headers]:
-        """List one's logins, the oldest first."""
+        """List your logins, the oldest first."""
         return page(LoginOut, _own(), Login.id, query)
 
 
@@ -53,7 +45,7 @@ class LoginItemView(MethodView):
     @auth.require.login()
     @operation(204, problems=[404])
     def delete(self, id: int) -> None:
-        """End one of one's logins."""
+        """End one of your logins."""
         login = db.session.scalar(_own().where(Login.id == id)) or abort(404)
         db.session.delete(login)
         db.session.commit()

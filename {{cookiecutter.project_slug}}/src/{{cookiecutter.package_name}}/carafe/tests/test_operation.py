@@ -8,14 +8,21 @@ from flask import make_response
 from flask import redirect
 from flask import Response
 from flask.views import MethodView
+from pydantic import BaseModel
+from pydantic import ConfigDict
+from pydantic import Field
+from pydantic.alias_generators import to_camel
 from pydantic.errors import PydanticSchemaGenerationError
 from werkzeug.wrappers import Response as WerkzeugResponse
 
 from .. import FlaskCarafe
 from ..operation import Headers
 from ..operation import operation
+from ..schema import Body
+from ..schema import Timestamp
 from .operations import BookIn
 from .operations import BookOut
+from .operations import faults_of
 from .operations import make_client
 from .operations import Paging
 
@@ -170,3 +177,42 @@ def test_an_annotation_without_a_schema_is_refused_at_start():
 
         @operation()
         def view() -> MethodView: ...
+
+
+class Camel(BaseModel):
+    model_config = ConfigDict(alias_generator=to_camel)
+
+    author_id: int
+    page_count: int | None = Field(default=None, alias="pages")
+
+
+@pytest.mark.parametrize("returned", [Camel, list[Camel], Camel | None, dict[str, Camel]])
+def test_fields_with_aliases_go_by_these_both_ways(returned):
+    class Row:
+        author_id, page_count = 7, 9
+
+    @operation()
+    def view(body: Camel) -> returned:
+        many = {list[Camel]: [Row()], dict[str, Camel]: {"a": body}}
+        return many.get(returned, body)
+
+    client = make_client(view)
+    answer = client.post("/", {"authorId": 7, "pages": 9}).json
+    found = answer[0] if isinstance(answer, list) else answer.get("a", answer)
+    assert found == {"authorId": 7, "pages": 9}
+    assert faults_of(client.post("/", {"author_id": 7})) == [("body", "authorId")]
+
+
+def test_a_time_is_in_utc_and_within_its_range():
+    class Event(Body):
+        at: Timestamp
+
+    @operation()
+    def view(body: Event) -> Event:
+        return body
+
+    client = make_client(view)
+    answer = client.post("/", {"at": "2026-11-26T10:00:00+02:00"})
+    assert answer.json == {"at": "2026-11-26T08:00:00Z"}
+    for wrong in ("9999-12-31T23:59:59-02:00", "0001-01-01T00:00:00+02:00", "2026-11-26T10:00:00"):
+        assert faults_of(client.post("/", {"at": wrong})) == [("body", "at")]

@@ -50,13 +50,17 @@ _KEY = "carafe.auth"
 
 
 class Auth:
-    """Logins and guards. *roles* are the roles that exist: given, a typo fails at start-up."""
+    """Logins and guards. *roles* are the roles that exist: given, a typo fails at start-up.
+
+    They are readable as ``auth.roles``, empty if they were not given.
+    """
 
     def __init__(
         self, provider: Provider | None = None, *, roles: Iterable[str] | None = None
     ) -> None:
         self._provider = provider
-        self.require = Require(_identities, roles)
+        self.roles = frozenset(roles or ())
+        self.require = Require(_identities, self.roles or None)
 
     def init_app(self, app: Flask, provider: Provider | None = None) -> None:
         """Serve *app*, with a provider of its own if one is given here."""

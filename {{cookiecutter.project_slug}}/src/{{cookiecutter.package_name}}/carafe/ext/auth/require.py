@@ -124,10 +124,10 @@ class Require:
     """
 
     def __init__(
-        self, identities: Callable[[], Identities], roles: Iterable[str] | None = None
+        self, identities: Callable[[], Identities], roles: frozenset[str] | None = None
     ) -> None:
         self._identities = identities
-        self._roles = None if roles is None else frozenset(roles)
+        self._roles = roles
 
     def auth(self, code: int | None = None) -> Guard:
         """Somebody is logged in."""

@@ -20,6 +20,7 @@ and tried every 2 seconds. What was written meanwhile is made invalid before it 
 ===================================== =============== =========================================
 ``CARAFE_CACHE_ENABLED``              ``True``        off: every decorator and method is inert
 ``CARAFE_CACHE_IGNORED_REQUEST_ARGS`` ``[]``          query arguments that make no difference
+``CARAFE_CACHE_STATUS_HEADER``        ``False``       say in ``Cache-Status`` what the cache did
 ``CACHE_TYPE``                        ``SimpleCache`` Flask-Caching's name of the backend
 ``CACHE_DEFAULT_TIMEOUT``             ``300``         seconds, 1 to 2592000
 ``CACHE_KEY_PREFIX``                  Flask-Caching's what every key starts with
@@ -43,7 +44,9 @@ from flask import Flask
 from flask_caching import Cache as FlaskCache
 from werkzeug.exceptions import HTTPException
 
+from ...config import before_start
 from ...config import declare
+from . import status
 from .call import Options
 from .decorator import cached
 from .decorator import View
@@ -55,6 +58,7 @@ from .signals import after_patch as after_patch
 from .signals import after_post as after_post
 from .signals import after_put as after_put
 from .signals import announce
+from .signals import check_cascades
 from .signals import SIGNALS
 from .views import CachedViews
 from .views import current_views
@@ -95,7 +99,10 @@ class Cache(FlaskCache):
         """Serve *app*. Raises RuntimeError the second time."""
         if KEY in app.extensions:
             raise RuntimeError("This app has its cache already. Call init_app once.")
-        declare(app, "CARAFE_CACHE_", ENABLED=True, IGNORED_REQUEST_ARGS=[])
+        declare(app, "CARAFE_CACHE_", ENABLED=True, IGNORED_REQUEST_ARGS=[], STATUS_HEADER=False)
+        before_start(app, check_cascades)
+        if app.config["CARAFE_CACHE_STATUS_HEADER"]:
+            status.init_app(app)
         settings = settings_for(app, {**(self.config or {}), **(config or {})})
         super().init_app(app, settings)
         backend = app.extensions["cache"][self]

@@ -9,6 +9,7 @@ from flask import Response
 from .entry import Entry
 from .entry import Head
 from .question import Question
+from .status import note_miss
 from .timeouts import kept_for
 from .watch import PERSONAL
 from .watch import Watch
@@ -37,7 +38,9 @@ def ask(question: Question, token: str, seconds: int) -> Fresh:
     with watched(question.request, question.query) as watch:
         response = current_app.make_response(question.call())
     seconds = kept_for(response, seconds)
-    if not seconds or not _is_for_others(response, watch, question):
+    reason = _why_not_cached(response, watch, question) if seconds else "it expires at once"
+    if reason:
+        note_miss(question.request, reason)
         return Fresh(response)
     varies = _varies(response, watch, question)
     response.vary.update(name.title() for name in sorted(varies - {"host"}))
@@ -48,18 +51,25 @@ def ask(question: Question, token: str, seconds: int) -> Fresh:
     return Fresh(response, entry, varies, seconds)
 
 
-def _is_for_others(response: Response, watch: Watch, question: Question) -> bool:
+def _why_not_cached(response: Response, watch: Watch, question: Question) -> str | None:
+    """Why the response must not be given to others, or None if it may."""
     options, control = question.options, response.cache_control
-    return (
-        response.status_code in options.statuses
-        and (options.public or not watch.is_personal)
-        and (options.public or not PERSONAL & set(response.vary.as_set()))
-        and not (response.is_streamed or response.direct_passthrough)
-        and not (control.private or control.no_store or control.no_cache)
-        and not any(name in response.headers for name in ("Set-Cookie", "Content-Range"))
-        and "*" not in response.vary
-        and len(response.get_data()) <= LARGEST
-    )
+    if response.status_code not in options.statuses:
+        return f"its status is {response.status_code}"
+    if not options.public and watch.session:
+        return "the view read the session, or who is logged in"
+    if not options.public and (personal := PERSONAL & (watch.headers | response.vary.as_set())):
+        return f"it depends on the header {min(personal).title()}"
+    if response.is_streamed or response.direct_passthrough:
+        return "it is streamed"
+    if control.private or control.no_store or control.no_cache:
+        return f"Cache-Control is {control}".replace('"', "'")
+    for name in ("Set-Cookie", "Content-Range"):
+        if name in response.headers:
+            return f"it has the header {name}"
+    if "*" in response.vary:
+        return "it varies on everything"
+    return "it is too large" if len(response.get_data()) > LARGEST else None
 
 
 def _varies(response: Response, watch: Watch, question: Question) -> frozenset[str]:

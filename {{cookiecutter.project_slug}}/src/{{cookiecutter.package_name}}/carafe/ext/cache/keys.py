@@ -37,12 +37,12 @@ def _asked(declared: Callable[..., Any], owner: Any) -> Any:
     return declared(owner) if signature(declared).parameters else declared()
 
 
-def namespaces_of(sender: Any) -> set[str]:
+def namespaces_of(sender: Any, *, cascade: bool = True) -> set[str]:
     """All that a write by *sender* makes invalid: its own namespaces and its cascade's."""
     sender = getattr(sender, "view_class", sender)
     own = {namespace_of(sender), *_namespaces_of_methods(sender)}
-    cascade = getattr(sender, "cache_cascade", ())
-    return own | {namespace_of(other) for other in cascade}
+    others = getattr(sender, "cache_cascade", ()) if cascade else ()
+    return own | {namespace_of(other) for other in others}
 
 
 def _namespaces_of_methods(sender: Any) -> Iterable[str]:

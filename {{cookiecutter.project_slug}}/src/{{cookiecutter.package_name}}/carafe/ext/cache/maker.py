@@ -27,6 +27,10 @@ from .keys import lease_key
 from .known import Known
 from .question import Question
 from .replies import Replies
+from .status import HIT
+from .status import note
+from .status import note_miss
+from .status import STORED
 from .store import Store
 
 LEASE = 3
@@ -64,7 +68,11 @@ class Maker:
 
     def make(self, question: Question, key: str, token: str) -> Any:
         """The answer to *question*, which is not kept under *key* and *token*."""
-        if self._before_miss() is False or question.request.method == "HEAD":
+        if self._before_miss() is False:
+            note_miss(question.request, "the request has something to write")
+            return question.call()
+        if question.request.method == "HEAD":
+            note_miss(question.request, "the method is HEAD")
             return question.call()
         if not self._known.is_shared(key):
             return self._run(question, key, token)[0]
@@ -117,7 +125,7 @@ class Maker:
             self._known.learn_shared(key, shared is not None)
         if shared is None:
             return fresh.response, None
-        return self._reply(question, shared.entry), shared
+        return self._reply(question, shared.entry, STORED), shared
 
     def _keep(
         self, question: Question, token: str, fresh: Fresh | None, lease: str | None
@@ -144,7 +152,8 @@ class Maker:
     def _key(self, question: Question) -> str:
         return question.variant(self._known.varies(question.key))
 
-    def _reply(self, question: Question, entry: Entry) -> Response:
+    def _reply(self, question: Question, entry: Entry, status: str = HIT) -> Response:
+        note(question.request, status)
         return self._replies.reply(entry, question.request.environ)
 
 

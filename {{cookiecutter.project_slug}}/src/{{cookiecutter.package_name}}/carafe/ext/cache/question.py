@@ -63,16 +63,16 @@ class Question:
         )
 
 
-def goes_around(request: Request, options: Options) -> bool:
-    """Whether the cache has nothing to say to *request*."""
+def goes_around(request: Request, options: Options) -> str | None:
+    """Why the cache has nothing to say to *request*, or None if it has."""
     environ = request.environ
-    return bool(
-        environ["REQUEST_METHOD"] not in {"GET", "HEAD"}
-        or ("HTTP_AUTHORIZATION" in environ and not options.public)
-        or environ.get("CONTENT_LENGTH", "0") not in {"", "0"}
-        or "HTTP_TRANSFER_ENCODING" in environ
-        or options.seconds == 0
-    )
+    if environ["REQUEST_METHOD"] not in {"GET", "HEAD"}:
+        return "the method is not GET"
+    if "HTTP_AUTHORIZATION" in environ and not options.public:
+        return "the request has credentials"
+    if environ.get("CONTENT_LENGTH", "0") not in {"", "0"} or "HTTP_TRANSFER_ENCODING" in environ:
+        return "the request has a body"
+    return "the timeout is 0" if options.seconds == 0 else None
 
 
 def _counted(query: bytes, options: Options, ignored: frozenset[str]) -> bytes:

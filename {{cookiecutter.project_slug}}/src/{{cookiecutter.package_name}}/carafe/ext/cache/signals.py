@@ -3,14 +3,18 @@
 The sender is a view class, an instance of one, or a function view. Send after the commit.
 """
 
+from difflib import get_close_matches
 from typing import Any
 
 from blinker import NamedSignal
 from blinker import Namespace
 from flask import current_app
+from flask import Flask
 from flask import Response
 
 from ...request import current_request
+from .keys import namespace_of
+from .keys import namespaces_of
 
 _namespace = Namespace()
 
@@ -36,6 +40,23 @@ def announce(response: Response) -> Response:
         if view_class is not None:
             signal.send(view_class)
     return response
+
+
+def check_cascades(app: Flask) -> None:
+    """Refuse a ``cache_cascade`` with a name that no view of *app* has. Raises ValueError."""
+    views = [_class_of(function) or function for function in app.view_functions.values()]
+    known = {name for view in views for name in namespaces_of(view, cascade=False)}
+    for view in views:
+        cascade = getattr(view, "cache_cascade", ())
+        if isinstance(cascade, str):
+            raise ValueError(f"{view.__name__}.cache_cascade is a text. Give a list of names.")
+        for name in map(namespace_of, cascade):
+            if name not in known:
+                nearest = get_close_matches(name, known, 1, 0)
+                hint = f" Did you mean {nearest[0]!r}?" if nearest else ""
+                raise ValueError(
+                    f"{view.__name__}.cache_cascade names {name!r}, and no view is called so.{hint}"
+                )
 
 
 def _class_of(function: Any) -> type | None:

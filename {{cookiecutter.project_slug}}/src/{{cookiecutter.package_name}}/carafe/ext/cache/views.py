@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from flask import current_app
+from flask import has_request_context
 from flask import Response
 
 from ...log import logger
@@ -29,6 +30,10 @@ from .memo import Memo
 from .question import goes_around
 from .question import Question
 from .replies import Replies
+from .status import HIT
+from .status import note
+from .status import note_bypass
+from .status import note_miss
 from .store import Store
 
 KEY = "carafe.cache"
@@ -64,17 +69,22 @@ class CachedViews:
     def answer(self, call: Call, options: Options) -> Any:
         """The kept answer, or what the view says; it runs once at most."""
         request = current_request()
-        if goes_around(request, options) or (options.unless and options.unless()):
+        reason = goes_around(request, options)
+        if reason or (options.unless and options.unless()):
+            note_bypass(request, reason or "unless is true")
             return call()
         question = Question.of(request, call, options, self._ignored)
         try:
             key, token, entry = self._lookup.find(question)
         except Away:
+            note_bypass(request, "the backend is unavailable")
             return call()
         if entry is None:
             self._misses += 1
+            note_miss(request, "the view raised an error")  # unless it goes on and says otherwise
             return self._maker.make(question, key, token)
         self._hits += 1
+        note(request, HIT)
         return self._replies.reply(entry, request.environ)
 
     def remember(self, namespace: str, key: Hashable, make: Callable[[], Any]) -> Any:
@@ -124,6 +134,8 @@ class UncachedViews:
         self.forgiving = forgiving
 
     def answer(self, call: Call, options: Options) -> Any:
+        if has_request_context():
+            note_bypass(current_request(), "the cache is off")
         return call()
 
     def remember(self, namespace: str, key: Hashable, make: Callable[[], Any]) -> Any:

@@ -13,6 +13,7 @@ from hypothesis.configuration import set_hypothesis_home_dir
 from ...ext.cache import breaker
 from .apps import app_with
 from .apps import close
+from .servers import PATIENT
 
 set_hypothesis_home_dir(Path(gettempdir(), "hypothesis"))  # and not the folder of the project
 
@@ -32,7 +33,7 @@ def private_redis(tmp_path_factory):
 def service_redis():
     """The server that runs here, or at ``REDIS_URL``."""
     try:
-        with redis.Redis.from_url(SERVICE, socket_connect_timeout=1) as client:
+        with redis.Redis.from_url(SERVICE, socket_connect_timeout=10) as client:
             client.ping()
     except redis.RedisError as error:
         pytest.skip(f"no Redis at {SERVICE}: {type(error).__name__}")
@@ -64,9 +65,8 @@ def on_redis(redis_url):
 
 
 def on(url):
-    """The configuration of a Redis that is waited for: a busy machine is not an outage."""
-    patient = {"socket_timeout": 10, "socket_connect_timeout": 10}
-    return {"CACHE_TYPE": "RedisCache", "CACHE_REDIS_URL": url, "CACHE_OPTIONS": patient}
+    """The configuration of a Redis that is waited for."""
+    return {"CACHE_TYPE": "RedisCache", "CACHE_REDIS_URL": url, "CACHE_OPTIONS": PATIENT}
 
 
 @pytest.fixture

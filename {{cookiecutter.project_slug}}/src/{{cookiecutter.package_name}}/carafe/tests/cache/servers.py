@@ -14,8 +14,10 @@ import pytest
 import redis
 
 REDIS, MEMCACHED = shutil.which("redis-server"), shutil.which("memcached")
-PATIENT = {"socket_timeout": 0.5, "socket_connect_timeout": 0.5}
-"""``CACHE_OPTIONS`` for a busy machine, where silence is not an outage so soon."""
+PATIENT = {"socket_timeout": 60, "socket_connect_timeout": 60}
+"""``CACHE_OPTIONS`` of a server that is waited for: a busy machine is not an outage."""
+HASTY = {"socket_timeout": 0.5, "socket_connect_timeout": 0.5}
+"""``CACHE_OPTIONS`` of a server that will be silent."""
 
 SLOTS = [(0, 5460), (5461, 10922), (10923, 16383)]
 
@@ -35,7 +37,7 @@ class Server:
         return f"127.0.0.1:{self.port}"
 
     def ask(self, *command):
-        with redis.Redis(port=self.port, socket_timeout=5, decode_responses=True) as client:
+        with redis.Redis(port=self.port, socket_timeout=60, decode_responses=True) as client:
             return client.execute_command(*command)
 
     @contextmanager
@@ -149,7 +151,8 @@ def _sentinel(path, port, watched, quorum):
 @contextmanager
 def _running(port, *command):
     out = subprocess.DEVNULL
-    with subprocess.Popen(command, stdout=out, stderr=out) as process:
+    streams = {"stdout": out, "stderr": out}
+    with subprocess.Popen(command, stdin=out, start_new_session=True, **streams) as process:
         try:
             until(lambda: process.poll() is not None or _listens(port))
             assert process.poll() is None, f"{command[0]} ended at once"

@@ -130,13 +130,13 @@ def test_a_view_that_was_running_during_a_write_is_not_kept(app, client, run):
     @app.cache.cached_view(namespace="BookView")
     def slow():
         started.set()
-        assert finish.wait(10)
+        assert finish.wait(60)
         return {"run": next(app.runs)}
 
     seen = []
     reader = threading.Thread(target=lambda: seen.append(app.test_client().get("/slow").json))
     reader.start()
-    assert started.wait(10)
+    assert started.wait(60)
     client.post("/books")
     finish.set()
     reader.join()

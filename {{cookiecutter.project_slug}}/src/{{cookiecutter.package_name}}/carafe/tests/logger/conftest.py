@@ -3,8 +3,31 @@ import socket
 
 import pytest
 
+from ...ext.logger import file as file_module
+from ...ext.logger import mail
+from ...ext.logger import turn
 from .mailbox import attached_sinks
 from .mailbox import serve
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch):
+    """Wait for other threads and processes, which on a busy machine may take their time."""
+    monkeypatch.setattr(file_module, "_PATIENCE", 60)
+    monkeypatch.setattr(mail, "_FLUSH_TIMEOUT", 60)
+    monkeypatch.setattr(turn, "_PATIENCE", 60)
+
+
+@pytest.fixture(autouse=True)
+def reportable(request, monkeypatch):
+    """Escape the lone surrogates in what pytest reports: pytest-xdist cannot send them."""
+    if plugin := request.config.pluginmanager.get_plugin("logging-plugin"):
+        shown = plugin.formatter.format
+        monkeypatch.setattr(
+            plugin.formatter,
+            "format",
+            lambda record: shown(record).encode(errors="backslashreplace").decode(),
+        )
 
 
 @pytest.fixture(autouse=True)

@@ -25,7 +25,7 @@ class Mailbox:
         self.messages.append(message_from_bytes(envelope.content, policy=policy.default))
         return "250 OK"
 
-    def wait_for(self, count, timeout=10):
+    def wait_for(self, count, timeout=60):
         """The first *count* messages."""
         end = time.monotonic() + timeout
         while len(self.messages) < count and time.monotonic() < end:
@@ -47,7 +47,7 @@ def serve(**options):
         for _, handler in attached_sinks():
             handler.flush()
         # Clients have said goodbye: let the server close its side.
-        asyncio.run_coroutine_threadsafe(asyncio.sleep(0.02), server.loop).result(5)
+        asyncio.run_coroutine_threadsafe(asyncio.sleep(0.02), server.loop).result(60)
         server.stop()
 
 

@@ -1,6 +1,5 @@
 import logging
 import re
-import time
 from threading import Thread
 
 import pytest
@@ -104,16 +103,12 @@ def test_the_view_still_reads_the_whole_body(app):
 
 @pytest.mark.parametrize("is_read", [False, True])
 @pytest.mark.parametrize("body", [{"json": ["x" * 1_000_000]}, {"data": {"a": "x" * 400_000}}])
-def test_a_record_takes_no_longer_for_a_large_body(app, body, is_read):
+def test_a_record_neither_reads_nor_carries_a_body(app, file, body, is_read):
     with app.test_request_context("/orders", method="POST", **body):
         if is_read:
             assert request.get_json(silent=True) or request.form
-        times = []
-        for _ in range(5):
-            start = time.perf_counter()
-            app.logger.warning("here")
-            times.append(time.perf_counter() - start)
-        assert min(times) < 0.005
+        app.logger.warning("here")
+        assert "xxx" not in file.read_text()
         assert is_read or len(request.stream.read(1000)) == 1000
 
 

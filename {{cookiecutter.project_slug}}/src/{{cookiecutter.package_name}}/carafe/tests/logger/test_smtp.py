@@ -34,7 +34,13 @@ def trusted_context(tmp_path, monkeypatch):
     name = "-subj /CN=localhost -addext subjectAltName=DNS:localhost"
     files = ["-keyout", str(key), "-out", str(certificate)]
     command = ["openssl", *kind.split(), *name.split(), *files]
-    subprocess.run(command, check=True, capture_output=True)
+    subprocess.run(
+        command,
+        check=True,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        start_new_session=True,
+    )
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
     return make_context(certificate, key)
 

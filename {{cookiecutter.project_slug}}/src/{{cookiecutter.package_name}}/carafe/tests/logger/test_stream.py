@@ -239,7 +239,7 @@ def test_long_lines_of_three_processes_do_not_mix():
     while page := os.read(reader, 4096):  # So that it is nearly full all the time.
         read += page
     os.close(reader)
-    assert [process.wait(30) for process in processes] == [0, 0, 0]
+    assert [process.wait(300) for process in processes] == [0, 0, 0]
     assert len([json.loads(line) for line in read.splitlines()]) == 3 * 100
 
 
@@ -249,7 +249,7 @@ def test_a_process_that_was_stopped_in_the_middle_of_a_line_stops_no_other(tmp_p
     fcntl = pytest.importorskip("fcntl")
     with (tmp_path / "out").open("w") as out:
         fcntl.lockf(out, fcntl.LOCK_EX)
-        assert run(log_long_lines, 1, stdout=out) == 0
+        assert run(log_long_lines, 1, 0.1, stdout=out) == 0
     assert len((tmp_path / "out").read_text().splitlines()) == 1
 
 

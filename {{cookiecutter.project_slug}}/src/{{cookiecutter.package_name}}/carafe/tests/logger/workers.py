@@ -8,7 +8,10 @@ from pathlib import Path
 
 from flask import Flask
 
+from ...ext.logger import file as file_module
 from ...ext.logger import Logger
+from ...ext.logger import mail
+from ...ext.logger import turn
 from .configs import file_config
 from .configs import mail_config
 from .configs import stream_config
@@ -21,16 +24,27 @@ def start(worker, *args, stdout=subprocess.DEVNULL):
         f"import sys; sys.path.append({str(root)!r}); "
         f"from {module} import {worker.__name__} as work; work(*{args!r})"
     )
-    output = {"stdout": stdout, "stderr": subprocess.DEVNULL}
-    return subprocess.Popen([sys.executable, "-c", command], **output)
+    return subprocess.Popen(
+        [sys.executable, "-c", command],
+        stdin=subprocess.DEVNULL,
+        stdout=stdout,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
 
 
 def run(worker, *args, **output):
     """The exit code of a new process that calls *worker*."""
-    return start(worker, *args, **output).wait(timeout=30)
+    with start(worker, *args, **output) as process:
+        try:
+            return process.wait(timeout=300)
+        finally:
+            process.kill()
 
 
-def make_app(config):
+def make_app(config, patience=60):
+    """An app that waits *patience* seconds for other processes and for its mail."""
+    file_module._PATIENCE = turn._PATIENCE = mail._FLUSH_TIMEOUT = patience
     app = Flask("shop")
     app.config.update(config)
     Logger(app)
@@ -61,8 +75,8 @@ def request_with_a_full_disk(file):
     sys.exit(app.test_client().get("/").status_code - 200)
 
 
-def log_long_lines(count=100):
-    app = make_app(stream_config(CARAFE_LOGGER_STREAM_FORMAT="json"))
+def log_long_lines(count=100, patience=60):
+    app = make_app(stream_config(CARAFE_LOGGER_STREAM_FORMAT="json"), patience)
     for _ in range(count):
         app.logger.error("x" * 16_000)
 

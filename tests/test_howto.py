@@ -1,0 +1,511 @@
+"""The how-tos work as they are written: their files are written, and their lines run.
+
+A block is preceded by what is done with it: "Write `file`:", "append to `file`:", with imports "at
+its top", "in `file`, add below `line`:" or "replace the line `line`:". Any other block is run by a
+shell. "In `file`, add `line` to `Name`." needs no block.
+"""
+
+import os
+import re
+import sqlite3
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from contextlib import contextmanager
+from dataclasses import dataclass
+from dataclasses import replace
+from textwrap import dedent
+from textwrap import indent
+from uuid import uuid4
+
+import psycopg
+import pytest
+
+from .conftest import ALL
+from .conftest import copied
+from .conftest import environment
+from .conftest import FEATURES
+from .conftest import NONE
+from .processes import run
+from .terminal import typed
+from .terminal import until
+from .test_story import ask
+from .test_story import free_port
+
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="these are lines for a POSIX shell")
+
+PAGE = "docs/howto.md"
+DELETE, DROP = "Delete the example", "Drop an extension by hand"
+PORT, POSTGRESQL, DEBUGGER = "Use another port", "Use PostgreSQL", "Use a debugger"
+
+OF_THEIR_OWN = {PORT, POSTGRESQL, DEBUGGER, DELETE, DROP}
+"""The sections that have a test of their own; the others are followed one after another."""
+
+NOT_RUN = {
+    "Follow the template": "test_update.py",
+    "Run in production": "test_readmes.py, test_compose.py and test_image.py",
+    "Read metrics": "tests/test_metrics.py of every project",
+    "Survive outages": "tests/test_outage.py of every project",
+    "Know what is refused": "tests/test_raw_input.py and tests/test_contract.py of every project",
+}
+"""The sections without a block that is run, and what tests them instead."""
+BOOKS = """
+import pytest
+
+@pytest.fixture
+def body(writer):
+    return {"title": "Mathilda", "author_id": writer.post("/authors", {"name": "M"}).json["id"]}
+"""
+TESTS = {
+    "Add a column": """
+        def test_a_book_has_pages(writer, client, body):
+            assert writer.post("/books", body | {"pages": 7}).json["pages"] == 7
+            path = writer.post("/books", body).location
+            assert client.get(path).json["pages"] is None
+            assert writer.patch(path, {"pages": 9}).json["pages"] == 9
+        """,
+    "Return an error": """
+        def test_the_error_is_a_problem(writer, client):
+            refused = writer.post("/books/orders")
+            assert (refused.status_code, refused.json["detail"][:3]) == (409, "The")
+            described = client.get("/openapi.json").json["paths"]["/books/orders"]
+            assert "409" in described["post"]["responses"]
+        """,
+    "Add an endpoint that is not CRUD": """
+        def test_the_books_are_counted(writer, body):
+            for number in range(3):
+                assert writer.get("/books/statistics").json == {"books": number}
+                writer.post("/books", body)
+        """,
+    "Upload a file": """
+        from io import BytesIO
+
+        def test_a_cover_is_uploaded(writer, lasting, make_app):
+            url = lasting.config["SQLALCHEMY_DATABASE_URI"]
+            app = make_app(DATABASE_URL=url)
+            app = make_app(DATABASE_URL=url, CARAFE_CSRF_FORMS=True)  # auth
+            client = app.test_client()
+            client = log_in(app, "editor")  # auth
+            form = {"content_type": "multipart/form-data"}
+            sent = client.post("/books/covers", {"file": (BytesIO(b"cover"), "cover.png")}, **form)
+            assert (sent.status_code, sent.json) == (201, {"size": 5})
+            assert client.post("/books/covers", {"other": "text"}, **form).status_code == 422
+        """,
+    "Cache per user": """
+        from pathlib import Path
+        from conftest import auth, cache
+
+        def test_each_user_has_their_own_books(app, writer, body):
+            book = writer.post("/books", body).json
+            for _ in range(2):
+                assert writer.get("/books/mine").json == [book]
+                other = log_in(app, email=f"{_}@example.com")
+                assert other.get("/books/mine").json == []
+
+        def test_the_header_says_why(make_app):
+            app = make_app()
+
+            @app.get("/who")
+            @cache.cached_view()
+            def who():
+                return {"id": auth.user_id}
+
+            status = app.test_client().get("/who").headers["Cache-Status"]
+            assert status.removeprefix("carafe; ") in Path("docs/howto.md").read_text()
+        """,
+    "List the newest first": """
+        def test_the_newest_book_is_first(writer, client, body):
+            books = [writer.post("/books", body).json for _ in range(3)]
+            newest = {"limit": 2}
+            assert client.get("/books/newest", newest).json == [books[2], books[1]]
+            newest["before"] = books[1]["id"]
+            assert client.get("/books/newest", newest).json == [books[0]]
+        """,
+}
+"""What has to be true after each section: tests that are added to those of the project."""
+
+SCRIPTS = {
+    "Upload a file": """
+        if "carafe.csrf" in app.extensions:
+            assert app.extensions["carafe.csrf"].forms
+        """,
+    "Run a job": """
+        import runpy
+        from my_api.database import db
+        from my_api.models import Author, Book
+
+        with app.app_context():
+            db.session.add(Author(name="M", books=[Book(title=" Mathilda ")]))
+            db.session.commit()
+        runpy.run_path("job.py")
+        assert app.test_client().get("/books").json["items"][-1]["title"] == "Mathilda"
+        """,
+    "Call it from a front end": """
+        origin = {"Origin": "http://localhost:5173"}
+        headers = app.test_client().get("/books", headers=origin).headers
+        assert headers["Access-Control-Allow-Origin"] == origin["Origin"]
+        assert headers["Access-Control-Allow-Credentials"] == "true"
+        """,
+    "Read the log": """
+        @app.get("/fails")
+        def fails():
+            raise ZeroDivisionError
+
+        app.config["PROPAGATE_EXCEPTIONS"] = False
+        failed = app.test_client().get("/fails")
+        assert failed.json["request_id"] == failed.headers["X-Request-ID"]
+        if "carafe.logger" in app.extensions:
+            assert len(app.extensions["carafe.logger"].handlers) == 3
+            print("ID", failed.json["request_id"])
+        """,
+}
+"""The same, as scripts in the project's folder, where `.env` counts."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """A text, and what is done with it."""
+
+    action: str
+    path: str
+    text: str
+    place: str = ""
+
+    def do(self, owner):
+        if self.action == "run":
+            return owner.type(self.text)
+        path = owner.project.path / self.path
+        before = path.read_text() if path.exists() else ""
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(getattr(self, f"_{self.action}")(before))
+        return ""
+
+    def _write(self, before):
+        return self.text
+
+    def _append(self, before):
+        gap = "\n\n" if self.path.endswith(".py") else ""
+        return before + gap + self.text
+
+    def _import(self, before):
+        docstring, found, rest = before.partition('"""\n')
+        assert found
+        return f"{docstring}{found}\n{self.text}\n{rest.lstrip()}"
+
+    def _below(self, before):
+        return self._at_place(before, "{line}{text}")
+
+    def _replace(self, before):
+        return self._at_place(before, "{text}")
+
+    def _field(self, before):
+        start = before.index(f"class {self.place}(")
+        last = re.compile(r"(?:^    \w+: .*\n)+", re.MULTILINE).search(before, start)
+        return f"{before[: last.end()]}    {self.text}\n{before[last.end() :]}"
+
+    def _at_place(self, before, form):
+        [found] = re.finditer(rf"^( *){re.escape(self.place)}\n", before, re.MULTILINE)
+        text = indent(self.text, found[1])
+        changed = form.format(line=found[0], text=text)
+        return before[: found.start()] + changed + before[found.end() :]
+
+
+def sections(text):
+    """The sections of a page, by their headings."""
+    outside = re.split(r"^## (.*)\n", text, flags=re.MULTILINE)
+    return dict(zip(outside[1::2], outside[2::2], strict=True))
+
+
+def steps(section):
+    """What a section says, in its order."""
+    blocks = re.compile(r"(?ms)^```\w*\n(.*?)^```$|((?:^ {4,}[^\n]*\n|^\n(?= {4,}))+)")
+    end = 0
+    for block in [*blocks.finditer(section), None]:
+        prose = " ".join(section[end : block and block.start()].split())
+        yield from changes(prose)
+        if block:
+            end = block.end()
+            yield from placed(prose, dedent(block[1] or block[2]).strip("\n") + "\n")
+
+
+def changes(prose):
+    """What is to be done without a block."""
+    added = r"In `(\S+)`, add `([^`]+)` to (`\w+`(?: and `\w+`)*)\."
+    for path, line, names in re.findall(added, prose):
+        for name in re.findall(r"`(\w+)`", names):
+            yield Step("field", path, line, name)
+
+
+def placed(prose, text):
+    """What is to be done with a block after that prose."""
+    sentence = re.split(r"(?<=[.:]) (?=[A-Z])", prose)[-1]
+    top = "(?:, with (.*) at its top)?"
+    if found := re.search(rf"[Aa]ppend (?:\w+ \w+ )?to `(\S+)`{top}:$", sentence):
+        yield Step("append", found[1], text)
+        for line in re.findall("`([^`]+)`", found[2] or ""):
+            yield Step("import", found[1], line)
+    elif found := re.search(r"Write `(\S+)`:$", sentence):
+        yield Step("write", found[1], text)
+    elif found := re.search(r"`(\S+)`, (add below|replace the line) `([^`]+)`:$", sentence):
+        action = "below" if "below" in found[2] else "replace"
+        yield Step(action, found[1], text, found[3])
+    else:
+        yield Step("run", "", text)
+
+
+class Owner:
+    """Types lines in a project's folder, where `uv run` finds what is installed here."""
+
+    def __init__(self, project, tools):
+        self.project = project
+        tools.mkdir(exist_ok=True)
+        self._tools = tools
+        (tools / "uv").write_text(UV.format(python=sys.executable))
+        (tools / "uv").chmod(0o700)
+
+    def variables(self, **more):
+        kept = {k: v for k, v in environment().items() if k not in {"PORT", "REDIS_URL"}}
+        path = f"{self._tools}:{os.environ['PATH']}"
+        return kept | {"PATH": path, "PYTHONPATH": f"{self.project.path}/src"} | more
+
+    def type(self, line, **variables):
+        """What a line, or several, print; each must succeed."""
+        done = run(["sh", "-ec", line], cwd=self.project.path, env=self.variables(**variables))
+        assert done.returncode == 0, f"{line}\n{done.stdout}\n{done.stderr}"
+        return done.stdout
+
+    def follow(self, section):
+        """Do what a section says, and count the steps."""
+        found = [*steps(section)]
+        for step in found:
+            step.do(self)
+        return len(found)
+
+    def sections(self, page=PAGE):
+        """Those of a page, such that they write nothing outside of the project."""
+        text = self.project.read(page).replace("/var/log/", f"{self.project.path}/")
+        return sections(text)
+
+
+UV = """#!/bin/sh
+test "$1" = run && shift
+test "$1" = python && shift && exec "{python}" "$@"
+exec "{python}" -m "$@"
+"""
+
+
+@pytest.fixture
+def owner(bake, tmp_path):
+    """Make somebody with a new project, and with a database in it."""
+
+    def owner(wanted):
+        answers = {f"use_{name}": name in wanted for name in FEATURES}
+        made = Owner(bake(**answers), tmp_path / "tools")
+        made.type("uv run flask db upgrade")
+        return made
+
+    return owner
+
+
+@pytest.mark.parametrize("wanted", [ALL, NONE], ids=["all", "none"])
+def test_the_sections_work_one_after_another(owner, wanted):
+    owner = owner(wanted)
+    written = []
+    for title, section in owner.sections().items():
+        if title not in OF_THEIR_OWN | NOT_RUN.keys():
+            done = owner.follow(section)
+            assert done or title in SCRIPTS, title
+            if title in SCRIPTS:
+                run_script(owner, title)
+            written += [TESTS.get(title, "")]
+    owner.type("uv run ruff check --fix && uv run ruff format && uv run mypy")
+    owner.type("uv run deptry . --known-first-party my_api")
+    write_tests(owner, written, "auth" in wanted)
+    names = "followed mine openapi contract books default_deny".split()
+    files = [f"tests/test_{name}.py" for name in names]
+    there = [name for name in files if name in owner.project.files()]
+    assert len(there) >= 5
+    owner.type(f"uv run pytest -q -k 'not postgresql' {' '.join(there)}")
+
+
+def run_script(owner, title):
+    """Run the script of a section, with the application as the variable `app`."""
+    begin = "from my_api import create_app\napp = create_app()\n"
+    printed = owner.type(f"uv run python -c '{begin}{dedent(SCRIPTS[title])}'")
+    for id in re.findall(r"^ID (\w+)$", printed, re.MULTILINE):
+        assert re.search(rf"^.*ERROR.*{id} GET /fails", printed, re.MULTILINE), printed
+
+
+def write_tests(owner, parts, has_auth):
+    """Write the tests of the sections into one file of the project."""
+    text = BOOKS + "".join(map(dedent, parts))
+    if has_auth:
+        text = f"from accounts import log_in\n{text}"
+    else:
+        text = re.sub(".*# auth\n", "", text)
+    path = owner.project.path / "tests/test_followed.py"
+    path.write_text(text)
+
+
+def test_every_section_is_followed_or_says_why_not(default):
+    found = sections(default.read(PAGE))
+    for title, section in found.items():
+        tested = OF_THEIR_OWN | NOT_RUN.keys() | SCRIPTS.keys()
+        assert [*steps(section)] or title in tested, title
+    assert OF_THEIR_OWN | NOT_RUN.keys() | TESTS.keys() | SCRIPTS.keys() <= found.keys()
+
+
+def test_another_port(owner):
+    owner = owner(NONE)
+    [step] = steps(owner.sections()[PORT])
+    with serving(owner, step.text, "8080") as (port, terminal):
+        assert ask(port, "GET", "/health/ready").status == 200
+        terminal.interrupt()
+
+
+def test_a_debugger_opens_in_the_terminal_of_the_server(owner):
+    owner = owner(NONE)
+    assert "Put `breakpoint()` into a view, start `uv run flask dev`" in owner.sections()[DEBUGGER]
+    line = "return Liveness(status="
+    health = owner.project.path / "src/my_api/health.py"
+    assert line in (text := health.read_text())
+    health.write_text(text.replace(line, f"breakpoint()\n    {line}"))
+    with serving(owner, "uv run flask dev --port 5000", "5000") as (port, terminal):
+        with ThreadPoolExecutor(1) as client:
+            sent = client.submit(ask, port, "GET", "/health/live")
+            terminal.answer("(Pdb)", "c")
+            assert sent.result().status == 200
+        terminal.interrupt()
+
+
+@contextmanager
+def serving(owner, line, written):
+    """Type a line that serves, with a free port for the one that is written there."""
+    port = free_port()
+    line = line.replace(written, str(port)).strip()
+    with typed(line, cwd=owner.project.path, env=owner.variables()) as terminal:
+        until(lambda: not terminal.is_running or is_served(port))
+        assert terminal.is_running, terminal.screen
+        yield port, terminal
+
+
+def is_served(port):
+    try:
+        return ask(port, "GET", "/health/ready").status == 200
+    except OSError:
+        return False
+
+
+def test_postgresql(owner):
+    url = os.environ.get("TEST_DATABASE_URL", "postgresql://postgres@127.0.0.1:5432/test")
+    try:
+        connection = psycopg.connect(url, autocommit=True, connect_timeout=2)
+    except psycopg.OperationalError as error:
+        pytest.skip(f"no PostgreSQL at TEST_DATABASE_URL: {type(error).__name__}")
+    owner = owner(NONE)
+    [step] = steps(owner.sections()[POSTGRESQL])
+    name = f"test_{uuid4().hex}"
+    connection.execute(f"CREATE SCHEMA {name}")
+    theirs = "postgresql://app:change-me@localhost/app"
+    assert theirs in step.text
+    ours = f"{url}?options=-csearch_path%3D{name}"
+    with connection:
+        replace(step, text=step.text.replace(theirs, ours)).do(owner)
+        owner.type("uv run flask db upgrade && uv run flask db check")
+        tables = connection.execute(
+            "SELECT tablename FROM pg_tables WHERE schemaname = %s", [name]
+        ).fetchall()
+        connection.execute(f"DROP SCHEMA {name} CASCADE")
+    assert {("books",), ("authors",)} < set(tables)
+
+
+@pytest.mark.parametrize("wanted", [ALL, NONE], ids=["all", "none"])
+def test_a_resource_is_added_and_the_whole_suite_passes(owner, wanted):
+    owner = owner(wanted)
+    section = owner.sections("README.md")["Add a resource"]
+    assert owner.follow(section) == 4 + ("cache" in wanted)
+    assert_sound(owner)
+    owner.type(
+        f"uv run pytest -q {'' if wanted else 'tests/test_shelves.py tests/test_openapi.py'}"
+    )
+
+
+@pytest.mark.parametrize("wanted", [ALL, NONE], ids=["all", "none"])
+def test_the_example_is_deleted_and_the_whole_suite_passes(owner, wanted):
+    owner = owner(wanted)
+    assert owner.follow(owner.sections()[DELETE]) == 3
+    for name in owner.project.files():
+        if name.startswith("src/my_api/") and "/carafe/" not in name and "/instance" not in name:
+            assert not re.search(r"\b(authors?|books?)\b(?!/)", owner.project.read(name)), name
+    assert_sound(owner, has_resources="auth" in wanted)
+    owner.type("uv run pytest -q tests")
+
+
+def dropped():
+    """What is dropped from which project. What auth leaves is tested by test_update.py."""
+    for name in ("cache", "logger", "session"):
+        yield pytest.param(ALL, name, id=f"{name} from all")
+    for name in ("cache", "logger"):
+        yield pytest.param(NONE | {name}, name, id=f"{name} from {name}")
+
+
+@pytest.mark.parametrize(("wanted", "feature"), [*dropped()])
+def test_what_is_left_of_a_dropped_extension_is_as_if_it_had_been_declined(
+    baked, tmp_path, wanted, feature
+):
+    owner = Owner(copied(baked(wanted), tmp_path), tmp_path / "tools")
+    common, *parts = re.split(r"^(?=\*\*)", owner.sections()[DROP], flags=re.MULTILINE)
+    [part] = [part for part in parts if part.lower().startswith(f"**{feature}")]
+    assert owner.follow(part) and list(steps(common))
+    few = "tests/test_app.py tests/test_start.py tests/test_authors.py"
+    for step in steps(common):
+        owner.type(step.text, PYTEST_ADDOPTS=f"-p no:cacheprovider {few}")
+    assert code(owner.project) == code(baked(wanted - {feature}))
+
+
+def test_the_tables_of_auth_go_before_its_migration(owner):
+    owner = owner(ALL)
+    [line] = re.findall("`(uv run flask db downgrade .*?)`", owner.sections()[DROP])
+    owner.type(line)
+    assert not tables(owner.project) & {"users", "logins"}
+    assert tables(owner.project) >= {"authors", "books"}
+
+
+def tables(project):
+    with closing(sqlite3.connect(project.path / "instance/app.db")) as connection:
+        found = connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")
+        return {name for (name,) in found}
+
+
+def code(project):
+    """The lines of each file but those of the pages, without the blank ones."""
+    pages = {"README.md", PAGE, ".env", "src/my_api/carafe/SHA256SUMS"}
+    for_both = "from my_api.extensions import auth as auth"
+    return {
+        name: [line for line in project.read(name).splitlines() if line and line != for_both]
+        for name in project.files() - pages
+    }
+
+
+def assert_sound(owner, *, has_resources=True):
+    owner.type("uv run ruff check && uv run ruff format --check && uv run deptry .")
+    if has_resources:  # RESOURCES = () needs an annotation.
+        owner.type("uv run mypy")
+
+
+@pytest.mark.parametrize("page", ["README.md", PAGE])
+def test_every_link_of_a_page_leads_to_a_heading_or_a_file(project, page):
+    for link in re.findall(r"\]\((?!https:)([^)]+)\)", project.read(page)):
+        name, _, anchor = link.partition("#")
+        target = (project.path / page).parent / name if name else project.path / page
+        assert target.exists(), link
+        titles = re.findall(r"^#+ (.*)$", target.read_text(encoding="utf-8"), re.MULTILINE)
+        anchors = {re.sub(r"[^\w -]", "", title).lower().replace(" ", "-") for title in titles}
+        assert not anchor or anchor in anchors, link
+
+
+def test_the_readme_is_short_and_leads_to_the_page(project):
+    readme = project.read("README.md")
+    assert readme.count("\n") <= 150
+    assert f"]({PAGE})" in readme
+    assert project.read(PAGE).count("\n") <= 420

@@ -1,0 +1,112 @@
+"""What the database cannot do, as problem documents, wherever a view forgot to check.
+
+====== ===========================================================================================
+503    It cannot be reached, does not answer in time, or is shutting down; SQLite's file cannot be
+       read or written, or is locked by another process; or migrations are missing.
+409    A constraint is violated: a value that has to be unique, a row that is referred to.
+422    A value is out of the range of its column.
+====== ===========================================================================================
+
+No value is shown or logged. Nothing has to be restarted after a 503: the first request that finds
+the database back is served.
+"""
+
+import sqlite3
+from typing import Any
+
+from flask import Flask
+from sqlalchemy.exc import DataError
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import StatementError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from werkzeug.exceptions import Conflict
+from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import ServiceUnavailable
+from werkzeug.exceptions import UnprocessableEntity
+from werkzeug.wrappers import Response
+
+from .carafe import logger
+from .carafe.errors import problem
+from .database import db
+from .database import fault
+from .database import UNAVAILABLE
+from .database import UNMIGRATED
+
+RETRY_AFTER = 5
+"""Seconds."""
+
+LOCKED = "The database is locked by another process."
+
+_LOCKED = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+_UNUSABLE = {
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_PROTOCOL,
+    sqlite3.SQLITE_READONLY,
+}
+
+_BAD_VALUES = {"22001", "22003", "22007", "22008", "22021", "22P02", "22P05", None}
+"""PostgreSQL's codes for values that do not fit; psycopg refuses some without a code."""
+
+
+def init_app(app: Flask) -> None:
+    """Answer for *app* what its database cannot do."""
+    app.register_error_handler(StatementError, on_error)
+    app.register_error_handler(PoolTimeout, on_error)
+
+
+def on_error(error: SQLAlchemyError) -> Response:
+    """The response for *error*, which is raised again if it is a mistake in the code."""
+    db.session.rollback()
+    if isinstance(error, IntegrityError):
+        logger.warning("A constraint was violated: %s", _constraint(error.orig))
+        return problem(Conflict("This conflicts with what is stored."))
+    if _is_out_of_range(error):
+        logger.warning("A value did not fit its column.")
+        return problem(UnprocessableEntity("A value is out of range."))
+    if (reason := _unavailable(error)) is not None:
+        logger.warning("%s %s", reason, _hint(error))
+        return problem(_try_later(reason))
+    if fault() == UNMIGRATED:
+        logger.error(UNMIGRATED, exc_info=error)
+        return problem(_try_later(UNMIGRATED))
+    raise error
+
+
+def _try_later(detail: str) -> HTTPException:
+    return ServiceUnavailable(detail, retry_after=RETRY_AFTER)
+
+
+def _constraint(error: Any) -> str:
+    """Which one, without the values that it was violated with."""
+    if isinstance(error, sqlite3.Error):
+        return str(error)
+    return str(error.diag.constraint_name or error.diag.column_name or type(error).__name__)
+
+
+def _is_out_of_range(error: Any) -> bool:
+    if isinstance(error, DataError):
+        return getattr(error.orig, "sqlstate", None) in _BAD_VALUES
+    return isinstance(error, StatementError) and isinstance(error.orig, OverflowError)
+
+
+def _unavailable(error: SQLAlchemyError) -> str | None:
+    """Why the database did not do what it was asked, or None if the statement was wrong."""
+    if isinstance(error, PoolTimeout) or getattr(error, "connection_invalidated", False):
+        return UNAVAILABLE
+    code = getattr(getattr(error, "orig", None), "sqlite_errorcode", None)
+    if code is None:
+        return UNAVAILABLE if isinstance(error, OperationalError) else None
+    if code & 0xFF in _LOCKED:
+        return LOCKED
+    return UNAVAILABLE if code & 0xFF in _UNUSABLE else None
+
+
+def _hint(error: SQLAlchemyError) -> str:
+    """What the log adds for the one who has to mend it."""
+    if getattr(getattr(error, "orig", None), "sqlite_errorcode", 0) == sqlite3.SQLITE_BUSY_SNAPSHOT:
+        return 'It was read, changed by another, and then written: see "writes" in database.py.'
+    return f"({type(getattr(error, 'orig', error)).__name__})"

@@ -1,0 +1,209 @@
+"""No migration loses a row, and two at once do not meet."""
+
+import os
+import shutil
+import subprocess
+import sys
+
+import pytest
+from conftest import create_app
+from conftest import db
+from conftest import MIGRATIONS
+from conftest import schema
+from flask_migrate import check
+from flask_migrate import downgrade
+from flask_migrate import upgrade
+from sqlalchemy import inspect
+from sqlalchemy import text
+
+HEAD = """
+import sqlalchemy as sa
+from alembic import op
+
+revision, down_revision = {revision!r}, {down!r}
+branch_labels = depends_on = None
+"""
+
+TABLES = """
+def upgrade():
+    op.create_table(
+        "parents",
+        sa.Column("id", sa.Integer, primary_key=True),
+        sa.Column("name", sa.String(20), nullable=False),
+        sa.Column("code", sa.String(20)),
+        sa.Column("parent_id", sa.ForeignKey("parents.id")),
+        sa.UniqueConstraint("code", name="uq_parents_code"),
+    )
+    rules = ("CASCADE", "SET NULL", "RESTRICT", "NO ACTION")
+    for name, rule in zip("abcd", rules, strict=True):
+        op.create_table(
+            f"children_{name}",
+            sa.Column("id", sa.Integer, primary_key=True),
+            sa.Column("parent_id", sa.Integer, sa.ForeignKey("parents.id", ondelete=rule)),
+        )
+
+
+def downgrade():
+    for name in "abcd":
+        op.drop_table(f"children_{name}")
+    op.drop_table("parents")
+"""
+
+CHANGES = {
+    "a type": (
+        'parents.alter_column("name", existing_type=sa.String(20), type_=sa.String(300))',
+        'parents.alter_column("name", existing_type=sa.String(300), type_=sa.String(20))',
+    ),
+    "nullability": (
+        'parents.alter_column("name", existing_type=sa.String(20), nullable=True)',
+        'parents.alter_column("name", existing_type=sa.String(20), nullable=False)',
+    ),
+    "a constraint": (
+        'parents.drop_constraint("uq_parents_code", type_="unique")',
+        'parents.create_unique_constraint("uq_parents_code", ["code"])',
+    ),
+    "a column": (
+        'parents.drop_column("code")',
+        'parents.add_column(sa.Column("code", sa.String(20)))',
+    ),
+    "a reference": (
+        'parents.add_column(sa.Column("other_id", sa.Integer));'
+        ' parents.create_foreign_key("fk_other", "parents", ["other_id"], ["id"])',
+        'parents.drop_constraint("fk_other", type_="foreignkey"); parents.drop_column("other_id")',
+    ),
+}
+
+CHILDREN = [f"children_{name}" for name in "abcd"]
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty(request, make_app, tmp_path):
+    """An application whose database has no tables yet."""
+    if request.param == "sqlite":
+        yield make_app(DATABASE_URL=f"sqlite:///{tmp_path}/test.db")
+    else:
+        with schema() as url:
+            yield make_app(DATABASE_URL=url)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A folder of migrations, for which ``folder(upgrade, downgrade)`` writes the next one."""
+    path = tmp_path / "migrations"
+    (path / "versions").mkdir(parents=True)
+    for name in ("env.py", "script.py.mako"):
+        shutil.copy(MIGRATIONS / name, path)
+    (path / "versions/1.py").write_text(HEAD.format(revision="1", down=None) + TABLES)
+
+    def folder(up="pass", down="pass"):
+        code = HEAD.format(revision="2", down="1")
+        for name, change in (("upgrade", up), ("downgrade", down)):
+            code += f"\n\ndef {name}():\n    {change}\n"
+        (path / "versions/2.py").write_text(code)
+        return str(path)
+
+    return folder
+
+
+def batch(change):
+    return f'with op.batch_alter_table("parents") as parents: {change}'
+
+
+def fill():
+    """Two parents, and a row in each child that refers to one of them."""
+    db.session.execute(text("INSERT INTO parents (id, name, code) VALUES (1, 'a', 'b')"))
+    db.session.execute(text("INSERT INTO parents (id, name, parent_id) VALUES (2, 'c', 1)"))
+    for child in CHILDREN:
+        db.session.execute(text(f"INSERT INTO {child} (id, parent_id) VALUES (1, 1)"))
+    db.session.commit()
+
+
+def rows():
+    """The ids in each table, and what they refer to."""
+    found = {
+        table: [
+            tuple(row) for row in db.session.execute(text(f"SELECT id, parent_id FROM {table}"))
+        ]
+        for table in ("parents", *CHILDREN)
+    }
+    db.session.rollback()
+    return {table: sorted(values, key=str) for table, values in found.items()}
+
+
+def test_the_models_and_the_migrations_agree(migrated):
+    with migrated.app_context():
+        check(str(MIGRATIONS))
+
+
+def test_the_migrations_can_be_taken_back(lasting):
+    with lasting.app_context():
+        downgrade(str(MIGRATIONS), "base")
+        assert inspect(db.engine).get_table_names() == ["alembic_version"]
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_change_of_a_table_changes_no_row_of_another(empty, folder, change):
+    path = folder(*map(batch, CHANGES[change]))
+    with empty.app_context():
+        upgrade(path, "1")
+        fill()
+        before = rows()
+        for move in (upgrade, downgrade):
+            move(path, "2" if move is upgrade else "1")
+            assert rows() == before
+        with pytest.raises(Exception, match="(?i)foreign key|restrict"):
+            db.session.execute(text("DELETE FROM parents WHERE id = 1"))
+        db.session.rollback()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "op.execute(\"UPDATE parents SET name = 'd'\"); op.execute('SELECT * FROM nowhere')",
+        "op.execute('DELETE FROM children_c'); op.execute('DELETE FROM parents WHERE id = 1')",
+    ],
+    ids=["a mistake", "rows that refer to nothing"],
+)
+def test_a_migration_that_fails_changes_nothing(empty, folder, change):
+    path = folder(change)
+    with empty.app_context():
+        upgrade(path, "1")
+        fill()
+        before = rows()
+        with pytest.raises((Exception, SystemExit)):
+            upgrade(path)
+        assert rows() == before
+        assert db.session.scalar(text("SELECT count(*) FROM parents WHERE name = 'd'")) == 0
+
+
+@pytest.mark.slow
+def test_upgrades_at_once_wait_for_each_other(empty, folder):
+    statement = "CREATE INDEX CONCURRENTLY made ON parents (name)"
+    change = f'exec("with op.get_context().autocommit_block(): op.execute({statement!r})")'
+    with empty.app_context():
+        is_sqlite = db.engine.dialect.name == "sqlite"
+        url = db.engine.url.render_as_string(hide_password=False)
+    path = folder("op.create_index('made', 'parents', ['name'])" if is_sqlite else change)
+    command = [sys.executable, "-m", "flask", "--app", create_app.__module__]
+    environment = {
+        **os.environ,
+        "DATABASE_URL": url,
+        "FLASK_ENVIRONMENT": "development",
+        "PYTHONPATH": str(MIGRATIONS.parent / "src"),
+    }
+    started = [
+        subprocess.Popen(
+            [*command, "db", "upgrade", "--directory", path],
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+        for _ in range(4)
+    ]
+    said = [process.communicate()[0] for process in started]
+    assert [process.returncode for process in started] == [0] * 4, said
+    with empty.app_context():
+        assert "made" in [index["name"] for index in inspect(db.engine).get_indexes("parents")]
