@@ -58,7 +58,7 @@ def test_the_image_starts_the_application_without_root_and_without_a_shell(proje
 
 
 def test_every_health_check_asks_for_a_path_that_is_served(project):
-    served = re.findall('add_url_rule."(.*?)"', project.read(f"src/{project.package}/health.py"))
+    served = re.findall('bp.get."(.*?)"', project.read(f"src/{project.package}/health.py"))
     for name in ("Dockerfile", "compose.yaml", WORKFLOW):
         asked = set(re.findall(r"/health/\w*", project.read(name)))
         assert asked and asked <= set(served), name

@@ -56,7 +56,8 @@ OTHER = {
     r"|from functools import cache|(?i:cache-control)|no-cache|cached_property|no:cacheprovider"
     r"|CASCADE",
     "logger": r"$^",
-    "session": r"db\.session(\.session_factory)?|start_new_session|scope=\"session\"",
+    "session": r"(session = )?db\.session(\.session_factory)?|execution\.session"
+    r"|\bsession(: Any|\.(new|dirty|deleted|info|rollback)\b)|start_new_session|scope=\"session\"",
 }
 
 
@@ -102,7 +103,7 @@ def test_nothing_is_left_of_the_template(project):
 
 def test_no_blank_line_is_doubled_and_no_line_ends_in_a_space(project):
     for name in project.files():
-        text = re.sub(r"(?ms)^```python.*?^```", "", project.read(name))
+        text = re.sub(r"(?ms)^```.*?^```", "code", project.read(name))
         between = "\n\n\n\n" if name.endswith((".py", ".mako")) else "\n\n\n"
         assert between not in text, name
         assert not re.search(r"[ \t]$", project.read(name), re.MULTILINE), name

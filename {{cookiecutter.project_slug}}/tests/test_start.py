@@ -48,9 +48,11 @@ def start(tmp_path, server, **environment):
         SERVERS[server],
         cwd=tmp_path,
         env={**inherited, "PYTHONPATH": path, **environment},
+        stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=600,
+        start_new_session=True,
     )
 
 
