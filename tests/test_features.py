@@ -55,18 +55,12 @@ def test_it_passes_the_tests_of_its_library_and_they_leave_nothing_behind(projec
     assert passing.files() == project.files()
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("project", [*few_or_all()], indirect=True)
+@pytest.mark.slow  # with everything on, test_workflows.py runs them
+@pytest.mark.parametrize("project", [*few_or_all()][1:], indirect=True)
 def test_it_passes_its_slow_tests_and_they_leave_nothing_behind(project, tmp_path):
     passing = copied(project, tmp_path)
     passing.run("pytest", "-q", "-m", "slow", "tests", "--ignore=tests/test_slow_clients.py")
     assert passing.files() == project.files()
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("tests", ["src", "tests/test_slow_clients.py"])
-def test_what_no_feature_changes_passes_its_slow_tests(default, tmp_path, tests):
-    copied(default, tmp_path).run("pytest", "-q", "-m", "slow", tests)
 
 
 @pytest.mark.typing

@@ -66,6 +66,16 @@ def test_two_apps_run_side_by_side(make_app):
     assert other.test_client().get("/health/live").json == {"status": "ok"}
 
 
+def test_a_view_may_be_a_coroutine(make_app):
+    app = make_app()
+
+    @app.get("/later")
+    async def later():
+        return {"now": True}
+
+    assert app.test_client().get("/later").json == {"now": True}
+
+
 def test_an_error_names_the_request_that_it_ended(client):
     refused = client.get("/nowhere", headers={"X-Request-ID": "from-the-proxy.1"})
     assert refused.json["request_id"] == refused.headers["X-Request-ID"] == "from-the-proxy.1"

@@ -1,5 +1,6 @@
 """What no client library sends, to a real gunicorn: it is refused, and the worker lives."""
 
+import json
 import os
 import shutil
 import socket
@@ -74,6 +75,19 @@ def test_it_is_refused(server, line, headers, status):
     answered, head, _ = ask(server, line, *headers)
     assert answered == status
     assert "x-evil" not in head
+
+
+@pytest.mark.parametrize("line", ["GET / HTTP/1.1\r\nX Space: a", "GET /" + "a" * 10_000, "!"])
+def test_what_gunicorn_itself_refuses_is_well_formed_and_a_problem_document(server, line):
+    with socket.create_connection(("127.0.0.1", server.port), timeout=LONG) as connection:
+        connection.sendall(f"{line}\r\n\r\n".encode())
+        answer = b"".join(iter(lambda: connection.recv(65536), b""))
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert b"\n" not in head.replace(b"\r\n", b"")
+    headers = dict(line.split(b": ") for line in head.split(b"\r\n")[1:])
+    assert headers[b"Content-Type"] == b"application/problem+json"
+    assert int(headers[b"Content-Length"]) == len(body)
+    assert json.loads(body)["status"] == int(head.split()[1])
 
 
 @pytest.mark.parametrize(

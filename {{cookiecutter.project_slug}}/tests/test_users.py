@@ -49,6 +49,15 @@ def test_a_user_that_cannot_be_is_refused(bob, flask, email, password, message):
     assert message in refused.output
 
 
+@pytest.mark.parametrize("command", ["create", "roles"])
+def test_a_role_that_does_not_exist_is_refused(bob, flask, command):
+    email = "eve@example.com" if command == "create" else "bob@example.com"
+    refused = flask("users", command, email, "--role", "writer", input="correct horse\n" * 2)
+    assert refused.exit_code != 0
+    assert "'admin', 'editor'" in refused.output
+    assert flask("users", "list").output == "bob@example.com: editor\n"
+
+
 def test_users_are_listed(bob, flask):
     assert flask("users", "list").output == "bob@example.com: editor\n"
 
