@@ -47,7 +47,7 @@ def test_a_new_project_differs_from_the_template_in_nothing(create):
     project = create(ALL)
     assert cruft.check(project)
     assert cruft.diff(project, exit_code=True)
-    change(project / "README.md", "Run it for real", "Run it")
+    change(project / "README.md", "## Settings", "## All settings")
     assert not cruft.diff(project, exit_code=True)
 
 
@@ -80,12 +80,12 @@ def test_changed_answers_leave_an_edit_in_every_file_that_stays(create, baked, b
 def test_an_update_brings_what_is_new_and_leaves_what_is_the_owners(create, repository):
     project = create(ALL)
     secret = (project / ".env").read_bytes()
-    change(project / "README.md", "To drop one", "To drop any")
+    change(project / "README.md", "Take shelves", "Take boxes")
     change(project / "src/my_api/models.py", "class Book(", "class Novel(")
     (project / "tests/test_dev.py").unlink()
     commit(project)
     source = repository / SOURCE.name
-    change(source / "README.md", "# Run it for real", "# Run it")
+    change(source / "README.md", "## Settings", "## All settings")
     change(source / "tests/test_dev.py", '"""', '"""Now: ')
     (source / "NEWS.md").write_text("{{ cookiecutter.project_name }} has news.\n")
     (source / "src/{{cookiecutter.package_name}}/carafe/sync.py").unlink()
@@ -94,7 +94,7 @@ def test_an_update_brings_what_is_new_and_leaves_what_is_the_owners(create, repo
     assert cruft.update(project)
     assert (project / ".env").read_bytes() == secret
     readme = (project / "README.md").read_text()
-    assert "To drop any" in readme and "## Run it\n" in readme
+    assert "Take boxes" in readme and "## All settings\n" in readme
     assert "class Novel(" in (project / "src/my_api/models.py").read_text()
     assert (project / "NEWS.md").read_text() == "My API has news.\n"
     assert not (project / "src/my_api/carafe/sync.py").exists()

@@ -1,3 +1,5 @@
+"""Authors: anybody reads them, and one who has books stays."""
+
 import pytest  # feature: auth
 from accounts import log_in  # feature: auth
 
