@@ -4,15 +4,12 @@ import re
 
 import pytest
 
-from .conftest import ALL
 from .conftest import copied
-from .conftest import NONE
 
 MODELS = "src/my_api/models.py"
 AUTHORS = "src/my_api/resources/authors.py"
 BOOKS = "src/my_api/resources/books.py"
 RESOURCES = "src/my_api/resources/__init__.py"
-SEED = "src/my_api/seed.py"
 
 TYPES = """from datetime import datetime
 from decimal import Decimal
@@ -94,24 +91,6 @@ class Shelf(Base):
     author: Mapped[Author] = relationship(lazy="joined")
 '''
 
-NO_MODELS = '''"""The tables."""
-
-from .database import Base as Base
-from .database import db as db
-'''
-
-NO_SEED = '''"""What an empty database starts with in development: nothing yet."""
-
-
-def fill() -> None:
-    """Add nothing."""
-
-
-def welcome(url: str) -> str:
-    """Return what to try first at *url*."""
-    return f"Serving {url}\\n\\n  curl {url}/health/live\\n"
-'''
-
 
 class Owner:
     """Changes a project, whose database has the tables of its models."""
@@ -158,10 +137,6 @@ class Owner:
             text, name = text.replace(old, new), name.replace(old, new)
         self.write(name, text)
 
-    def delete(self, *names):
-        for name in names:
-            (self.project.path / name).unlink()
-
     def migrate(self, message):
         """Make the migration for what has changed in the models, and run it."""
         self.flask("db", "migrate", "-m", message)
@@ -206,19 +181,4 @@ def test_a_third_resource_is_copied_from_books(owner):
     owner.change(RESOURCES, '    "books",\n', '    "books",\n    "shelves",\n')
     owner.change(AUTHORS, r'\["BookView"\]', '["BookView", "ShelfView"]')
     owner.migrate("add shelves")
-    owner.test()
-
-
-@pytest.mark.parametrize("features", [ALL, NONE], ids=["all", "none"])
-def test_authors_and_books_are_deleted(baked, tmp_path, features):
-    owner = Owner(copied(baked(features), tmp_path))
-    owner.delete(AUTHORS, BOOKS, "tests/test_authors.py", "tests/test_books.py")
-    owner.change(RESOURCES, '    "authors",\n    "books",\n', "")
-    owner.write(SEED, NO_SEED)
-    # Alembic drops tables in the order of their names, which PostgreSQL refuses for these two.
-    owner.change(MODELS, r"(?s)\n\n\nclass Book\(.*", "\n")
-    owner.change(MODELS, r"\n    books: .*\n", "")
-    owner.migrate("no books")
-    owner.write(MODELS, NO_MODELS)
-    owner.migrate("no authors")
     owner.test()

@@ -44,7 +44,7 @@ ELSEWHERE = {
     "cookiecutter gh:org/carafe-template": "every test that bakes",
     "cruft create https://github.com/org/carafe-template": "test_update.py",
     "python -m pip install tox && tox": "it runs this test",
-    "cruft update": "test_update.py",
+    "cruft update -y": "test_update.py",
 }
 
 COMMAND = re.compile(
