@@ -1,11 +1,33 @@
 """How Alembic meets the application's database: called by ``flask db``."""
 
+from graphlib import TopologicalSorter
+
 from alembic import context
+from alembic.operations.ops import DropTableOp
 from flask import current_app
 
 db = current_app.extensions["migrate"].db
+
+
+def drop_children_first(migration, revision, directives) -> None:
+    """Let a generated migration drop tables before those that they refer to."""
+    for script in directives:
+        changes = script.upgrade_ops.ops
+        drops = {change.table_name: change for change in changes if isinstance(change, DropTableOp)}
+        order = TopologicalSorter({name: set() for name in drops})
+        for child, drop in drops.items():
+            for key in drop.to_table().foreign_keys:
+                parent = key.target_fullname.rpartition(".")[0]
+                if parent in drops and parent != child:
+                    order.add(parent, child)
+        others = [change for change in changes if not isinstance(change, DropTableOp)]
+        script.upgrade_ops.ops = others + [drops[name] for name in order.static_order()]
+        script.upgrade_ops.reverse_into(script.downgrade_ops)
+
+
 options = {
     "target_metadata": db.metadata,
+    "process_revision_directives": drop_children_first,
     **current_app.extensions["migrate"].configure_args,
 }
 
