@@ -23,7 +23,7 @@ CLOCKS = {"monotonic", "perf_counter", "process_time", "thread_time", "time"}
 MAY_IMPORT = {
     "__init__": {
         *("attempts", "audit", "carafe", "commands", "database_errors"),
-        *("extensions", "health", "metrics", "resources", "settings"),
+        *("extensions", "health", "metrics", "models", "resources", "settings"),
     },
     "accounts": {"carafe.ext.auth", "database"},
     "attempts": {"audit", "shared_limiter"},

@@ -11,6 +11,7 @@ from . import database_errors
 from . import extensions
 from . import health
 from . import metrics
+from . import models as models
 from . import resources
 from . import settings
 from .carafe import address
