@@ -3,7 +3,7 @@
 from flask import Flask
 from werkzeug.utils import import_string
 
-RESOURCES = (
+RESOURCES: tuple[str, ...] = (
     "authors",
     "books",
     "login",  # feature: auth
