@@ -24,8 +24,10 @@ def test_a_stranger_changes_nothing(client, guarded):
     assert refused(client, guarded) == set(guarded) - ALLOWED
 
 
-def test_a_stranger_changes_nothing_where_auth_is_disabled_either(make_app, guarded):
-    client = make_app(CARAFE_AUTH_ENABLED=False).test_client()
+def test_a_stranger_changes_nothing_where_auth_is_disabled_either(make_app, guarded, tmp_path):
+    client = make_app(
+        CARAFE_AUTH_ENABLED=False, DATABASE_URL=f"sqlite:///{tmp_path}/test.db"
+    ).test_client()
     assert refused(client, guarded) >= set(guarded) - ALLOWED
 
 

@@ -3,6 +3,8 @@
 import enum
 from datetime import datetime
 from decimal import Decimal
+from pathlib import Path
+from tempfile import gettempdir
 from typing import Annotated
 from typing import Literal
 from uuid import UUID
@@ -11,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import settings
 from hypothesis import strategies as st
+from hypothesis.configuration import set_hypothesis_home_dir
 from pydantic import BaseModel
 from pydantic import ConfigDict
 from pydantic import create_model
@@ -27,6 +30,8 @@ from ..schema import Id
 from ..schema import Line
 from ..schema import Text
 from ..schema import Timestamp
+
+set_hypothesis_home_dir(Path(gettempdir(), "hypothesis"))  # and not the folder of the project
 
 
 class Color(enum.StrEnum):
