@@ -93,6 +93,8 @@ def _check_foreign_keys(connection: Connection) -> None:
 def _on_connect(seconds: float, connection: sqlite3.Connection, record: Any) -> None:
     connection.isolation_level = None  # BEGIN is said below, not by the driver.
     _wait_within(connection, seconds)
+    # Of two that open a new file at once, SQLite refuses one without waiting.
+    _execute_in_time(connection, "PRAGMA journal_mode = WAL", monotonic() + seconds)
     for pragma in ("journal_mode = WAL", "synchronous = NORMAL", "foreign_keys = ON"):
         connection.execute(f"PRAGMA {pragma}")
 
@@ -109,7 +111,8 @@ def _on_begin(seconds: float, connection: Connection) -> None:
     driver: Any = connection.connection.dbapi_connection
     _wait_within(driver, 0)
     try:
-        if not _take_lock(driver, monotonic() + within):
+        # SQLite itself would try ever more seldom, and serve others before.
+        if not _execute_in_time(driver, "BEGIN IMMEDIATE", monotonic() + within):
             connection.exec_driver_sql("BEGIN IMMEDIATE")  # Its error is one of SQLAlchemy.
     finally:
         _wait_within(driver, seconds)
@@ -119,11 +122,11 @@ def _may_write() -> bool:
     return _is_writing.get() or (has_request_context() and request.method not in SAFE_METHODS)
 
 
-def _take_lock(connection: sqlite3.Connection, until: float) -> bool:
-    """Begin to write. SQLite itself would try ever more seldom, and serve others before."""
+def _execute_in_time(connection: sqlite3.Connection, statement: str, until: float) -> bool:
+    """Execute a statement that needs a lock; False if another connection does not release it."""
     while monotonic() < until:
         try:
-            connection.execute("BEGIN IMMEDIATE")
+            connection.execute(statement)
             return True
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
