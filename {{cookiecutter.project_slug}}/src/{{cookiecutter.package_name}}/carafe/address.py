@@ -11,6 +11,7 @@ from urllib.parse import unquote_to_bytes
 from flask import abort
 from flask import Flask
 
+from .reads import environ_of
 from .request import current_request
 
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
@@ -23,7 +24,7 @@ def init_app(app: Flask) -> None:
 
 def check() -> None:
     """Abort a request without a host, or whose address is not text."""
-    environ = current_request().environ
+    environ = environ_of(current_request())
     if "HTTP_HOST" not in environ and environ["SERVER_PROTOCOL"] == "HTTP/1.1":
         abort(400, "The request names no host.")
     path, query = environ["PATH_INFO"], environ.get("QUERY_STRING", "")

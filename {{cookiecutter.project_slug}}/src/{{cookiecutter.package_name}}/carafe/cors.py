@@ -15,10 +15,11 @@ from dataclasses import dataclass
 
 from flask import current_app
 from flask import Flask
-from flask import request
 from flask import Response
 
 from .origins import origins
+from .reads import environ_of
+from .request import current_request
 
 _EVERY = ["*"]
 _ANSWER = {
@@ -58,7 +59,7 @@ class Sharing:
 
     def answer(self) -> Response | None:
         """Answer the question of a browser, before a guard asks who that is."""
-        if not _is_question() or request.routing_exception:
+        if not _is_question() or current_request().routing_exception:
             return None
         return current_app.make_default_options_response()
 
@@ -79,9 +80,11 @@ class Sharing:
     def _allowed(self) -> str | None:
         if not self.origins:
             return "*"
-        origin = request.headers.get("Origin")
+        origin = environ_of(current_request()).get("HTTP_ORIGIN")
         return origin if origin in self.origins else None
 
 
 def _is_question() -> bool:
-    return request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers
+    request = current_request()
+    wanted = "HTTP_ACCESS_CONTROL_REQUEST_METHOD"
+    return request.method == "OPTIONS" and wanted in environ_of(request)

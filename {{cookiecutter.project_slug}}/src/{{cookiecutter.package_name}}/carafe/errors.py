@@ -14,13 +14,14 @@ from typing import Any
 
 from flask import Flask
 from flask import has_request_context
-from flask import request
 from flask import Response
 from pydantic import BaseModel
 from werkzeug.exceptions import HTTPException
 from werkzeug.exceptions import UnprocessableEntity
 from werkzeug.wrappers import Response as WerkzeugResponse
 
+from .reads import environ_of
+from .request import current_request
 from .request import id_of
 
 MIMETYPE = "application/problem+json"
@@ -67,7 +68,7 @@ def problem(error: HTTPException) -> WerkzeugResponse:
     if error.response is not None:
         return error.get_response()
     status = error.code or 500
-    request_id = id_of(request.environ) if has_request_context() else None
+    request_id = id_of(environ_of(current_request())) if has_request_context() else None
     details = Problem(
         title=_title(status),
         status=status,

@@ -12,6 +12,9 @@ from werkzeug.utils import cached_property
 
 from . import strict
 from .body import UnsizedBody
+from .reads import BODY
+from .reads import environ_of
+from .reads import record
 
 _ID = "carafe.request_id"
 _WELL_FORMED = re.compile(r"[A-Za-z0-9._-]{1,128}")
@@ -41,15 +44,16 @@ class Request(FlaskRequest):
     @property
     def id(self) -> str:
         """What it goes by in the log and in problems; made when first asked for."""
-        return id_of(self.environ)
+        return id_of(environ_of(self))
 
     @cached_property
     def stream(self) -> IO[bytes]:
         """The body, of which no more is read than ``MAX_CONTENT_LENGTH``."""
         limit = self.max_content_length
-        is_unsized = self.content_length is None and "wsgi.input_terminated" in self.environ
+        environ = environ_of(self)
+        is_unsized = self.content_length is None and "wsgi.input_terminated" in environ
         if is_unsized and limit is not None:
-            return UnsizedBody(self.environ["wsgi.input"], limit, is_max=True)  # type: ignore[return-value]
+            return UnsizedBody(environ["wsgi.input"], limit, is_max=True)  # type: ignore[return-value]
         return super().stream
 
     def get_json(self, *args: Any, **kwargs: Any) -> Any:
@@ -66,6 +70,7 @@ class Request(FlaskRequest):
         *force* reads JSON whatever the content type; *silent* answers a bad body with an
         empty dict. Computed once for a request.
         """
+        record(BODY)
         if self._dict is not None:
             return self._dict
         try:

@@ -15,13 +15,16 @@ Behind a proxy, the ``Host`` that arrives here has to be the one that the browse
 
 from dataclasses import dataclass
 from urllib.parse import urlsplit
+from wsgiref.types import WSGIEnvironment
 
 from flask import abort
 from flask import Flask
-from flask import Request
+from werkzeug.wsgi import get_content_length
+from werkzeug.wsgi import get_host
 
 from ..config import declare
 from ..origins import origins
+from ..reads import environ_of
 from ..request import current_request
 
 _KEY = "carafe.csrf"
@@ -56,19 +59,20 @@ class Protection:
         request = current_request()
         if request.method in SAFE_METHODS:
             return
-        if not self._is_from_here(request):
+        environ = environ_of(request)
+        if not self._is_from_here(environ):
             abort(403, "This comes from another site.")
-        if not self.forms and _could_be_of_any_page(request):
+        if not self.forms and _could_be_of_any_page(request.mimetype, environ):
             abort(415, "Send the body as application/json.")
 
-    def _is_from_here(self, request: Request) -> bool:
-        origin = request.headers.get("Origin")
+    def _is_from_here(self, environ: WSGIEnvironment) -> bool:
+        origin = environ.get("HTTP_ORIGIN")
         if origin in self.trusted:
             return True
-        site = request.headers.get("Sec-Fetch-Site")
+        site = environ.get("HTTP_SEC_FETCH_SITE")
         if site is not None:
             return site in {"same-origin", "none"}
-        return origin is None or _host_of(origin) == request.host
+        return origin is None or _host_of(origin) == get_host(environ)
 
 
 def _host_of(origin: str) -> str | None:
@@ -78,7 +82,7 @@ def _host_of(origin: str) -> str | None:
         return None
 
 
-def _could_be_of_any_page(request: Request) -> bool:
-    if request.mimetype:
-        return request.mimetype in SENT_BY_ANY_PAGE
-    return bool(request.content_length) or "Transfer-Encoding" in request.headers
+def _could_be_of_any_page(mimetype: str, environ: WSGIEnvironment) -> bool:
+    if mimetype:
+        return mimetype in SENT_BY_ANY_PAGE
+    return bool(get_content_length(environ)) or "HTTP_TRANSFER_ENCODING" in environ

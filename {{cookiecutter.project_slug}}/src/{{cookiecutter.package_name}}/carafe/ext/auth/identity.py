@@ -5,7 +5,7 @@ from typing import Any
 from flask import current_app
 from flask import Flask
 from flask import has_request_context
-from flask import request
+from flask import Response
 from flask import session
 from flask_principal import AnonymousIdentity
 from flask_principal import Identity
@@ -16,6 +16,11 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.exceptions import ServiceUnavailable
 
 from ...log import logger
+from ...reads import deciding
+from ...reads import environ_of
+from ...reads import IDENTITY
+from ...reads import record
+from ...request import current_request
 from .provider import KEY_TYPES
 from .provider import KeyType
 from .provider import Provider
@@ -39,13 +44,32 @@ class Identities:
         """Who asks; a stranger outside a request."""
         if not has_request_context():
             return AnonymousIdentity()
-        # The answer depends on the session whether or not it was loaded before: a response
-        # made with it is for this user alone.
-        session.accessed = True
-        environ = request.environ
+        record(IDENTITY)
+        return self._loaded()
+
+    def decide(self) -> Identity:
+        """Who asks, for a guard, which decides anew for each request.
+
+        So its decision does not make the response personal, unless that is being cached.
+        """
+        if not has_request_context():
+            return AnonymousIdentity()
+        if getattr(current_request(), "is_making", False):
+            record(IDENTITY)
+        return self._loaded()
+
+    def _loaded(self) -> Identity:
+        environ = environ_of(current_request())
         if _ENVIRON not in environ:
-            self._load()
+            with deciding():
+                self._load()
         return environ[_ENVIRON]
+
+    def vary(self, response: Response) -> Response:
+        """Say that the response depends on the cookie, if somebody was identified by it."""
+        if _ENVIRON in environ_of(current_request()):
+            response.vary.add("Cookie")
+        return response
 
     @property
     def key_type(self) -> KeyType:
@@ -67,7 +91,7 @@ class Identities:
     def _load(self) -> None:
         user_id = session.get(self._session_key)
         if user_id is None:
-            request.environ[_ENVIRON] = AnonymousIdentity()
+            environ_of(current_request())[_ENVIRON] = AnonymousIdentity()
         elif is_id(user_id, self.key_type) and (identity := self._identified(Identity(user_id))):
             self._become(identity)
         else:
@@ -96,7 +120,7 @@ class Identities:
 
     def _become(self, identity: Identity) -> None:
         if has_request_context():
-            request.environ[_ENVIRON] = identity
+            environ_of(current_request())[_ENVIRON] = identity
         app = current_app._get_current_object()  # type: ignore[attr-defined]
         identity_loaded.send(app, identity=identity)
 
@@ -109,6 +133,8 @@ class Strangers:
 
     def current(self) -> Identity:
         return AnonymousIdentity()
+
+    decide = current
 
     def remember(self, user_id: Any) -> None:
         """Nothing to remember."""
@@ -129,4 +155,4 @@ class Current:
         return self._identities.current()
 
     def __set__(self, instance: Any, identity: Identity) -> None:
-        request.environ[_ENVIRON] = identity
+        environ_of(current_request())[_ENVIRON] = identity

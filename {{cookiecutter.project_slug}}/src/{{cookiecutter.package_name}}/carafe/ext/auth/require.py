@@ -22,6 +22,8 @@ from flask_principal import UserNeed
 from werkzeug.datastructures import WWWAuthenticate
 from werkzeug.exceptions import Unauthorized
 
+from ...reads import IDENTITY
+from ...reads import record
 from ...sync import as_sync
 from .identity import LOGGED_IN
 
@@ -34,7 +36,7 @@ permission_denied = Namespace().signal("permission-denied")
 class Identities(Protocol):
     """Who asks."""
 
-    def current(self) -> Identity: ...
+    def decide(self) -> Identity: ...
 
 
 class Guard:
@@ -69,11 +71,12 @@ class Guard:
 
     def check(self) -> None:
         """Abort unless the identity of this request may pass."""
-        identity = self._identities().current()
+        identity = self._identities().decide()
         if not self.allows(identity):
             self._refuse(identity)
 
     def _refuse(self, identity: Identity) -> NoReturn:
+        record(IDENTITY)  # Whoever catches the refusal goes on with what it tells.
         code = self._code or (401 if identity.id is None else 403)
         app: Any = current_app
         permission_denied.send(app._get_current_object(), identity=identity, code=code)

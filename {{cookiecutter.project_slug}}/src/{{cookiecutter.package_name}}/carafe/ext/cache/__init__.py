@@ -1,4 +1,4 @@
-"""Views answered from memory or Redis, and never from yesterday.
+"""Views answered from memory or Redis, and never stale.
 
 .. code-block:: python
 
@@ -8,48 +8,53 @@
         @cache.cached_view()
         def get(self): ...
 
-A class-based view that finishes a POST, PUT, PATCH or DELETE with a 2xx status makes its own
-cached answers and those of its ``cache_cascade`` invalid, before the response leaves; other
-code sends ``after_post``, ``after_put``, ``after_patch`` or ``after_delete`` itself. All else
-that Flask-Caching's ``Cache`` does works here, without pickle: values are JSON types, tuples,
-bytes, dates, UUIDs and responses.
+A POST, PUT, PATCH or DELETE to a class-based view that is not refused (4xx) invalidates its own
+cached responses and those of its ``cache_cascade``, before the response leaves; other code sends
+``after_post``, ``after_put``, ``after_patch`` or ``after_delete`` itself. What else Flask-Caching's
+``Cache`` does works here, without pickle: values are what JSON has, tuples, sets, bytes, dates,
+decimals, UUIDs and responses.
 
-A backend that does not answer costs a request 0.2 seconds at most, once; then it is left alone,
-and tried every 2 seconds. What was written meanwhile is made invalid before it is read again.
+What was read of the request before and in the view decides who else may get its response (see
+``reads``). A backend that does not answer costs a request 0.2 seconds at most, once; then it is
+left alone, and tried four times a second. What was written meanwhile is invalidated before it is
+read again.
 
 ===================================== =============== =========================================
 ``CARAFE_CACHE_ENABLED``              ``True``        off: every decorator and method is inert
-``CARAFE_CACHE_IGNORED_REQUEST_ARGS`` ``[]``          query arguments that make no difference
-``CARAFE_CACHE_STATUS_HEADER``        ``False``       say in ``Cache-Status`` what the cache did
-``CACHE_TYPE``                        ``SimpleCache`` Flask-Caching's name of the backend
+``CARAFE_CACHE_IGNORED_REQUEST_ARGS`` ``[]``          query arguments that do not count
+``CARAFE_CACHE_STATUS_HEADER``        ``False``       tell in ``Cache-Status`` what the cache did
+``CACHE_TYPE``                        ``SimpleCache`` ``RedisCache``; in memory for one process
 ``CACHE_DEFAULT_TIMEOUT``             ``300``         seconds, 1 to 2592000
 ``CACHE_KEY_PREFIX``                  Flask-Caching's what every key starts with
 ``CACHE_REDIS_URL``                   unset           or ``_HOST``, ``_PORT`` and ``_DB``
 ===================================== =============== =========================================
 
 The URL of Redis starts with ``redis://``, ``rediss://``, ``unix://``, ``redis+sentinel://`` or
-``redis+cluster://`` (see ``redis_url``). Run it with ``save ""``: a dump that is loaded again
-brings back what was made invalid since.
+``redis+cluster://`` (see ``settings.RedisUrl``). Run it with ``save ""``: a dump that is loaded
+again brings back what was invalidated since.
 """
 
 from collections.abc import Callable
-from collections.abc import Hashable
 from collections.abc import Sequence
+from contextvars import ContextVar
 from datetime import timedelta
+from functools import wraps
 from typing import Any
-from typing import TypeVar
 
 from flask import current_app
 from flask import Flask
+from flask import has_request_context
 from flask_caching import Cache as FlaskCache
 from werkzeug.exceptions import HTTPException
 
+from ... import reads
 from ...config import before_start
 from ...config import declare
-from . import status
-from .call import Options
-from .decorator import cached
-from .decorator import View
+from ...request import current_request
+from ...sync import as_sync
+from . import cacheability
+from . import signals
+from .entry import Serializer
 from .keys import namespace_of
 from .settings import ignored_arguments
 from .settings import settings_for
@@ -57,23 +62,22 @@ from .signals import after_delete as after_delete
 from .signals import after_patch as after_patch
 from .signals import after_post as after_post
 from .signals import after_put as after_put
-from .signals import announce
-from .signals import check_cascades
-from .signals import SIGNALS
+from .views import CachedView
 from .views import CachedViews
 from .views import current_views
 from .views import KEY
 from .views import UncachedViews
 
-Made = TypeVar("Made")
+_was_shareable: ContextVar[bool] = ContextVar("was_shareable", default=True)
+"""Whether the value that was computed last read nothing of its request."""
 
 
 class Cache(FlaskCache):
-    """Flask-Caching's cache, with views that know when they are out of date.
+    """Flask-Caching's cache, with views whose responses are private and never stale.
 
     *before_miss* is called before a view runs to fill the cache: close there what the request
-    read earlier, such as a database snapshot. If it answers False, because that cannot be
-    closed, the view's answer is not kept.
+    read earlier, such as a database snapshot. If it returns False, because that cannot be
+    closed, the response is not cached.
     """
 
     def __init__(
@@ -96,30 +100,29 @@ class Cache(FlaskCache):
         """Flask-Caching would keep the app that came last."""
 
     def init_app(self, app: Flask, config: dict[str, Any] | None = None) -> None:
-        """Serve *app*. Raises RuntimeError the second time."""
+        """Serve *app*. Raises RuntimeError the second time, ValueError for a bad setting."""
         if KEY in app.extensions:
             raise RuntimeError("This app has its cache already. Call init_app once.")
         declare(app, "CARAFE_CACHE_", ENABLED=True, IGNORED_REQUEST_ARGS=[], STATUS_HEADER=False)
-        before_start(app, check_cascades)
+        before_start(app, signals.check_cascades)
         if app.config["CARAFE_CACHE_STATUS_HEADER"]:
-            status.init_app(app)
+            cacheability.send_status(app)
         settings = settings_for(app, {**(self.config or {}), **(config or {})})
         super().init_app(app, settings)
         backend = app.extensions["cache"][self]
-        app.extensions[KEY] = UncachedViews(backend)
-        if not app.config["CARAFE_CACHE_ENABLED"]:
+        if settings["CACHE_TYPE"] == "NullCache":
+            app.extensions[KEY] = UncachedViews(backend)
             return
+        reads.install(app)
         app.extensions[KEY] = views = CachedViews(
+            app,
             backend,
-            app.response_class,
             self._before_miss or (lambda: None),
             prefix=str(settings["CACHE_KEY_PREFIX"]),
             seconds=settings["CACHE_DEFAULT_TIMEOUT"],
             ignored=ignored_arguments(app),
         )
-        app.after_request(announce)
-        for signal in SIGNALS.values():
-            signal.connect(views.on_write)
+        signals.init_app(app, views.on_write)
 
     @property
     def enabled(self) -> bool:
@@ -131,11 +134,11 @@ class Cache(FlaskCache):
         return current_views().is_up()
 
     def stats(self) -> dict[str, Any]:
-        """How the current app's cache does, in this process.
+        """Return how the current app's cache does, in this process.
 
-        ``state`` is ``up``, ``refusing`` (it reads and does not write), ``away`` or ``off``;
-        ``hits`` and ``misses`` count cached views; ``owed`` counts the invalidations that wait
-        for the backend to come back.
+        ``state`` is ``up``, ``refusing`` (it reads and does not write), ``unavailable`` or ``off``;
+        ``hits`` and ``misses`` count cached views; ``pending`` counts the invalidations that
+        wait for the backend to come back.
         """
         return current_views().stats()
 
@@ -147,7 +150,7 @@ class Cache(FlaskCache):
     @property
     def cache(self) -> Any:
         """The same, under Flask-Caching's name."""
-        return current_views().forgiving
+        return current_views().fail_open
 
     @property
     def server(self) -> Any:
@@ -163,28 +166,80 @@ class Cache(FlaskCache):
         *,
         statuses: Sequence[int] = (200,),
         public: bool = False,
-    ) -> Callable[[View], View]:
-        """Answer GET and HEAD of a view from the cache.
+    ) -> CachedView:
+        """Cache the responses of a view to GET and HEAD.
 
-        *timeout* is in seconds, by default ``CACHE_DEFAULT_TIMEOUT``, and 0 keeps nothing.
-        *namespace* names what becomes invalid together: by default the class's
-        ``cache_namespace``, else the name of the class or function. When *unless*, called
-        without arguments, answers with something true, the cache is not asked.
-        *include_request_args* says which query arguments make another answer: all, none, or
-        those listed; the view does not see the others.
+        It decorates a function, a method, or stands in a class's ``decorators``. *timeout* is in
+        seconds, by default ``CACHE_DEFAULT_TIMEOUT``, and 0 caches nothing. *namespace* names
+        what is invalidated together: by default the class's ``cache_namespace``, else the name
+        of the class or function. When *unless*, called without arguments, returns something
+        true, the cache is not used. *include_request_args* says which query arguments make
+        another response: all, none, or those listed; the view does not see the others.
 
-        Only the *statuses* are kept, and never a streamed or ``private`` response, one that
-        sets a cookie, or one whose view asked for the session, the identity, a cookie or
-        credentials, unless the view is declared *public*: the same for everybody. An answer is
-        given to requests with the same values of the headers that its view read by
-        ``request.headers``, that it says it varies on, and of the host if it names it.
+        Only the *statuses* are cached, and never a streamed or ``private`` response or one that
+        sets a cookie. If the session, the identity, a cookie, credentials, the client's address
+        or the environ were read, by the view or before it, the response is for this client
+        alone, unless the view is declared *public*: the same for everybody. A guard outside of
+        this decorator decides for each request, and does not count. Other request headers, the
+        host and the scheme make another response if they were read.
 
         Raises ValueError for a timeout that is not whole seconds, or too long.
         """
-        return cached(Options(timeout, namespace, unless, include_request_args, statuses, public))
+        return CachedView(timeout, namespace, unless, include_request_args, statuses, public)
+
+    def cached(
+        self,
+        timeout: Any = None,
+        key_prefix: Any = "view/%s",
+        unless: Callable[..., Any] | None = None,
+        *args: Any,
+        query_string: bool = False,
+        **kwargs: Any,
+    ) -> Any:
+        """Cache a view as ``cached_view`` does, or a function under the key *key_prefix*.
+
+        A value is not cached if the function read anything of its request or of ``g``.
+        """
+        if key_prefix == "view/%s" and not args and not kwargs:
+            return self.cached_view(
+                timeout,
+                unless=unless,
+                include_request_args=query_string,
+                statuses=range(200, 300),
+            )
+        if query_string or "make_cache_key" in kwargs or "%s" in str(key_prefix):
+            raise ValueError(
+                "cached() of a view with a key of its own could give one client's response to "
+                "another. Use cached_view(), with namespace and include_request_args."
+            )
+        return self._recorded(super().cached, (timeout, key_prefix, unless, *args), kwargs)
+
+    def memoize(self, *args: Any, **kwargs: Any) -> Any:
+        """Cache what a function returns for the same arguments, as Flask-Caching does.
+
+        A value is not cached if the function read anything of its request or of ``g``. Raises
+        TypeError for a value that would not come back from the cache as it is.
+        """
+        return self._recorded(super().memoize, args, kwargs)
+
+    def _recorded(
+        self, decorator: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Callable[[Callable[..., Any]], Any]:
+        """Flask-Caching's *decorator*, of a function whose reads of the request are recorded."""
+        is_wanted = kwargs.pop("response_filter", None) or (lambda value: True)
+
+        def may_store(value: Any) -> bool:
+            if not (_was_shareable.get() and is_wanted(value)):
+                return False
+            if self.enabled:
+                Serializer().dumps(value)
+            return True
+
+        decorate = decorator(*args, response_filter=may_store, **kwargs)
+        return lambda function: decorate(_noting_reads(function))
 
     def set(self, *args: Any, **kwargs: Any) -> bool | None:
-        """Flask-Caching's, which would keep an HTTP error for everybody who comes after."""
+        """Set a value; an HTTP error is not one, as it would be raised for everybody."""
         value = args[1] if len(args) > 1 else kwargs.get("value")
         return False if isinstance(value, HTTPException) else super().set(*args, **kwargs)
 
@@ -193,15 +248,14 @@ class Cache(FlaskCache):
     ) -> bool:
         """Remove what is under these prefixes, these keys, or everything.
 
-        Everything is what starts with ``CACHE_KEY_PREFIX``; if that is empty, the cached
-        views. A backend that cannot list its keys is emptied, whatever the prefixes.
+        Everything is what starts with ``CACHE_KEY_PREFIX``; if that is empty, the cached views.
         """
         if not self.enabled:
             return True
         if keys:
             self.unlink(*keys)
         if prefixes or (prefixes is None and keys is None):
-            return current_views().sweep(prefixes)
+            return current_views().clear(prefixes)
         return True
 
     def clear_prefixes(self, *prefixes: str) -> bool:
@@ -212,16 +266,22 @@ class Cache(FlaskCache):
         """Remove these keys."""
         return self.clear(keys=keys)
 
-    def remember(self, namespace: str, key: Hashable, make: Callable[[], Made]) -> Made:
-        """What *make* says, kept in this process until *namespace* is invalid, or for a minute.
-
-        It takes no round trip of its own before a cached view. None is not kept, and neither is
-        anything where the cache is not shared: another process could not make it invalid. Call
-        it before anything is read that the value depends on.
-        """
-        made: Made = current_views().remember(namespace, key, make)
-        return made
-
     def invalidate(self, *namespaces: Any) -> None:
-        """Make what is cached of these namespaces, or view classes, invalid."""
+        """Invalidate the cached responses of these namespaces, or view classes."""
         current_views().invalidate([namespace_of(namespace) for namespace in namespaces])
+
+
+def _noting_reads(function: Callable[..., Any]) -> Callable[..., Any]:
+    run = as_sync(function)
+
+    @wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        _was_shareable.set(True)
+        if not has_request_context() or not hasattr(current_request(), "reads"):
+            return run(*args, **kwargs)
+        with reads.recording(current_request()) as names:
+            value = run(*args, **kwargs)
+        _was_shareable.set(not names)
+        return value
+
+    return call

@@ -1,13 +1,13 @@
 """The names of things in the cache.
 
-A namespace is what becomes invalid together. Its entries are ``{namespace}:view:{path}``, with
-``?{query}`` if arguments count and ``#{headers}`` if request headers do; its token is
-``{namespace}:token``. All parts are percent-encoded, so that no two requests share a key; a long
-key ends in a digest.
+A namespace is what is invalidated together. Its entries are ``{namespace}:view:{path}``, with
+``?{query}`` if arguments count, ``@{root}`` below a path of its own and ``#{headers}`` if request
+headers do; its token is ``{namespace}:token``. All parts are percent-encoded, so that no two
+requests share a key; a long key ends in a digest.
 """
 
-from collections.abc import Callable
 from collections.abc import Iterable
+from collections.abc import Iterator
 from functools import lru_cache
 from hashlib import sha256
 from inspect import isroutine
@@ -17,41 +17,76 @@ from urllib.parse import parse_qsl
 from urllib.parse import quote
 from urllib.parse import urlencode
 
-LONGEST = 200
-"""Bytes of a key, without ``CACHE_KEY_PREFIX``; Memcached takes 250 with it."""
+from flask import Flask
+
+MAX_KEY_BYTES = 200
+"""Of a key, without ``CACHE_KEY_PREFIX``."""
+
+
+def class_of(function: Any) -> type | None:
+    """Return the class of a view function, if it has one.
+
+    Flask's view functions know their class, Flask-Classful's an instance of it.
+    """
+    instance = getattr(function, "class_", None)
+    known = None if instance is None else type(instance)
+    view_class: type | None = getattr(function, "view_class", known)
+    return view_class
 
 
 def namespace_of(view: Any) -> str:
-    """The namespace of a view: a class, an instance, a function, or the name itself."""
+    """Return the namespace of a view: a class, an instance, a function, or the name itself."""
     if isinstance(view, str):
         return view
     view = getattr(view, "view_class", view)
-    owner = view if isinstance(view, type) or isroutine(view) else type(view)
-    declared = getattr(owner, "cache_namespace", None)
+    owner: Any = view if isinstance(view, type) or isroutine(view) else type(view)
+    declared = getattr(view, "cache_namespace", None) or _given(view)
     if callable(declared):
-        declared = _asked(declared, owner)
+        declared = owner.cache_namespace
+        declared = declared(_instance(view)) if signature(declared).parameters else declared()
     return str(declared or owner.__name__)
 
 
-def _asked(declared: Callable[..., Any], owner: Any) -> Any:
-    return declared(owner) if signature(declared).parameters else declared()
+def _instance(view: Any) -> Any:
+    """What a method has as ``self``: of a class, an instance that was not initialized."""
+    return object.__new__(view) if isinstance(view, type) else view
 
 
-def namespaces_of(sender: Any, *, cascade: bool = True) -> set[str]:
-    """All that a write by *sender* makes invalid: its own namespaces and its cascade's."""
+def namespaces_of(app: Flask, sender: Any, *, cascade: bool = True) -> set[str]:
+    """Return all namespaces that a write by *sender* invalidates.
+
+    They are its own, those of the views that it inherits from, and those of its cascade.
+    """
     sender = getattr(sender, "view_class", sender)
-    own = {namespace_of(sender), *_namespaces_of_methods(sender)}
-    others = getattr(sender, "cache_cascade", ()) if cascade else ()
-    return own | {namespace_of(other) for other in others}
+    found = {namespace_of(sender)}
+    if not (isinstance(sender, str) or isroutine(sender)):
+        for view in (sender, *bases_of(app, sender if isinstance(sender, type) else type(sender))):
+            found |= {namespace_of(view), *_declared(view)}
+    if cascade:
+        found.update(map(namespace_of, getattr(sender, "cache_cascade", ())))
+    return found
 
 
-def _namespaces_of_methods(sender: Any) -> Iterable[str]:
-    if isroutine(sender) or isinstance(sender, str):
-        return ()
-    owner = sender if isinstance(sender, type) else type(sender)
+def bases_of(app: Flask, view_class: type) -> Iterator[type]:
+    """The classes that *view_class* inherits from and that are views of *app* themselves."""
+    views = {class_of(function) for function in app.view_functions.values()}
+    return (base for base in view_class.__mro__[1:] if base in views)
+
+
+def _declared(view: Any) -> Iterator[str]:
+    """The namespaces that the decorators of a class, or of its methods, were given."""
+    owner = view if isinstance(view, type) else type(view)
     methods = (getattr(owner, name, None) for name in dir(owner))
-    named = (getattr(method, "cache_namespace", None) for method in methods if isroutine(method))
-    return [name for name in named if isinstance(name, str)]
+    decorators = [getattr(method, "cached_view", None) for method in methods if isroutine(method)]
+    for decorator in (*decorators, *getattr(owner, "decorators", ())):
+        namespace = getattr(decorator, "namespace", None)
+        if isinstance(namespace, str):
+            yield namespace
+
+
+def _given(view: Any) -> str | None:
+    """The namespace that the decorator of a function was given."""
+    return getattr(getattr(view, "cached_view", None), "namespace", None)
 
 
 @lru_cache(1024)
@@ -60,26 +95,28 @@ def token_key(namespace: str) -> str:
 
 
 @lru_cache(1024)
-def view_key(namespace: str, path: str, query: bytes) -> str:
-    """The key of the answer to *path*, with the arguments that count."""
+def view_key(namespace: str, path: str, query: bytes, root: str = "") -> str:
+    """The key of the response to *path* below *root*, with the arguments that count."""
     # The last ":view:" ends the namespace: a path has no colon left.
     key = f"{_escaped(namespace)}:view:{_quoted(path, '/')}"
+    if root:
+        key += f"@{_quoted(root, '/')}"
     pairs = sorted(arguments(query), key=lambda pair: pair[0])
     return _short(f"{key}?{_encoded(pairs)}" if pairs else key)
 
 
 def variant_key(key: str, headers: Iterable[tuple[str, str]]) -> str:
-    """The key of the answer for these values of the headers that it depends on."""
+    """The key of the response for these values of what it varies on."""
     return _short(f"{key}#{_encoded(headers)}")
 
 
 def lease_key(key: str, token: str) -> str:
-    """What is taken by the one who makes the answer under *key*."""
+    """The key of the lease of the process that makes the entry under *key*."""
     return _short(f"{key}#{token}")
 
 
 def arguments(query: bytes) -> list[tuple[str, str]]:
-    """The arguments of a query string; what is no UTF-8 is no other text either."""
+    """The arguments of a query string; different bytes that are not UTF-8 stay different."""
     text = query.decode(errors="surrogateescape")
     return parse_qsl(text, keep_blank_values=True, errors="surrogateescape")
 
@@ -98,7 +135,7 @@ def _escaped(namespace: str) -> str:
 
 def _short(key: str) -> str:
     """*key*, or if it is long the start and a digest. Only these have a tilde."""
-    if len(key) <= LONGEST:
+    if len(key) <= MAX_KEY_BYTES:
         return key
     digest = sha256(key.encode()).hexdigest()
-    return f"{key[: LONGEST - len(digest) - 1]}~{digest}"
+    return f"{key[: MAX_KEY_BYTES - len(digest) - 1]}~{digest}"

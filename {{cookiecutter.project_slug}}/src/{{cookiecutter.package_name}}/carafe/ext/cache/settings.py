@@ -1,38 +1,41 @@
-"""What an app's configuration means for Flask-Caching, checked before anything starts."""
+"""The configuration of the cache, checked before anything starts."""
 
+from collections.abc import Iterable
 from collections.abc import Mapping
+from dataclasses import dataclass
+from dataclasses import field
+from datetime import timedelta
 from hashlib import sha256
 from typing import Any
 from urllib.parse import quote
+from urllib.parse import unquote
 from urllib.parse import urlsplit
 
 from flask import Flask
 from werkzeug.utils import import_string
 
-from .serializer import Serializer
-from .timeouts import seconds_of
+from .entry import Serializer
+from .entry import TOKEN_SECONDS
 
-_REDIS = f"{__package__}.redis_backend"
-_OURS = {
-    "MemcachedCache": f"{__package__}.memcached_backend.MemcachedCache",
-    "RedisCache": f"{_REDIS}.RedisCache",
-    "RedisClusterCache": f"{_REDIS}.RedisClusterCache",
-    "RedisSentinelCache": f"{_REDIS}.RedisSentinelCache",
-    "SimpleCache": f"{__package__}.memory_backend.SimpleCache",
+_TYPES = {
+    "SimpleCache": f"{__package__}.memory.SimpleCache",
+    "RedisCache": f"{__package__}.redis.RedisCache",
+    "RedisClusterCache": f"{__package__}.redis.RedisClusterCache",
+    "RedisSentinelCache": f"{__package__}.redis.RedisSentinelCache",
 }
 _SCHEMES = {
     **dict.fromkeys(["redis", "rediss", "unix"], "RedisCache"),
     **dict.fromkeys(["redis+cluster", "rediss+cluster"], "RedisClusterCache"),
     **dict.fromkeys(["redis+sentinel", "rediss+sentinel"], "RedisSentinelCache"),
 }
-_LONGEST_PREFIX = 50
-"""Bytes. With the longest of our keys that is what Memcached takes."""
+_MAX_PREFIX_BYTES = 50
 
 
 def settings_for(app: Flask, given: Mapping[str, Any]) -> dict[str, Any]:
-    """*given*, checked and completed for Flask-Caching. Raises ValueError that names the key."""
-    if not app.config["CARAFE_CACHE_ENABLED"]:
-        return {**given, "CACHE_TYPE": "NullCache", "CACHE_NO_NULL_WARNING": True}
+    """Return *given*, checked and completed for Flask-Caching.
+
+    Raises ValueError that names the key.
+    """
     config = {
         "CACHE_TYPE": "SimpleCache",
         "CACHE_DEFAULT_TIMEOUT": 300,
@@ -40,51 +43,108 @@ def settings_for(app: Flask, given: Mapping[str, Any]) -> dict[str, Any]:
         **app.config,
         **given,
     }
-    path = _backend(config)
+    if not app.config["CARAFE_CACHE_ENABLED"] or config["CACHE_TYPE"] == "NullCache":
+        return {**given, "CACHE_TYPE": "NullCache", "CACHE_NO_NULL_WARNING": True}
     return {
         **given,
-        "CACHE_TYPE": path,
+        "CACHE_TYPE": _backend(config),
         "CACHE_DEFAULT_TIMEOUT": seconds_of(
             "CACHE_DEFAULT_TIMEOUT", config["CACHE_DEFAULT_TIMEOUT"], 1
         ),
         "CACHE_KEY_PREFIX": _prefix(config["CACHE_KEY_PREFIX"]),
-        "CACHE_SERIALIZER": config.get("CACHE_SERIALIZER") or _serializer(path),
+        "CACHE_SERIALIZER": Serializer,
     }
 
 
 def ignored_arguments(app: Flask) -> frozenset[str]:
-    """The query arguments that make no difference in *app*."""
+    """Return the query arguments of *app* that do not count."""
     names = app.config["CARAFE_CACHE_IGNORED_REQUEST_ARGS"]
     if isinstance(names, str):
         raise ValueError("CARAFE_CACHE_IGNORED_REQUEST_ARGS is a text. Set a list of names.")
     return frozenset(names)
 
 
+def seconds_of(name: str, timeout: Any, shortest: int) -> int:
+    """Return *timeout* in whole seconds. Raises ValueError with its *name*."""
+    seconds = timeout.total_seconds() if isinstance(timeout, timedelta) else timeout
+    is_number = isinstance(seconds, int | float) and not isinstance(seconds, bool)
+    if not (is_number and shortest <= seconds <= TOKEN_SECONDS and seconds == int(seconds)):
+        raise ValueError(
+            f"{name} is not a number of seconds to cache for. Give whole seconds, "
+            f"{shortest} to {TOKEN_SECONDS}, or a timedelta."
+        )
+    return int(seconds)
+
+
 def _backend(config: Mapping[str, Any]) -> str:
-    name = str(config["CACHE_TYPE"])
-    url = config.get("CACHE_REDIS_URL")
+    name, url = str(config["CACHE_TYPE"]), config.get("CACHE_REDIS_URL")
     if name == "RedisCache" and url:
         name = _SCHEMES.get(urlsplit(url).scheme, "")
         if not name:
             raise ValueError(f"CACHE_REDIS_URL must start with one of {', '.join(_SCHEMES)}.")
-    path = _OURS.get(name, name if "." in name else f"flask_caching.backends.{name}")
-    try:
-        import_string(path)
-    except ImportError as error:
-        raise ValueError(f"CACHE_TYPE {name!r} cannot be used. {error}") from error
-    return path
+    path = _TYPES.get(name, name)
+    if path in _TYPES.values() or _is_ours(path):
+        return path
+    raise ValueError(
+        f"CACHE_TYPE {name!r} cannot cache views: it cannot read a response and its token at once, "
+        f"or invalidate them for all processes. Use one of {', '.join(_TYPES)}, or NullCache."
+    )
 
 
-def _serializer(backend: str) -> Any:
-    own = getattr(import_string(backend), "serializer", None)
-    return own if isinstance(own, Serializer) else Serializer
+def _is_ours(path: str) -> bool:
+    """Whether *path* names a subclass of one of our backends."""
+    found = import_string(path, silent=True) if "." in path else None
+    return isinstance(found, type) and hasattr(found, "is_shared")
 
 
 def _prefix(prefix: Any) -> Any:
-    """As it is, or if it is long or odd as what a key can start with."""
+    """Return the prefix, or if it is long or odd, another one made from it."""
     if not isinstance(prefix, str):
         return prefix
     plain = quote(prefix, safe="!\"#$&'()*+,/:;<=>?@[\\]^`{|}~")
-    if len(plain) <= _LONGEST_PREFIX:
+    if len(plain) <= _MAX_PREFIX_BYTES:
         return plain
     return f"{plain[:17]}~{sha256(plain.encode()).hexdigest()[:32]}"
+
+
+@dataclass(frozen=True)
+class RedisUrl:
+    """Where several Redis servers are: ``redis+sentinel://`` and ``redis+cluster://``.
+
+    ``redis+sentinel://user:password@host:26379,host:26379/service/0`` names the sentinels, the
+    service they watch and the number of the database; ``redis+cluster://host:7000,host:7001``
+    some nodes of a cluster. ``rediss+`` is the same over TLS. User and password are those of the
+    servers that hold the data.
+    """
+
+    addresses: list[tuple[str, int]]
+    path: list[str] = field(default_factory=list)
+    options: dict[str, Any] = field(default_factory=dict)
+    """What else redis-py is told."""
+
+    @classmethod
+    def parse(cls, url: str, port: int) -> "RedisUrl":
+        """*port* is that of an address without one. Raises ValueError without an address."""
+        parts = urlsplit(url)
+        credentials, _, hosts = parts.netloc.rpartition("@")
+        user, _, password = credentials.partition(":")
+        options: dict[str, Any] = {"ssl": True} if parts.scheme.startswith("rediss") else {}
+        if user:
+            options["username"] = unquote(user)
+        if password:
+            options["password"] = unquote(password)
+        path = [unquote(part) for part in parts.path.split("/") if part]
+        return cls(_addresses(hosts.split(","), port), path, options)
+
+    def part(self, index: int, default: Any) -> Any:
+        """Return a part of the path, if there is one."""
+        return self.path[index] if index < len(self.path) else default
+
+
+def _addresses(hosts: Iterable[str], port: int) -> list[tuple[str, int]]:
+    """``host``, ``host:port`` and ``[::1]:port`` as pairs."""
+    split = [urlsplit(f"//{host.strip()}") for host in hosts]
+    found = [(part.hostname, part.port or port) for part in split if part.hostname]
+    if not found:
+        raise ValueError("A Redis address has no host. Name at least one host:port.")
+    return found

@@ -1,12 +1,14 @@
 """What a record tells of its request: never the body, a cookie or a credential."""
 
 import logging
+from urllib.parse import parse_qsl
 from urllib.parse import urlencode
 
 from flask import has_request_context
-from flask import request
 from werkzeug.datastructures import EnvironHeaders
 
+from ...reads import environ_of
+from ...request import current_request
 from ...request import id_of
 from .redaction import is_sensitive
 from .redaction import MASK
@@ -32,19 +34,21 @@ class RequestFilter(logging.Filter):
 
 
 def _describe_request() -> dict[str, object]:
-    headers = EnvironHeaders(request.environ)  # To describe a request is not to depend on it.
+    request = current_request()
+    environ = environ_of(request)  # To describe a request is not to depend on it.
+    headers = EnvironHeaders(environ)
     return {
-        "request_id": id_of(request.environ),
+        "request_id": id_of(environ),
         "request_method": _clean(request.method),
         "request_path": _clean(request.path),
-        "request_query": _clean(_query()),
-        "request_remote_addr": _clean(request.remote_addr or "-"),
+        "request_query": _clean(_query(environ.get("QUERY_STRING", ""))),
+        "request_remote_addr": _clean(environ.get("REMOTE_ADDR") or "-"),
         "request_headers": {name: _clean(headers[name]) for name in _HEADERS if name in headers},
     }
 
 
-def _query() -> str:
-    pairs = request.args.items(multi=True)
+def _query(query: str) -> str:
+    pairs = parse_qsl(query.encode("latin1").decode(errors="replace"), keep_blank_values=True)
     return urlencode([(name, MASK if is_sensitive(name) else value) for name, value in pairs])
 
 

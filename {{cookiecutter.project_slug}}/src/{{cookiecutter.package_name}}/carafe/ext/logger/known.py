@@ -11,14 +11,16 @@ from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import parse_qs
 from urllib.parse import quote
 from urllib.parse import unquote
 from urllib.parse import urlsplit
 
 from flask import has_request_context
-from flask import request
 from pydantic_core import from_json
 
+from ...reads import environ_of
+from ...request import current_request
 from .redaction import is_sensitive
 from .redaction import MASK
 
@@ -62,7 +64,7 @@ def secrets_of_request() -> tuple[str, ...]:
 
 
 def _of_headers() -> Iterator[str]:
-    for name, value in request.environ.items():
+    for name, value in environ_of(current_request()).items():
         if name == "HTTP_COOKIE":
             yield from (pair.partition("=")[2].strip(' "') for pair in value.split(";"))
         elif name == "HTTP_AUTHORIZATION":
@@ -82,10 +84,12 @@ def _of_authorization(value: str) -> Iterator[str]:
 
 def _of_fields() -> Iterator[str]:
     """Of the query, and of a body that has been read already: Werkzeug then keeps it."""
-    yield from _texts(_sensitive(request.args.to_dict(flat=False)))
-    if "form" in vars(request._get_current_object()):  # type: ignore[attr-defined]
-        yield from _texts(_sensitive(request.form.to_dict(flat=False)))
-    body = getattr(request, "_cached_data", None)
+    request = current_request()
+    query = environ_of(request).get("QUERY_STRING", "").encode("latin1")
+    yield from _texts(_sensitive(parse_qs(query.decode(errors="replace"))))
+    if form := vars(request).get("form"):
+        yield from _texts(_sensitive(form.to_dict(flat=False)))
+    body = vars(request).get("_cached_data")
     if body and request.is_json and len(body) <= _MAX_BODY:
         try:
             yield from _texts(_sensitive(from_json(body)))

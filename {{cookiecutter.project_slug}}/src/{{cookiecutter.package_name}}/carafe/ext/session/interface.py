@@ -13,6 +13,7 @@ from flask.wrappers import Request
 from flask.wrappers import Response
 
 from ...log import logger
+from ...reads import environ_of
 from .seal import Content
 from .seal import Seal
 from .session import Session
@@ -134,10 +135,10 @@ class SessionInterface(SecureCookieSessionInterface):
 
 def _cookie(request: Request, name: str) -> str | None:
     """The first one of that name: ``request.cookies`` would unquote all of them."""
-    for pair in request.environ.get("HTTP_COOKIE", "").split(";"):
+    for pair in environ_of(request).get("HTTP_COOKIE", "").split(";"):
         key, _, value = pair.partition("=")
-        if key.strip() == name:
-            return str(value.strip())
+        if key.strip(" \t") == name:
+            return str(value.strip(" \t"))
     return None
 
 

@@ -3,7 +3,6 @@ from flask import abort
 from flask import Flask
 from flask import g
 from flask import session
-from flask.globals import request_ctx
 from flask_principal import AnonymousIdentity
 
 from ... import errors
@@ -57,14 +56,6 @@ def test_whoever_asks_makes_the_answer_depend_on_the_cookie(client, login):
     login("ada")
     assert client.get("/me").headers["Vary"] == "Cookie"
     assert "Vary" not in client.get("/open").headers
-
-
-def test_whoever_asks_again_says_so_again(app, auth):
-    with app.test_request_context():
-        assert auth.user_id is None
-        request_ctx._session.accessed = False
-        assert auth.user_id is None
-        assert request_ctx._session.accessed
 
 
 @pytest.mark.parametrize("user_id", [None, True, False, "", 1.0, [1], {"id": 1}, (1,), b"1"])

@@ -1,4 +1,4 @@
-"""Real servers for a while: a Redis Cluster, Redis behind Sentinel, and Memcached."""
+"""Real servers for a while: a Redis Cluster and Redis behind Sentinel."""
 
 import os
 import shutil
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import pytest
 import redis
 
-REDIS, MEMCACHED = shutil.which("redis-server"), shutil.which("memcached")
+REDIS = shutil.which("redis-server")
 PATIENT = {"socket_timeout": 60, "socket_connect_timeout": 60}
 """``CACHE_OPTIONS`` of a server that is waited for: a busy machine is not an outage."""
 HASTY = {"socket_timeout": 0.5, "socket_connect_timeout": 0.5}
@@ -22,7 +22,6 @@ HASTY = {"socket_timeout": 0.5, "socket_connect_timeout": 0.5}
 SLOTS = [(0, 5460), (5461, 10922), (10923, 16383)]
 
 needs_redis = pytest.mark.skipif(REDIS is None, reason="no redis-server is installed")
-needs_memcached = pytest.mark.skipif(MEMCACHED is None, reason="no memcached is installed")
 
 
 @dataclass(frozen=True)
@@ -91,15 +90,6 @@ def behind_sentinel(path):
         ]
         until(lambda: all(map(_knows_all_servers, sentinels)))
         yield primary, replica, sentinels
-
-
-@contextmanager
-def memcached():
-    """One with nothing in it."""
-    [port] = free_ports(1)
-    user = ["-u", "root"] if os.getuid() == 0 else []
-    with _running(port, MEMCACHED, "-l", "127.0.0.1", "-p", str(port), "-U", "0", *user) as server:
-        yield server
 
 
 def free_ports(count):

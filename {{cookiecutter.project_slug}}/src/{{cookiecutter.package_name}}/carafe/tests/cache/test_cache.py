@@ -238,7 +238,7 @@ def test_a_second_app_changes_nothing_for_the_first(make_app, tmp_path):
 def test_an_unknown_backend_fails_at_start():
     app = Flask("unknown")
     app.config["CACHE_TYPE"] = "NoSuchCache"
-    with pytest.raises(ValueError, match="CACHE_TYPE 'NoSuchCache' cannot be used"):
+    with pytest.raises(ValueError, match="CACHE_TYPE 'NoSuchCache' cannot cache views"):
         Cache().init_app(app)
 
 

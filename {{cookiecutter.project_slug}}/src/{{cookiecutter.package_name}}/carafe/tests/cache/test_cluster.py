@@ -4,7 +4,7 @@ from uuid import uuid4
 
 import pytest
 
-from ...ext.cache import breaker
+from ...ext.cache import availability
 from .servers import cluster
 from .servers import HASTY
 from .servers import needs_redis
@@ -182,7 +182,7 @@ def test_what_is_written_while_a_node_says_nothing_is_seen_soon(client, nodes, r
         book = run("/books")
         with node.stopped():
             assert client.post("/books").status_code == 201
-        end = time.monotonic() + 5 * breaker.INTERVAL
+        end = time.monotonic() + 5 * availability.INTERVAL
         while time.monotonic() < end:
             assert run("/books") > book
             time.sleep(0.05)

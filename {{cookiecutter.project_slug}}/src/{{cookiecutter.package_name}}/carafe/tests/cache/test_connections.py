@@ -5,8 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import redis
 
-from ...ext.cache import redis_backend
-from ...ext.cache.connections import Connections
+from ...ext.cache.redis import Connections
+from ...ext.cache.redis import OPTIONS
 from .servers import stopped
 
 
@@ -18,7 +18,7 @@ class Careless(redis.UnixDomainSocketConnection):
 
 
 def test_a_reply_never_meets_the_wrong_question(redis_url):
-    options = {"path": redis_url.removeprefix("unix://"), **redis_backend.OPTIONS}
+    options = {"path": redis_url.removeprefix("unix://"), **OPTIONS}
     pool = redis.ConnectionPool(connection_class=Careless, **options)
     connections = Connections(pool)
     connections.ask(("SET", "a", "A"), ("SET", "b", "B"))

@@ -10,7 +10,6 @@ from ...ext.cache import after_patch
 from ...ext.cache import after_post
 from ...ext.cache import after_put
 from ...ext.cache import Cache
-from ...ext.cache.memory_backend import SimpleCache
 
 SIGNALS = {"post": after_post, "put": after_put, "patch": after_patch, "delete": after_delete}
 
@@ -42,8 +41,8 @@ def test_a_write_is_one_command_whatever_it_makes_invalid(make_app, on_redis):
     assert calls == {"cmdstat_config|resetstat": 1, "cmdstat_unlink": 1}
 
 
-@pytest.mark.parametrize("status", [400, 409, 500, 302])
-def test_a_write_that_failed_invalidates_nothing(client, run, status):
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 422])
+def test_a_write_that_was_refused_invalidates_nothing(client, run, status):
     book = run("/books")
     client.post(f"/books?status={status}")
     assert run("/books") == book
@@ -143,20 +142,6 @@ def test_a_view_that_was_running_during_a_write_is_not_kept(app, client, run):
     assert client.get("/slow").json not in seen
 
 
-class Forgetful(SimpleCache):
-    """A backend that does not keep all that it is given, and says so."""
-
-    def set_many(self, *args, **kwargs):
-        return super().set_many(*args, **kwargs)[1:]
-
-
-def test_a_write_whose_token_was_not_kept_is_owed(make_app):
-    app = make_app(CACHE_TYPE=f"{__name__}.Forgetful")
-    with app.app_context():
-        app.cache.invalidate("BookView", "ShelfView")
-        assert app.cache.stats()["owed"] == 2
-
-
 def test_a_lost_token_never_brings_an_old_answer_back(app, run):
     first = run("/books")
     with app.app_context():
@@ -178,8 +163,7 @@ def test_two_apps_never_meet(make_app, backend):
     with there.app_context():
         after_post.send(here.views["BookView"])
         cache.invalidate("BookView")
-    if backend["CACHE_TYPE"] != "FileSystemCache":
-        assert client.get("/books").json == first
+    assert client.get("/books").json == first
 
 
 def test_a_signal_outside_a_context_warns_and_does_no_harm(app, run, caplog):

@@ -2,7 +2,7 @@ import pytest
 from flask import Flask
 
 from ...ext.cache import Cache
-from ...ext.cache.redis_url import RedisUrl
+from ...ext.cache.settings import RedisUrl
 
 
 def start(**config):

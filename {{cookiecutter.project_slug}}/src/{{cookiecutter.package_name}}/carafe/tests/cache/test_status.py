@@ -45,8 +45,8 @@ def test_a_miss_is_stored_and_then_hit(client):
 @pytest.mark.parametrize(
     ("path", "status"),
     [
-        ("/session", 'fwd=miss; detail="the view read the session, or who is logged in"'),
-        ("/cookie", 'fwd=miss; detail="it depends on the header Cookie"'),
+        ("/session", 'fwd=miss; detail="the session was read"'),
+        ("/cookie", 'fwd=miss; detail="a cookie was read"'),
         ("/missing", 'fwd=miss; detail="the view raised an error"'),
         ("/made", 'fwd=miss; detail="its status is 201"'),
         ("/unless", 'fwd=bypass; detail="unless is true"'),

@@ -1,11 +1,22 @@
-"""Redis that is never waited for long: alone, behind Sentinel, or as a cluster."""
+"""The Redis backend: one server, the primary that Sentinel names, or a cluster.
 
+A pool hands a connection out and takes it back for every command, which costs more than the
+network. Here each thread holds one. It is closed when anything goes wrong while it is in use, so
+that a reply never meets the wrong command, and replaced after a fork.
+"""
+
+import os
+import threading
 from collections.abc import Callable
 from collections.abc import Collection
 from collections.abc import Iterator
 from collections.abc import Mapping
+from collections.abc import Sequence
 from functools import cache
+from itertools import islice
+from re import sub
 from typing import Any
+from weakref import WeakSet
 
 from flask import Flask
 from flask_caching.backends.rediscache import RedisCache as FlaskRedisCache
@@ -14,6 +25,7 @@ from redis import RedisCluster
 from redis.backoff import NoBackoff
 from redis.cluster import ClusterNode
 from redis.exceptions import ClusterDownError
+from redis.exceptions import MaxConnectionsError
 from redis.exceptions import RedisClusterException
 from redis.exceptions import RedisError
 from redis.exceptions import ResponseError
@@ -21,8 +33,7 @@ from redis.retry import Retry
 from redis.sentinel import Sentinel
 from werkzeug.local import LocalProxy
 
-from .connections import Connections
-from .redis_url import RedisUrl
+from .settings import RedisUrl
 
 OPTIONS = {
     "socket_timeout": 0.08,
@@ -30,24 +41,28 @@ OPTIONS = {
     "protocol": 2,  # without the messages that a server may push between two replies
     "retry": Retry(NoBackoff(), 0),
 }
-"""Seconds to wait for an answer and for a connection; ``CACHE_OPTIONS`` may say otherwise."""
+"""Seconds to wait for a reply and for a connection; ``CACHE_OPTIONS`` overrides them."""
 
 PORT, SENTINEL_PORT = 6379, 26379
+
+_PAGE = 1000
+"""Keys in one step of a scan."""
 
 Command = tuple[Any, ...]
 
 
 class RedisCache(FlaskRedisCache):
-    """Flask-Caching's Redis, with short timeouts, no retries, and a connection for each thread."""
+    """Flask-Caching's Redis as a ``Backend``, with short timeouts and no retries."""
 
-    failures = (OSError, RedisError, RedisClusterException)
-    refusals = (ResponseError,)
+    failures: tuple[type[Exception], ...] = (OSError, RedisError, RedisClusterException)
+    refusals: tuple[type[Exception], ...] = (ResponseError, MaxConnectionsError)
+    is_shared = True
 
     @classmethod
     def factory(
         cls, app: Flask, config: dict[str, Any], args: list[Any], kwargs: dict[str, Any]
     ) -> "RedisCache":
-        """Make it from the configuration; ``CACHE_REDIS_HOST`` may be a client."""
+        """Make one from the configuration; ``CACHE_REDIS_HOST`` may be a client."""
         return cls(
             host=cls.client(config),
             default_timeout=kwargs["default_timeout"],
@@ -88,29 +103,37 @@ class RedisCache(FlaskRedisCache):
         [values] = self.ask(("MGET", *map(self._full, keys)))
         return [self.serializer.loads(value) for value in values]
 
-    def agree(self, key: str, value: Any, timeout: int) -> Any:
-        """Set *key* for *timeout* seconds unless it is set, and answer with its value."""
-        name = self._full(key)
-        _, found = self.ask(
-            ("SET", name, self.serializer.dumps(value), "NX", "EX", timeout), ("GET", name)
-        )
-        return self.serializer.loads(found)
+    def get_or_set(self, values: Mapping[str, str], timeout: int) -> list[Any]:
+        sets = [
+            ("SET", self._full(key), self.serializer.dumps(value), "NX", "EX", timeout)
+            for key, value in values.items()
+        ]
+        *_, found = self.ask(*sets, ("MGET", *map(self._full, values)))
+        return [self.serializer.loads(value) for value in found]
 
-    def revoke(self, keys: Collection[str]) -> None:
-        """Remove the tokens at *keys*: one command, which a full server takes too."""
+    def invalidate(self, keys: Collection[str]) -> None:
         self.ask(("UNLINK", *map(self._full, keys)))
 
     def lease(self, lease: str, seconds: int, *keys: str) -> tuple[bool, list[Any]]:
-        """Take *lease* for *seconds* unless it is taken, and read *keys* after that."""
         taken, values = self.ask(
             ("SET", self._full(lease), "1", "NX", "EX", seconds),
             ("MGET", *map(self._full, keys)),
         )
         return taken is not None, [self.serializer.loads(value) for value in values]
 
-    def release(self, lease: str, entries: dict[str, Any], timeout: int) -> None:
-        """Set *entries* for *timeout* seconds, and give *lease* back."""
+    def release(self, lease: str, entries: Mapping[str, Any], timeout: int) -> None:
         self.ask(*self._sets(entries, timeout), ("DEL", self._full(lease)))
+
+    def clear_prefixes(self, prefixes: Sequence[str] | None) -> None:
+        start = _escaped(self._get_prefix())
+        if prefixes:
+            patterns = [f"{start}{_escaped(prefix)}*" for prefix in prefixes]
+        else:
+            patterns = [f"{start}*"] if start else ["*:view:*", "*:token"]
+        for pattern in patterns:
+            keys = iter(self._write_client.scan_iter(match=pattern, count=_PAGE))
+            while page := list(islice(keys, _PAGE)):
+                self._write_client.unlink(*page)
 
     def _sets(self, entries: Mapping[str, Any], timeout: int) -> Iterator[Command]:
         lifetime = ("EX", timeout) if timeout > 0 else ()
@@ -122,7 +145,7 @@ class RedisCache(FlaskRedisCache):
 
 
 class RedisSentinelCache(RedisCache):
-    """The primary that Sentinel names; a replica may not have heard of a write yet."""
+    """The primary that Sentinel names; a replica may lack a write."""
 
     @staticmethod
     def client(config: dict[str, Any]) -> Any:
@@ -140,11 +163,11 @@ class RedisSentinelCache(RedisCache):
 
 
 class RedisClusterCache(RedisCache):
-    """A cluster: each key is asked of the node that has it."""
+    """A cluster: each command goes to the node that has its key."""
 
     @staticmethod
     def client(config: dict[str, Any]) -> Any:
-        """What makes a client: it asks the nodes for their slots, which may be too early now."""
+        """What makes a client, later: it asks the nodes for their slots."""
         named = f"//{config.get('CACHE_REDIS_CLUSTER', '')}"
         where = RedisUrl.parse(config.get("CACHE_REDIS_URL") or named, PORT)
         options = {**_options(config), **where.options}
@@ -191,3 +214,53 @@ def _options(config: dict[str, Any]) -> dict[str, Any]:
     if password := config.get("CACHE_REDIS_PASSWORD"):
         options["password"] = password
     return options
+
+
+def _escaped(text: str) -> str:
+    """*text* as a part of a pattern."""
+    return sub(r"([*?\[\]\\^])", r"\\\1", text)
+
+
+class Connections:
+    """The connections that *pool* would make, one for each thread."""
+
+    def __init__(self, pool: Any) -> None:
+        self._pool = pool
+        self._local = threading.local()
+        self._all: WeakSet[Any] = WeakSet()
+
+    def ask(self, *commands: tuple[Any, ...]) -> list[Any]:
+        """The replies to *commands*, in one round trip. Raises the first error among them."""
+        connection = self._own()
+        try:
+            if not connection.is_connected:
+                connection.connect()  # Sending would not ask Sentinel where to.
+            connection.send_packed_command(connection.pack_commands(commands))
+            replies = [_reply(connection) for _ in commands]
+        except BaseException:  # A worker that is told to stop, too, leaves a reply half read.
+            connection.disconnect()
+            raise
+        for reply in replies:
+            if isinstance(reply, ResponseError):
+                raise reply
+        return replies
+
+    def close(self) -> None:
+        """Close those of all threads; a thread that goes on connects again."""
+        for connection in list(self._all):
+            connection.disconnect()
+
+    def _own(self) -> Any:
+        connection = getattr(self._local, "connection", None)
+        if connection is None or connection.pid != os.getpid():
+            connection = self._pool.connection_class(**self._pool.connection_kwargs)
+            self._local.connection = connection
+            self._all.add(connection)
+        return connection
+
+
+def _reply(connection: Any) -> Any:
+    try:
+        return connection.read_response()
+    except ResponseError as error:
+        return error

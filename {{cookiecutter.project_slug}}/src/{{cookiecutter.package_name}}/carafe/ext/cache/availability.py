@@ -1,0 +1,244 @@
+"""A backend that may fail: failures are misses, and nobody waits for it twice.
+
+A backend that does not answer is left alone, and a thread tries it every quarter of a second: no
+request waits for that. What a write could not invalidate is pending, and invalidated before
+anything is read again. A backend that refuses, as a Redis that is full or read-only, still
+answers what it can. A warning is logged once a minute.
+
+A process trusts nothing that was stored before it started, before it got its backend back, or
+before it, or another worker of the same server, could not invalidate something.
+"""
+
+import threading
+import time
+import weakref
+from collections.abc import Callable
+from collections.abc import Collection
+from collections.abc import Mapping
+from collections.abc import Sequence
+from functools import partial
+from mmap import mmap
+from typing import Any
+from typing import Protocol
+from typing import TypeVar
+
+from ...log import logger
+
+Reply = TypeVar("Reply")
+
+INTERVAL = 0.25
+"""Seconds between two tries."""
+
+_QUIET = 60.0
+"""Seconds from one warning to the next."""
+
+_distrusted_until = memoryview(mmap(-1, 8)).cast("d")
+"""What was stored before this time, in seconds since 1970, is not trusted. Processes that are
+forked from here, such as the workers of gunicorn, have it in common."""
+_distrusted_until[0] = time.time()
+
+
+class Unavailable(Exception):
+    """The backend did not answer, refused, or was left alone."""
+
+
+class Backend(Protocol):
+    """What stores entries and tokens."""
+
+    failures: tuple[type[Exception], ...]
+    """What it raises if it does not answer."""
+    refusals: tuple[type[Exception], ...]
+    """What it raises if it answers with an error; tried first."""
+    is_shared: bool
+    """Whether other processes see what is stored."""
+
+    def get_many(self, *keys: str) -> list[Any]:
+        """Return the values in one round trip, None for what is not there."""
+
+    def set_many(self, mapping: dict[str, Any], timeout: int) -> Any:
+        """Store values for *timeout* seconds."""
+
+    def get_or_set(self, values: Mapping[str, str], timeout: int) -> list[Any]:
+        """Store values that are not there yet, and return what is there then."""
+
+    def invalidate(self, keys: Collection[str]) -> None:
+        """Remove tokens, also from a server that is full."""
+
+    def lease(self, lease: str, seconds: int, *keys: str) -> tuple[bool, list[Any]]:
+        """Take *lease* for *seconds* unless it is taken, and return whether, and the values."""
+
+    def release(self, lease: str, entries: Mapping[str, Any], timeout: int) -> None:
+        """Store *entries* for *timeout* seconds, and give *lease* back."""
+
+    def clear_prefixes(self, prefixes: Sequence[str] | None) -> None:
+        """Remove the keys that start with one of *prefixes*, or all that are this cache's."""
+
+
+class Availability:
+    """The circuit breaker of one app's backend."""
+
+    def __init__(self, backend: Backend) -> None:
+        self.backend = backend
+        self._failures = backend.failures
+        self._refusals = backend.refusals
+        self._lock = threading.Lock()
+        self._pending: set[str] = set()
+        self._is_open = False
+        self._is_refused = False
+        self._is_back_since = 0.0
+        self._thread: threading.Thread | None = None
+        self._warned_at = -_QUIET
+
+    @property
+    def state(self) -> str:
+        """``up``, ``refusing`` since the last write was refused, or ``unavailable``."""
+        if self._is_open:
+            return "unavailable"
+        return "refusing" if self._is_refused else "up"
+
+    @property
+    def pending(self) -> int:
+        """How many tokens are to be invalidated as soon as the backend is back."""
+        return len(self._pending)
+
+    @property
+    def trusted_since(self) -> float:
+        """What was stored before this time, in seconds since 1970, must not be used."""
+        return max(self._is_back_since, _distrusted_until[0])
+
+    def read(self, operation: Callable[..., Reply], *args: Any, repeatable: bool = True) -> Reply:
+        """Return the reply. Raises Unavailable.
+
+        What is *repeatable* is tried twice: a connection may have ended while it was idle.
+        """
+        if self._is_open:
+            self._ensure_thread()
+            raise Unavailable
+        try:
+            return self._try_twice(operation, *args) if repeatable else operation(*args)
+        except self._refusals as error:
+            self._is_refused = True
+            self._warn("refuses", error)
+            raise Unavailable from error
+        except self._failures as error:
+            if repeatable:
+                self._open()
+            self._warn("does not answer", error)
+            raise Unavailable from error
+
+    def _try_twice(self, operation: Callable[..., Reply], *args: Any) -> Reply:
+        try:
+            return operation(*args)
+        except self._refusals:
+            raise
+        except self._failures:
+            return operation(*args)
+
+    def write(self, operation: Callable[..., Reply], *args: Any) -> Reply:
+        """The same, for what a backend refuses that is full or read-only."""
+        reply = self.read(operation, *args)
+        self._is_refused = False
+        return reply
+
+    def invalidate(self, keys: Collection[str]) -> None:
+        """Invalidate tokens: now, or before anything is read here again."""
+        try:
+            self.read(self.backend.invalidate, keys)
+        except Unavailable:
+            with self._lock:
+                self._pending.update(keys)
+            _distrusted_until[0] = time.time()
+            self._open()
+
+    def is_up(self) -> bool:
+        """Whether the backend takes a write."""
+        try:
+            self.write(self.backend.set_many, {"up": True}, 60)
+        except Unavailable:
+            return False
+        return True
+
+    def _open(self) -> None:
+        self._is_open = True
+        self._ensure_thread()
+
+    def _ensure_thread(self) -> None:
+        """Start the thread that tries the backend, unless it runs; a fork takes none along."""
+        with self._lock:
+            if self._thread is None or not self._thread.is_alive():
+                thread = threading.Thread(target=_try, args=[weakref.ref(self)], daemon=True)
+                try:
+                    thread.start()
+                except RuntimeError:  # There are too many. The next request tries again.
+                    return
+                self._thread = thread
+
+    def try_once(self) -> bool:
+        """Try the backend, and invalidate what is pending; whether the breaker is closed now."""
+        while True:
+            with self._lock:
+                pending = frozenset(self._pending)
+            try:
+                if pending:
+                    self.backend.invalidate(pending)
+                    self._is_refused = False
+                else:
+                    self.backend.get_many("up")
+            except (*self._refusals, *self._failures):
+                return False
+            with self._lock:
+                self._pending -= pending
+                if not self._pending:
+                    self._is_back_since = time.time()
+                    self._is_open, self._thread = False, None
+                    return True
+
+    def _warn(self, what: str, error: Exception) -> None:
+        now = time.monotonic()
+        if now - self._warned_at >= _QUIET:
+            self._warned_at = now
+            logger.warning("The cache %s, and views do without it: %s", what, type(error).__name__)
+
+
+def _try(reference: "weakref.ref[Availability]") -> None:
+    """Until the breaker is closed, or its app is gone."""
+    is_closed = False
+    while not is_closed:
+        time.sleep(INTERVAL)
+        availability = reference()
+        is_closed = availability is None or availability.try_once()
+        del availability
+
+
+class FailOpen:
+    """Flask-Caching's own methods of a backend, which find nothing while it is unavailable."""
+
+    _NOTHING: Mapping[str, Callable[[int], Any]] = {
+        "add": lambda keys: False,
+        "dec": lambda keys: None,
+        "delete": lambda keys: False,
+        "delete_many": lambda keys: [],
+        "get": lambda keys: None,
+        "get_dict": lambda keys: {},
+        "get_many": lambda keys: [None] * keys,
+        "has": lambda keys: False,
+        "inc": lambda keys: None,
+        "set": lambda keys: False,
+        "set_many": lambda keys: [],
+        "unlink": lambda keys: 0,
+    }
+    """What a method returns that has no reply, by the number of its arguments."""
+
+    def __init__(self, availability: Availability) -> None:
+        self._availability = availability
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._availability.backend, name)
+        return partial(self._call, name, found) if name in self._NOTHING else found
+
+    def _call(self, name: str, operation: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        once = name in {"add", "dec", "inc"}  # What was counted must not count twice.
+        try:
+            return self._availability.read(partial(operation, *args, **kwargs), repeatable=not once)
+        except Unavailable:
+            return self._NOTHING[name](len(args))

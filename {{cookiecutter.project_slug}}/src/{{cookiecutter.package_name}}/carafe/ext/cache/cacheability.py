@@ -1,0 +1,124 @@
+"""Whether a response may be cached, by what was read to make it and by what it says itself.
+
+The header ``Cache-Status`` (RFC 9211) tells in development what the cache did: ``hit``;
+``fwd=miss; stored``, the view ran and its response is cached from now on; ``fwd=miss`` and
+``fwd=bypass`` with a ``detail`` that says why the response is not cached.
+"""
+
+import random
+from collections.abc import Collection
+
+from flask import Flask
+from flask import Request
+from flask import Response
+
+from ...reads import ADDRESS
+from ...reads import BODY
+from ...reads import ENVIRON
+from ...reads import environ_of
+from ...reads import GLOBALS
+from ...reads import HEADERS
+from ...reads import IDENTITY
+from ...reads import QUERY
+from ...reads import SCHEME
+from ...reads import SESSION
+from ...request import current_request
+
+HIT = "hit"
+STORED = "fwd=miss; stored"
+
+MAX_BODY_BYTES = 1024 * 1024
+
+PERSONAL = {
+    "authorization": "the header Authorization was read",
+    "cookie": "a cookie was read",
+    SESSION: "the session was read",
+    IDENTITY: "it was read who is logged in",
+    ADDRESS: "the client's address was read",
+    ENVIRON: "the environ was read, which holds everything",
+    HEADERS: "all request headers were read",
+}
+"""What differs from client to client, or may hold what does; and why it is not shared."""
+
+_NEUTRAL = {
+    *("if-match", "if-modified-since", "if-none-match", "if-range", "if-unmodified-since"),
+    *(BODY, GLOBALS, QUERY),
+}
+"""What makes no difference: whether a client has the response already is checked for each; a
+request with a body is not cached; the query is in the key; what ``g`` holds was read elsewhere."""
+
+_KEY = "carafe.cache.status"
+
+
+def why_personal(reads: Collection[str]) -> str | None:
+    """Return why what was made by these reads is for one client only, or None if it is not."""
+    return next((reason for name, reason in PERSONAL.items() if name in reads), None)
+
+
+def why_not_cached(
+    response: Response, reads: set[str], statuses: Collection[int], *, public: bool
+) -> str | None:
+    """Return why *response* must not be given to others, or None if it may."""
+    control = response.cache_control
+    if response.status_code not in statuses:
+        return f"its status is {response.status_code}"
+    if not public and (reason := why_personal(reads | response.vary.as_set())):
+        return reason
+    if response.is_streamed or response.direct_passthrough:
+        return "it is streamed"
+    if control.private or control.no_store or control.no_cache:
+        return f"Cache-Control is {control}".replace('"', "'")
+    for name in ("Set-Cookie", "Content-Range"):
+        if name in response.headers:
+            return f"it has the header {name}"
+    if "*" in response.vary:
+        return "it varies on everything"
+    return "it is too large" if len(response.get_data()) > MAX_BODY_BYTES else None
+
+
+def varies_on(reads: set[str], response: Response) -> set[str]:
+    """Return the request headers, in lower case, and ``SCHEME``, that *response* depends on."""
+    names: set[str] = reads | response.vary.as_set()
+    return names - _NEUTRAL - PERSONAL.keys()
+
+
+def value_of(name: str, request: Request) -> str:
+    """Return the value of one of these, as a part of a key."""
+    environ = environ_of(request)
+    key = "wsgi.url_scheme" if name == SCHEME else f"HTTP_{name.upper().replace('-', '_')}"
+    return f"={environ[key]}" if key in environ else ""
+
+
+def seconds_for(response: Response, seconds: int) -> int:
+    """Return how long to cache *response*: no longer than it says itself, and not all alike."""
+    control = response.cache_control
+    own = control.max_age if control.s_maxage is None else control.s_maxage
+    longest = seconds if own is None else max(0, min(seconds, own))
+    return longest - random.randrange(longest // 10 + 1)
+
+
+def note(request: Request, status: str) -> None:
+    """Note what the cache did."""
+    environ_of(request)[_KEY] = status
+
+
+def note_miss(request: Request, reason: str) -> None:
+    """Note that the view ran, and why its response is not cached."""
+    note(request, f'fwd=miss; detail="{reason}"')
+
+
+def note_bypass(request: Request, reason: str) -> None:
+    """Note that the cache was not used, and why."""
+    note(request, f'fwd=bypass; detail="{reason}"')
+
+
+def send_status(app: Flask) -> None:
+    """Send ``Cache-Status`` with each response of a cached view."""
+    app.after_request(_on_response)
+
+
+def _on_response(response: Response) -> Response:
+    status = environ_of(current_request()).get(_KEY)
+    if status is not None:
+        response.headers["Cache-Status"] = f"carafe; {status}"
+    return response

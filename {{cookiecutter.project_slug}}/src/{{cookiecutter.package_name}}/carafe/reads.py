@@ -1,0 +1,247 @@
+"""What is read of a request, from its beginning to its response.
+
+A cached response is given to other clients, so it must not depend on what is not theirs. Whatever
+code reads of a request, by whatever attribute and wherever it runs, is recorded here by name:
+request headers in lower case, as in ``Vary``, and the names below. The cache decides by them.
+
+The library's own machinery uses ``environ_of``, which records nothing: what it does with a
+request it does again for the next one, whether or not the response is cached.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from flask import Flask
+from flask import Request
+from flask.ctx import _AppCtxGlobals
+from flask.globals import request_ctx
+from werkzeug.datastructures import EnvironHeaders
+
+ADDRESS = ":address"
+"""The IP address of the client."""
+BODY = ":body"
+ENVIRON = ":environ"
+"""The WSGI environ, which holds everything."""
+GLOBALS = ":g"
+"""Flask's ``g``, where other code may have left what it read."""
+HEADERS = ":headers"
+"""All request headers at once."""
+IDENTITY = ":identity"
+QUERY = ":query"
+SCHEME = ":scheme"
+SESSION = ":session"
+
+READ_BY: dict[str, tuple[str, ...]] = {
+    "environ": (ENVIRON,),
+    "scheme": (SCHEME,),
+    "server": ("host",),
+    "host": ("host",),
+    **dict.fromkeys(("base_url", "host_url", "root_url", "url_root"), ("host", SCHEME)),
+    "url": ("host", SCHEME, QUERY),
+    **dict.fromkeys(("args", "full_path", "query_string"), (QUERY,)),
+    "values": (QUERY, BODY),
+    **dict.fromkeys(("data", "files", "form", "json", "stream"), (BODY,)),
+    "remote_addr": (ADDRESS,),
+    "access_route": ("x-forwarded-for", ADDRESS),
+    "authorization": ("authorization",),
+    "cookies": ("cookie",),
+    "user_agent": ("user-agent",),
+    "accept_charsets": ("accept-charset",),
+    "accept_encodings": ("accept-encoding",),
+    "accept_languages": ("accept-language",),
+    "accept_mimetypes": ("accept",),
+    "cache_control": ("cache-control",),
+    "pragma": ("pragma",),
+    "range": ("range",),
+    "if_match": ("if-match",),
+    "if_none_match": ("if-none-match",),
+    "if_range": ("if-range", "if-modified-since"),
+    "if_modified_since": ("if-modified-since",),
+    "if_unmodified_since": ("if-unmodified-since",),
+    "content_length": ("content-length", "transfer-encoding"),
+}
+"""What each attribute of a request depends on, of those that hold it or keep what they computed.
+
+The others read these, or the headers, each time."""
+
+OF_QUERY = tuple(name for name, reads in READ_BY.items() if QUERY in reads)
+"""The attributes that depend on the query string."""
+
+
+def environ_of(request: Request) -> dict[str, Any]:
+    """Return the WSGI environ of *request* without recording it."""
+    environ: dict[str, Any] = vars(request)["environ"]
+    return environ
+
+
+def record(*names: str) -> None:
+    """Record that something was read of the current request, if there is one."""
+    if request_ctx:
+        reads = getattr(request_ctx.request, "reads", None)
+        if reads is not None:
+            reads.update(names)
+
+
+def reads_of(request: Any) -> set[str]:
+    """Return what was read of *request* until now."""
+    reads: set[str] = request.reads
+    return reads | {SESSION} if _session().accessed else reads
+
+
+def _session() -> Any:
+    """The session; its public name would mark it as accessed."""
+    context: Any = request_ctx._get_current_object()  # type: ignore[attr-defined]
+    return context._session
+
+
+@contextmanager
+def recording(request: Any) -> Iterator[set[str]]:
+    """Record in a set of its own what is read in this block, which makes something to be cached.
+
+    At the end of the block the set is complete, and its names count for the request, too.
+    """
+    reads, session, was_making = request.reads, _session(), request.is_making
+    was_accessed, session.accessed = session.accessed, False
+    names: set[str] = set()
+    request.reads, request.is_making = names, True
+    try:
+        yield names
+    finally:
+        if session.accessed:
+            names.add(SESSION)
+        session.accessed = session.accessed or was_accessed
+        reads.update(names)
+        request.reads, request.is_making = reads, was_making
+
+
+@contextmanager
+def deciding() -> Iterator[None]:
+    """Do not record what is read in this block, to decide whether the request may go on.
+
+    It is decided anew for each request. But if the block leaves something behind, in ``g`` or
+    on the request, which a view could find, then the identity was read.
+    """
+    request: Any = request_ctx.request
+    session = _session()
+    reads: set[str] = getattr(request, "reads", set())
+    names: set[str] = set()
+    was_accessed, known = session.accessed, set(vars(request))
+    request.reads = names
+    try:
+        yield
+    finally:
+        session.accessed = was_accessed
+        request.reads = reads
+        left = vars(request).keys() - known - READ_BY.keys()
+        if GLOBALS in names or any(not hasattr(type(request), name) for name in left):
+            reads.add(IDENTITY)
+
+
+def install(app: Flask) -> None:
+    """Record what is read of the requests of *app*, of its ``g``, and by its ``url_for``."""
+    request_class: Any = app.request_class
+    attributes = {name: _Recorded(name, getattr(request_class, name, None)) for name in READ_BY}
+    app.request_class = type("Request", (RecordedRequest, request_class), attributes)
+    globals_class: Any = app.app_ctx_globals_class
+    app.app_ctx_globals_class = type(  # type: ignore[assignment]
+        "Globals", (RecordedGlobals, globals_class), {}
+    )
+    build = app.url_for
+
+    def url_for(*args: Any, **values: Any) -> str:
+        url = build(*args, **values)
+        if not url.startswith("/"):  # An absolute one depends on where the request went.
+            record("host", SCHEME)
+        return url
+
+    app.url_for = url_for  # type: ignore[method-assign]
+
+
+class RecordedRequest(Request):
+    """A request that records in *reads* what is read of it.
+
+    *is_making* tells that what the code makes now is to be cached.
+    """
+
+    is_making = False
+
+    def __init__(self, environ: dict[str, Any], *args: Any, **kwargs: Any) -> None:
+        self.reads: set[str] = set()
+        super().__init__(environ, *args, **kwargs)
+        self.headers = RecordedHeaders(environ, self)
+
+    def get_data(self, *args: Any, **kwargs: Any) -> Any:
+        """As Flask's."""
+        self.reads.add(BODY)
+        return super().get_data(*args, **kwargs)
+
+
+class RecordedHeaders(EnvironHeaders):
+    """Request headers that record which of them are read."""
+
+    def __init__(self, environ: dict[str, Any], request: RecordedRequest) -> None:
+        super().__init__(environ)
+        self._request = request
+
+    def _get_key(self, key: str) -> str:
+        self._request.reads.add(str(key).lower())
+        return super()._get_key(key)
+
+    def getlist(self, key: str, *args: Any, **kwargs: Any) -> Any:
+        self._request.reads.add(str(key).lower())
+        return EnvironHeaders(self.environ).getlist(key, *args, **kwargs)
+
+    def __iter__(self) -> Iterator[tuple[str, str]]:
+        self._request.reads.add(HEADERS)
+        return super().__iter__()
+
+
+class _Recorded:
+    """An attribute of a request that records each reading."""
+
+    def __init__(self, name: str, original: Any) -> None:
+        self._name = name
+        self._original = original
+        self._reads = READ_BY[name]
+
+    def __get__(self, request: Any, owner: type) -> Any:
+        if request is None:
+            return self._original
+        if _is_open(request):
+            request.reads.update(self._reads)
+        values = vars(request)
+        if self._name in values:
+            return values[self._name]
+        if self._original is None:
+            raise AttributeError(self._name)
+        reads, request.reads = request.reads, set()  # Those are known.
+        try:
+            return self._original.__get__(request, owner)
+        finally:
+            request.reads = reads
+
+    def __set__(self, request: Any, value: Any) -> None:
+        vars(request)[self._name] = value
+
+
+def _is_open(request: Request) -> bool:
+    """Whether the session is open: before, Flask alone reads the request, to get that far."""
+    try:
+        context: Any = request_ctx._get_current_object()  # type: ignore[attr-defined]
+    except RuntimeError:
+        return False
+    return context.request is request and context._session is not None
+
+
+class RecordedGlobals(_AppCtxGlobals):
+    """Flask's ``g``, which records that it is used."""
+
+    def __getattribute__(self, name: str) -> Any:
+        if name == "__dict__" or not name.startswith("__"):
+            record(GLOBALS)
+        return super().__getattribute__(name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        record(GLOBALS)
+        object.__setattr__(self, name, value)
