@@ -90,6 +90,7 @@ FILES = {
         CARAFE / "tests/cache/test_machine.py",
         CARAFE / "tests/cache/test_outage.py",
         CARAFE / "tests/cache/test_race.py",
+        CARAFE / "tests/cache/test_reads.py",
         CARAFE / "tests/cache/test_sentinel.py",
         CARAFE / "tests/cache/test_settings.py",
         CARAFE / "tests/cache/test_status.py",

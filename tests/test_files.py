@@ -197,6 +197,7 @@ OWNED = {
         "src/my_api/carafe/tests/cache/test_machine.py",
         "src/my_api/carafe/tests/cache/test_outage.py",
         "src/my_api/carafe/tests/cache/test_race.py",
+        "src/my_api/carafe/tests/cache/test_reads.py",
         "src/my_api/carafe/tests/cache/test_sentinel.py",
         "src/my_api/carafe/tests/cache/test_settings.py",
         "src/my_api/carafe/tests/cache/test_status.py",

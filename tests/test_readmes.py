@@ -90,6 +90,7 @@ def test_running_it_for_real(newcomer):
     newcomer.run(WHEELS)
     production = {"FLASK_ENVIRONMENT": "production", "SECRET_KEY": KEY}
     production["DATABASE_URL"] = f"sqlite:///{newcomer.path}/production.db"
+    production["REDIS_URL"] = "redis://localhost:6379/15"  # It may be down.
     newcomer.run(UPGRADE, **production)
     assert newcomer.run(CHECK, **production) == ""
     newcomer.run(USER, answers=dict.fromkeys(PASSWORD_PROMPTS, "correct horse"), **production)

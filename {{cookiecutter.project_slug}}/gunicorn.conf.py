@@ -56,10 +56,8 @@ def on_starting(server):
     import_module(f"{package}.settings").init_app(app, None)
     import_module(f"{package}.carafe.ext.logger").Logger(app)  # feature: logger
     on_reload(server)
-    # What one worker keeps in memory, another cannot make invalid.  # feature: cache
-    if server.cfg.workers > 1 and not os.environ.get("REDIS_URL"):  # feature: cache
-        os.environ["FLASK_CARAFE_CACHE_ENABLED"] = "false"  # feature: cache
-        server.log.warning("The cache is off: it needs REDIS_URL, or one worker.")  # feature: cache
+    if server.cfg.workers > 1 and not app.config.get("CACHE_REDIS_URL"):  # feature: cache
+        server.log.warning("The cache is off: several workers need REDIS_URL.")  # feature: cache
 
 
 def on_reload(server):

@@ -100,3 +100,31 @@ def test_an_uncommitted_change_is_neither_lost_nor_cached(app, client, has_flush
 
     assert client.get("/saying").json == {"text": "new"}
     assert client.get("/saying").json == {"text": "old"}
+
+
+@pytest.mark.parametrize("ends", ["commit", "rollback"])
+def test_a_savepoint_does_not_end_what_was_written_before_it(app, client, ends):
+    @app.before_request
+    def write():
+        db.session.add(Saying(id=2, text="new"))
+        db.session.flush()
+        getattr(db.session.begin_nested(), ends)()
+
+    @app.after_request
+    def keep(response):
+        db.session.commit()
+        return response
+
+    assert client.get("/saying").json == {"text": "old"}
+    with app.app_context():
+        assert db.session.get(Saying, 2).text == "new"
+
+
+def test_a_list_is_cached_until_it_is_invalidated(lasting):
+    client, hits = lasting.test_client(), []
+    for namespace in ("AuthorView", "BookView", "AuthorView"):
+        client.get("/books")
+        with lasting.app_context():
+            hits.append(cache.stats()["hits"])
+            cache.invalidate(namespace)
+    assert hits == [0, 1, 1]

@@ -78,6 +78,7 @@ def safe(tmp_path_factory):
         "DATABASE_TIMEOUT": 0.3,
         "TESTING": False,
     }
+    config["REDIS_URL"] = "redis://localhost:6379/0"  # feature: cache
     config["CARAFE_LOGGER_RF_ENABLED"] = True  # feature: logger
     config["CARAFE_LOGGER_RF_FILENAME"] = f"{folder}/log"  # feature: logger
     config["CARAFE_LOGGER_RF_MAXBYTES"] = 2**20  # feature: logger
@@ -143,11 +144,16 @@ def test_neighbours_need_neither_encryption_nor_credentials(faults):
     assert faults(REDIS_URL="redis://redis:6379/0") == []  # feature: cache
 
 
-def test_several_workers_need_servers(faults, monkeypatch):
+def test_several_workers_need_a_server_for_their_database(faults, monkeypatch):
     monkeypatch.setenv("WEB_CONCURRENCY", "4")
-    expected = ["DATABASE_URL"]
-    expected = ["REDIS_URL", "DATABASE_URL"]  # feature: cache
-    assert [name for name, _ in faults()] == expected
+    assert [name for name, _ in faults()] == ["DATABASE_URL"]
+
+
+@pytest.mark.parametrize("type_", ["NullCache", "SimpleCache"])  # feature: cache
+def test_production_needs_a_server_for_its_cache(faults, type_):  # feature: cache
+    [[name, _]] = faults(REDIS_URL=None, CACHE_TYPE=type_)  # feature: cache
+    assert name == "REDIS_URL"  # feature: cache
+    assert faults(REDIS_URL=None, CARAFE_CACHE_ENABLED=False) == []  # feature: cache
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such modes")

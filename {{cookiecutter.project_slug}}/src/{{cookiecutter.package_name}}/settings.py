@@ -12,7 +12,7 @@ it is JSON. These the application reads itself; the names that platforms set nee
 ``SECRET_KEY_FALLBACKS`` ``[]``                  a JSON list of older keys, still accepted
 ``DATABASE_URL``         SQLite in ``instance/`` ``postgresql://user:password@host/name``
 ``DATABASE_TIMEOUT``     ``1.5``                 seconds that a request waits for it
-``REDIS_URL``            unset: in memory        ``redis://host:6379/0``  # feature: cache
+``REDIS_URL``            unset: no shared cache  ``redis://host:6379/0``  # feature: cache
 ``MAX_CONTENT_LENGTH``   1048576                 bytes of a request's body, at most
 ``PROXY_HOPS``           ``0``                   proxies whose ``X-Forwarded-For`` is true
 ``TRUSTED_HOSTS``        any                     a JSON list of the names it is asked for by
@@ -193,9 +193,7 @@ class Settings(BaseSettings):
 
     def defaults(self) -> dict[str, object]:
         """What follows for Flask and its extensions, unless the environment says otherwise."""
-        is_production = (
-            self.environment == "production"
-        )  # feature: session or auth or logger or cache
+        is_production = self.environment == "production"  # feature: session or auth or logger
         prefix = "__Host-" if is_production else ""  # feature: session or auth
         sites = [site for site in self.cors_origins if site != "*"]  # feature: session or auth
         config: dict[str, object] = {
@@ -216,10 +214,12 @@ class Settings(BaseSettings):
             "SESSION_COOKIE_SECURE": is_production,  # feature: session or auth
             "SESSION_COOKIE_SAMESITE": "Lax",  # feature: session or auth
         }
-        config["CARAFE_CACHE_ENABLED"] = bool(self.redis_url) or not is_production  # feature: cache
         if self.redis_url:  # feature: cache
             config["CACHE_TYPE"] = "RedisCache"  # feature: cache
             config["CACHE_REDIS_URL"] = self.redis_url.get_secret_value()  # feature: cache
+        elif self.environment == "production":  # feature: cache
+            # What one process keeps in memory, another cannot invalidate.  # feature: cache
+            config["CACHE_TYPE"] = "NullCache"  # feature: cache
         return config
 
 

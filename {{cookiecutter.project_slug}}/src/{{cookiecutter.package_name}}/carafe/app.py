@@ -7,6 +7,7 @@ from flask import Flask
 from flask import Response as FlaskResponse
 from pydantic import BaseModel
 from werkzeug.routing import RequestRedirect
+from werkzeug.wrappers import Response as WerkzeugResponse
 
 from .json import JSONProvider
 from .request import Request
@@ -34,6 +35,8 @@ class FlaskCarafe(Flask):
             value = self.json.response(value)
         elif isinstance(value, RequestRedirect):
             value = _without_body(Response(status=value.code, headers={"Location": value.new_url}))
+        elif isinstance(value, WerkzeugResponse) and not isinstance(value, self.response_class):
+            value = self.response_class.force_type(value)
         return super().make_response((value, *rest) if rest else value)  # type: ignore[return-value]
 
     def make_default_options_response(self, *args: Any) -> FlaskResponse:

@@ -1,6 +1,5 @@
 """The server of the cache."""
 
-import os
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
@@ -11,10 +10,14 @@ from .nearness import is_near
 
 def faults(app: Flask) -> Iterator[str]:
     """What is wrong in *app*."""
+    if not app.config["CARAFE_CACHE_ENABLED"]:
+        return
     url = app.config.get("CACHE_REDIS_URL")
+    if not url and app.config.get("CACHE_TYPE") == "SimpleCache":
+        yield "REDIS_URL: no process can invalidate what another has in memory; set it"
+    elif not url:
+        yield "REDIS_URL: nothing is cached; set it, or FLASK_CARAFE_CACHE_ENABLED=false"
     if not url:
-        if int(os.environ.get("WEB_CONCURRENCY", "1")) > 1:
-            yield "REDIS_URL: several workers cannot share a cache without it; set it"
         return
     parts = urlsplit(url)
     if parts.scheme.startswith("unix") or all(map(is_near, _hosts(parts.netloc))):

@@ -47,6 +47,12 @@ _NEUTRAL = {
 """What makes no difference: whether a client has the response already is checked for each; a
 request with a body is not cached; the query is in the key; what ``g`` holds was read elsewhere."""
 
+_ENVIRON_KEYS = {
+    SCHEME: "wsgi.url_scheme",
+    "content-type": "CONTENT_TYPE",
+    "content-length": "CONTENT_LENGTH",
+}
+
 _KEY = "carafe.cache.status"
 
 
@@ -85,7 +91,7 @@ def varies_on(reads: set[str], response: Response) -> set[str]:
 def value_of(name: str, request: Request) -> str:
     """Return the value of one of these, as a part of a key."""
     environ = environ_of(request)
-    key = "wsgi.url_scheme" if name == SCHEME else f"HTTP_{name.upper().replace('-', '_')}"
+    key = _ENVIRON_KEYS.get(name) or f"HTTP_{name.upper().replace('-', '_')}"
     return f"={environ[key]}" if key in environ else ""
 
 

@@ -140,3 +140,10 @@ def test_vary_is_added_to_what_is_there():
     app = make_app()
     app.add_url_rule("/vary", view_func=lambda: (dict(session), {"Vary": "Accept"}))
     assert app.test_client().get("/vary").headers["Vary"] == "Accept, Cookie"
+
+
+@pytest.mark.parametrize("space", ["\xa0", "\x85", "\x0b", "\x1f"])
+def test_only_a_space_or_a_tab_is_around_a_name(client, cookie, space):
+    planted = f"{space}session=planted; \tsession=\t{cookie} "
+    answer = client.get("/read", environ_overrides={"HTTP_COOKIE": planted})
+    assert answer.json == {"pen": 1}
