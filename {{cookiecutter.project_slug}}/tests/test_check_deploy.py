@@ -151,9 +151,10 @@ def test_several_workers_need_a_server_for_their_database(faults, monkeypatch):
 
 @pytest.mark.parametrize("type_", ["NullCache", "SimpleCache"])  # feature: cache
 def test_production_needs_a_server_for_its_cache(faults, type_):  # feature: cache
-    [[name, _]] = faults(REDIS_URL=None, CACHE_TYPE=type_)  # feature: cache
+    given = {"REDIS_URL": None, "CACHE_TYPE": type_}  # feature: cache
+    [[name, _]] = faults(**given, CARAFE_CACHE_ENABLED=True)  # feature: cache
     assert name == "REDIS_URL"  # feature: cache
-    assert faults(REDIS_URL=None, CARAFE_CACHE_ENABLED=False) == []  # feature: cache
+    assert faults(**given, CARAFE_CACHE_ENABLED=False) == []  # feature: cache
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such modes")
