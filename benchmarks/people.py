@@ -55,11 +55,11 @@ class Queries:
 
 
 def ours(url: str | None = None) -> tuple[Flask, Queries]:
-    """All four extensions, and a user who costs one select, or is remembered with a Redis."""
+    """All four extensions, and a user who costs one select."""
     app, engine = FlaskCarafe("ours"), _engine()
     app.secret_key = "a key for benchmarks"
     cache = Cache()
-    auth = Auth(_Selecting(engine, cache))
+    auth = Auth(_Selecting(engine))
     csrf.init_app(app)
     session.init_app(app)
     auth.init_app(app)
@@ -102,13 +102,12 @@ def eager(url: str | None = None) -> tuple[Flask, Queries]:
 
 
 class _Selecting:
-    def __init__(self, engine: Engine, cache: Cache) -> None:
+    def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._cache = cache
         self._role = select(User.role)
 
     def identify(self, identity: Identity) -> Identity | None:
-        role = self._cache.remember("people", identity.id, lambda: self._select(identity.id))
+        role = self._select(identity.id)
         identity.provides.add(RoleNeed(role))
         return identity if role else None
 

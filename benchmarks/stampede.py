@@ -8,7 +8,7 @@ from multiprocessing import get_context
 from typing import Any
 
 import redis
-from carafe.ext.cache.maker import LEASE
+from carafe.ext.cache.single_flight import LEASE_SECONDS
 
 from . import apps
 from .measure import table
@@ -18,7 +18,7 @@ from .wsgi import environ
 BODY = 0.2
 """Seconds that the view takes."""
 
-_LOCKED = {"distributed_lock": True, "thread_local_lock": False, "lock_timeout": LEASE}
+_LOCKED = {"distributed_lock": True, "thread_local_lock": False, "lock_timeout": LEASE_SECONDS}
 ENGINES = {
     "ours": apps.ours,
     "Flask-Caching": apps.flask_caching,
@@ -40,8 +40,12 @@ def run(url: str, repeats: int) -> None:
         [name, "  ".join(f"{_after_a_death(server, url, name):.0f}" for _ in range(repeats))]
         for name in ("ours", "dogpile.cache, lock in Redis")
     ]
-    goal = LEASE * 1000 + 50
-    table(f"B10 leader killed, lease {LEASE} s; goal ≤ {goal} ms", ["", "ms until a value"], rows)
+    goal = LEASE_SECONDS * 1000 + 50
+    table(
+        f"B10 leader killed, lease {LEASE_SECONDS} s; goal ≤ {goal} ms",
+        ["", "ms until a value"],
+        rows,
+    )
     server.close()
 
 

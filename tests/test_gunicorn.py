@@ -35,7 +35,7 @@ def test_gunicorn_is_set_up_by_the_environment_and_by_dotenv(default, tmp_path, 
     found = settings(tmp_path)
     assert (found["bind"], found["workers"]) == ("0.0.0.0:8000", 2)
     assert (found["worker_class"], found["threads"]) == ("gthread", 8)
-    assert found["control_socket_disable"] is True
+    assert found["control_socket_disable"] is True and found["forwarder_headers"] == ""
     assert not {"accesslog", "forwarded_allow_ips"} & found.keys()
 
     (tmp_path / ".env").write_text("PORT=9000\nWEB_CONCURRENCY=3\n")

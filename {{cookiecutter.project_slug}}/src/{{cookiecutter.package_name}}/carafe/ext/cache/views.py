@@ -23,6 +23,7 @@ from ...log import logger
 from ...reads import environ_of
 from ...reads import QUERY
 from ...reads import reads_of
+from ...reads import RecordedRequest
 from ...request import current_request
 from ...sync import as_sync
 from . import keys
@@ -149,6 +150,8 @@ class CachedViews:
         """Why the cache must not be used for *request*, or None if it may."""
         if environ["REQUEST_METHOD"] not in {"GET", "HEAD"}:
             return "the method is not GET"
+        if not isinstance(request, RecordedRequest):
+            return "the app's request_class was replaced, so nobody knows what is read"
         if not options.public:
             if "HTTP_AUTHORIZATION" in environ:
                 return "the request has credentials"
