@@ -118,13 +118,3 @@ def test_a_savepoint_does_not_end_what_was_written_before_it(app, client, ends):
     assert client.get("/saying").json == {"text": "old"}
     with app.app_context():
         assert db.session.get(Saying, 2).text == "new"
-
-
-def test_a_list_is_cached_until_it_is_invalidated(lasting):
-    client, hits = lasting.test_client(), []
-    for namespace in ("AuthorView", "BookView", "AuthorView"):
-        client.get("/books")
-        with lasting.app_context():
-            hits.append(cache.stats()["hits"])
-            cache.invalidate(namespace)
-    assert hits == [0, 1, 1]

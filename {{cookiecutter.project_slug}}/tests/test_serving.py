@@ -43,10 +43,6 @@ def test_each_worker_has_an_application_of_its_own(serve, options):
     assert [server.get("/process")[2] for _ in range(6)] == [expected] * 6
 
 
-def test_one_worker_caches_in_memory(serve):  # feature: cache
-    assert serve("--workers=1", "--preload").get("/process")[2]["caches"]  # feature: cache
-
-
 def test_with_everything_unavailable_it_starts_and_says_so(serve):
     away = {"DATABASE_URL": "postgresql://nobody@127.0.0.1:1/nothing"}
     away["REDIS_URL"] = "redis://127.0.0.1:1"  # feature: cache

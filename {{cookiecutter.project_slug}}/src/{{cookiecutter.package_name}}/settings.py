@@ -217,8 +217,7 @@ class Settings(BaseSettings):
         if self.redis_url:  # feature: cache
             config["CACHE_TYPE"] = "RedisCache"  # feature: cache
             config["CACHE_REDIS_URL"] = self.redis_url.get_secret_value()  # feature: cache
-        elif self.environment == "production":  # feature: cache
-            # What one process keeps in memory, another cannot invalidate.  # feature: cache
+        if not self.redis_url and self.environment == "production":  # feature: cache
             config["CACHE_TYPE"] = "NullCache"  # feature: cache
         return config
 
