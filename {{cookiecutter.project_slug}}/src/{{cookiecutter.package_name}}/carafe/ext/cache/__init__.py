@@ -195,7 +195,7 @@ class Cache(FlaskCache):
         *args: Any,
         query_string: bool = False,
         **kwargs: Any,
-    ) -> Any:
+    ) -> Callable[[Callable[..., Any]], Any]:
         """Cache a view as ``cached_view`` does, or a function under the key *key_prefix*.
 
         A value is not cached if the function read anything of its request or of ``g``.
@@ -214,7 +214,7 @@ class Cache(FlaskCache):
             )
         return self._recorded(super().cached, (timeout, key_prefix, unless, *args), kwargs)
 
-    def memoize(self, *args: Any, **kwargs: Any) -> Any:
+    def memoize(self, *args: Any, **kwargs: Any) -> Callable[[Callable[..., Any]], Any]:
         """Cache what a function returns for the same arguments, as Flask-Caching does.
 
         A value is not cached if the function read anything of its request or of ``g``. Raises
