@@ -40,6 +40,7 @@ from contextvars import ContextVar
 from datetime import timedelta
 from functools import wraps
 from typing import Any
+from typing import TypeVar
 
 from flask import current_app
 from flask import Flask
@@ -67,6 +68,8 @@ from .views import CachedViews
 from .views import current_views
 from .views import KEY
 from .views import UncachedViews
+
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 _was_shareable: ContextVar[bool] = ContextVar("was_shareable", default=True)
 """Whether the value that was computed last read nothing of its request."""
@@ -195,7 +198,7 @@ class Cache(FlaskCache):
         *args: Any,
         query_string: bool = False,
         **kwargs: Any,
-    ) -> Callable[[Callable[..., Any]], Any]:
+    ) -> Callable[[Function], Function]:
         """Cache a view as ``cached_view`` does, or a function under the key *key_prefix*.
 
         A value is not cached if the function read anything of its request or of ``g``.
@@ -214,7 +217,7 @@ class Cache(FlaskCache):
             )
         return self._recorded(super().cached, (timeout, key_prefix, unless, *args), kwargs)
 
-    def memoize(self, *args: Any, **kwargs: Any) -> Callable[[Callable[..., Any]], Any]:
+    def memoize(self, *args: Any, **kwargs: Any) -> Callable[[Function], Function]:
         """Cache what a function returns for the same arguments, as Flask-Caching does.
 
         A value is not cached if the function read anything of its request or of ``g``. Raises
