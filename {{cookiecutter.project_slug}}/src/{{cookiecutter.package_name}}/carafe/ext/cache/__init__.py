@@ -190,7 +190,7 @@ class Cache(FlaskCache):
         """
         return CachedView(timeout, namespace, unless, include_request_args, statuses, public)
 
-    def cached(
+    def cached(  # type: ignore[override]
         self,
         timeout: Any = None,
         key_prefix: Any = "view/%s",
@@ -217,7 +217,9 @@ class Cache(FlaskCache):
             )
         return self._recorded(super().cached, (timeout, key_prefix, unless, *args), kwargs)
 
-    def memoize(self, *args: Any, **kwargs: Any) -> Callable[[Function], Function]:
+    def memoize(  # type: ignore[override]
+        self, *args: Any, **kwargs: Any
+    ) -> Callable[[Function], Function]:
         """Cache what a function returns for the same arguments, as Flask-Caching does.
 
         A value is not cached if the function read anything of its request or of ``g``. Raises
