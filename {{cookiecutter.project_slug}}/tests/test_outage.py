@@ -11,6 +11,7 @@ from notes import PATH
 from outages import Network
 from servers import LONG
 from servers import wait_for
+from sqlalchemy import make_url
 from sqlalchemy import text
 from sqlalchemy.exc import InterfaceError
 
@@ -95,8 +96,10 @@ def test_no_request_waits_for_a_silent_server_until_it_speaks_again(asked, netwo
     assert client.get("/ask").status_code == 200
 
 
-def test_one_thread_waits_for_a_silent_server_and_not_all(asked, network):
-    app = asked(network.url, DATABASE_TIMEOUT=5)
+@pytest.mark.parametrize("query", [{}, {"connect_timeout": "2"}], ids=["ours", "the driver's"])
+def test_one_thread_waits_for_a_silent_server_and_not_all(asked, network, query):
+    url = make_url(network.url).update_query_dict(query).render_as_string(hide_password=False)
+    app = asked(url, DATABASE_TIMEOUT=5)
 
     def ask(_):
         return refused(app.test_client().get("/ask"))

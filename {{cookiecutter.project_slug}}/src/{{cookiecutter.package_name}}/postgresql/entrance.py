@@ -9,6 +9,7 @@ from threading import Thread
 from typing import Any
 
 from psycopg import OperationalError
+from psycopg.errors import ConnectionTimeout
 
 from ..patience import left
 from .connection import PatientConnection
@@ -47,7 +48,7 @@ class Entrance:
         Thread(target=_settle, args=(made, make), daemon=True).start()
         try:
             connection = made.result(min(self._seconds, left()))
-        except TimeoutError:
+        except (TimeoutError, ConnectionTimeout):  # ours, or the driver's
             self._is_silent = True
             made.add_done_callback(_close)
             raise OperationalError("The server did not let us in.") from None
