@@ -3,7 +3,11 @@ from accounts import log_in
 from conftest import auth
 from conftest import cache
 from conftest import MIGRATIONS
+from flask import g
+from flask import request
 from flask_migrate import upgrade
+from flask_principal import identity_loaded
+from werkzeug.exceptions import Forbidden
 
 
 @pytest.fixture
@@ -36,11 +40,37 @@ def app(make_app, tmp_path):
     def cached_open():
         return {"id": auth.user_id}
 
+    @identity_loaded.connect_via(app)
+    def leave(sender, identity):
+        if request.path == "/cached/left":
+            g.person = identity.id
+
+    @app.get("/cached/left")
+    @auth.require.login()
+    @cache.cached_view()
+    def cached_left():
+        return {"id": g.person}
+
+    @app.before_request
+    def ask():
+        if request.path == "/cached/caught":
+            try:
+                auth.require.editor(403).check()
+                g.is_editor = True
+            except Forbidden:
+                g.is_editor = False
+
+    @app.get("/cached/caught")
+    @cache.cached_view()
+    def cached_caught():
+        return {"is_editor": g.is_editor}
+
     @app.get("/cached/public")
     @cache.cached_view()
     def cached_public():
         return {}
 
+    app.extensions["test"] = leave  # The signal would forget it.
     return app
 
 
@@ -68,13 +98,20 @@ def test_a_guard_decides_on_either_side_of_the_cache(readers, path, order):
 
 
 @pytest.mark.parametrize("order", ORDERS)
-@pytest.mark.parametrize("path", ["/cached/open", "/cached/inside/mine"])
+@pytest.mark.parametrize("path", ["/cached/open", "/cached/inside/mine", "/cached/left"])
 def test_nobody_gets_the_answer_of_another(readers, path, order):
     own = {name: reader.get("/login").json.get("id") for name, reader in readers.items()}
     for name in order * 2:
         answer = readers[name].get(path)
         if answer.status_code == 200:
             assert answer.json == {"id": own[name]}
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_a_refusal_that_is_caught_is_for_one_person(readers, order):
+    for name in order * 2:
+        answer = readers[name].get("/cached/caught")
+        assert answer.json == {"is_editor": name == "editor"}
 
 
 def test_an_answer_behind_a_guard_is_kept_for_all_who_pass(app, readers):
