@@ -45,7 +45,7 @@ def environ(path: str, query: str = "", method: str = "GET", **headers: str) -> 
         "wsgi.input": io.BytesIO(),
         "wsgi.errors": sys.stderr,
         "wsgi.multithread": True,
-        "wsgi.multiprocess": True,
+        "wsgi.multiprocess": False,
         "wsgi.run_once": False,
         **given,
     }
