@@ -10,11 +10,14 @@ request it does again for the next one, whether or not the response is cached.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
+from functools import partial
 from typing import Any
 
 from flask import Flask
 from flask import Request
 from flask.ctx import _AppCtxGlobals
+from flask.ctx import RequestContext
 from flask.globals import request_ctx
 from werkzeug.datastructures import EnvironHeaders
 
@@ -140,9 +143,6 @@ def deciding() -> Iterator[None]:
 
 def install(app: Flask) -> None:
     """Record what is read of the requests of *app*, of its ``g``, and by its ``url_for``."""
-    request_class: Any = app.request_class
-    attributes = {name: _Recorded(name, getattr(request_class, name, None)) for name in READ_BY}
-    app.request_class = type("Request", (RecordedRequest, request_class), attributes)
     globals_class: Any = app.app_ctx_globals_class
     app.app_ctx_globals_class = type(  # type: ignore[assignment]
         "Globals", (RecordedGlobals, globals_class), {}
@@ -156,6 +156,21 @@ def install(app: Flask) -> None:
         return url
 
     app.url_for = url_for  # type: ignore[method-assign]
+    app.request_context = partial(RecordedContext, app)  # type: ignore[method-assign]
+
+
+class RecordedContext(RequestContext):
+    """Flask's context of a request, which is recorded as soon as its session is open.
+
+    Before, Flask alone reads the request; afterwards, the converters of its URL are the first.
+    """
+
+    def match_request(self) -> None:
+        request: Any = self.request
+        if not isinstance(request, RecordedRequest):
+            request.__class__ = _recorded(request.__class__)
+            request.reads = set()
+        super().match_request()
 
 
 class RecordedRequest(Request):
@@ -164,17 +179,63 @@ class RecordedRequest(Request):
     *is_making* tells that what the code makes now is to be cached.
     """
 
+    reads: set[str]
     is_making = False
-
-    def __init__(self, environ: dict[str, Any], *args: Any, **kwargs: Any) -> None:
-        self.reads: set[str] = set()
-        super().__init__(environ, *args, **kwargs)
-        self.headers = RecordedHeaders(environ, self)
 
     def get_data(self, *args: Any, **kwargs: Any) -> Any:
         """As Flask's."""
         self.reads.add(BODY)
         return super().get_data(*args, **kwargs)
+
+
+@cache
+def _recorded(base: type) -> type:
+    """The subclass of a request class whose attributes are recorded."""
+    attributes: dict[str, Any] = {
+        name: _Recorded(name, getattr(base, name, None)) for name in READ_BY
+    }
+    attributes["headers"] = _Headers()
+    return type(base.__name__, (RecordedRequest, base), attributes)
+
+
+class _Recorded:
+    """An attribute of a request that records each reading."""
+
+    def __init__(self, name: str, original: Any) -> None:
+        self._name = name
+        self._original = original
+        self._reads = READ_BY[name]
+
+    def __get__(self, request: Any, owner: type) -> Any:
+        if request is None:
+            return self._original
+        request.reads.update(self._reads)
+        values = vars(request)
+        if self._name in values:
+            return values[self._name]
+        if self._original is None:
+            raise AttributeError(self._name)
+        reads, request.reads = request.reads, set()  # Those are known.
+        try:
+            return self._original.__get__(request, owner)
+        finally:
+            request.reads = reads
+
+    def __set__(self, request: Any, value: Any) -> None:
+        vars(request)[self._name] = value
+
+
+class _Headers:
+    """The attribute that holds the request headers."""
+
+    def __get__(self, request: Any, owner: type) -> Any:
+        headers = vars(request)["headers"]
+        if not isinstance(headers, RecordedHeaders):
+            headers = vars(request)["headers"] = RecordedHeaders(environ_of(request), request)
+        return headers
+
+    def __set__(self, request: Any, value: Any) -> None:
+        vars(request)["headers"] = value
 
 
 class RecordedHeaders(EnvironHeaders):
@@ -195,43 +256,6 @@ class RecordedHeaders(EnvironHeaders):
     def __iter__(self) -> Iterator[tuple[str, str]]:
         self._request.reads.add(HEADERS)
         return super().__iter__()
-
-
-class _Recorded:
-    """An attribute of a request that records each reading."""
-
-    def __init__(self, name: str, original: Any) -> None:
-        self._name = name
-        self._original = original
-        self._reads = READ_BY[name]
-
-    def __get__(self, request: Any, owner: type) -> Any:
-        if request is None:
-            return self._original
-        if _is_open(request):
-            request.reads.update(self._reads)
-        values = vars(request)
-        if self._name in values:
-            return values[self._name]
-        if self._original is None:
-            raise AttributeError(self._name)
-        reads, request.reads = request.reads, set()  # Those are known.
-        try:
-            return self._original.__get__(request, owner)
-        finally:
-            request.reads = reads
-
-    def __set__(self, request: Any, value: Any) -> None:
-        vars(request)[self._name] = value
-
-
-def _is_open(request: Request) -> bool:
-    """Whether the session is open: before, Flask alone reads the request, to get that far."""
-    try:
-        context: Any = request_ctx._get_current_object()  # type: ignore[attr-defined]
-    except RuntimeError:
-        return False
-    return context.request is request and context._session is not None
 
 
 class RecordedGlobals(_AppCtxGlobals):

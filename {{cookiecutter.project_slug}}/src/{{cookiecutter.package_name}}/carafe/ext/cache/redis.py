@@ -33,6 +33,7 @@ from redis.retry import Retry
 from redis.sentinel import Sentinel
 from werkzeug.local import LocalProxy
 
+from .entry import Serializer
 from .settings import RedisUrl
 
 OPTIONS = {
@@ -57,6 +58,7 @@ class RedisCache(FlaskRedisCache):
     failures: tuple[type[Exception], ...] = (OSError, RedisError, RedisClusterException)
     refusals: tuple[type[Exception], ...] = (ResponseError, MaxConnectionsError)
     is_shared = True
+    serializer: Any = Serializer()
 
     @classmethod
     def factory(

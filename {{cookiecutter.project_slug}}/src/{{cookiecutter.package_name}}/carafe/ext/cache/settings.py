@@ -14,7 +14,6 @@ from urllib.parse import urlsplit
 from flask import Flask
 from werkzeug.utils import import_string
 
-from .entry import Serializer
 from .entry import TOKEN_SECONDS
 
 _TYPES = {
@@ -45,14 +44,15 @@ def settings_for(app: Flask, given: Mapping[str, Any]) -> dict[str, Any]:
     }
     if not app.config["CARAFE_CACHE_ENABLED"] or config["CACHE_TYPE"] == "NullCache":
         return {**given, "CACHE_TYPE": "NullCache", "CACHE_NO_NULL_WARNING": True}
+    backend = _backend(config)
     return {
         **given,
-        "CACHE_TYPE": _backend(config),
+        "CACHE_TYPE": backend,
         "CACHE_DEFAULT_TIMEOUT": seconds_of(
             "CACHE_DEFAULT_TIMEOUT", config["CACHE_DEFAULT_TIMEOUT"], 1
         ),
         "CACHE_KEY_PREFIX": _prefix(config["CACHE_KEY_PREFIX"]),
-        "CACHE_SERIALIZER": Serializer,
+        "CACHE_SERIALIZER": import_string(backend).serializer,
     }
 
 

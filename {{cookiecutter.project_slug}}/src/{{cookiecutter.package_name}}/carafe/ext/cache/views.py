@@ -76,17 +76,11 @@ class CachedView:
         def call(*args: Any, **kwargs: Any) -> Any:
             if not has_request_context():
                 return run(*args, **kwargs)
-            owner = args[0] if args else self._owner(call)
+            owner = args[0] if args else call
             return current_views().respond(self, owner, partial(run, *args, **kwargs))
 
         call.cached_view = self  # type: ignore[attr-defined]
         return call  # type: ignore[return-value]
-
-    def _owner(self, view: Any) -> Any:
-        """The class that has this decorator in its list, or the view itself."""
-        endpoint = current_request().endpoint or ""
-        view_class = keys.class_of(current_app.view_functions.get(endpoint))
-        return view_class if self in (getattr(view_class, "decorators", None) or ()) else view
 
 
 class CachedViews:
@@ -121,10 +115,13 @@ class CachedViews:
     def respond(self, options: CachedView, owner: Any, run: Callable[[], Any]) -> Any:
         """Return the cached response, or what the view returns; it runs once at most.
 
-        *owner* is the instance of the view's class, its class, or the view.
+        *owner* is the view, or the instance of its class.
         """
         request: Any = current_request()
         environ = environ_of(request)
+        view_class = keys.class_of(self._app.view_functions.get(request.endpoint))
+        if options in (getattr(view_class, "decorators", None) or ()):
+            owner = view_class
         if environ["REQUEST_METHOD"] not in SAFE_METHODS:
             add_writer(request, options.namespace or owner)
         if reason := self._why_bypassed(options, request, environ):
