@@ -21,6 +21,9 @@ from flask.ctx import RequestContext
 from flask.globals import request_ctx
 from werkzeug.datastructures import EnvironHeaders
 
+ENDPOINT = "carafe.endpoint"
+"""The key in the environ of a request under which its endpoint outlives it."""
+
 ADDRESS = ":address"
 """The IP address of the client."""
 BODY = ":body"
@@ -171,6 +174,7 @@ class RecordedContext(RequestContext):
             request.__class__ = _recorded(request.__class__)
             request.reads = set()
         super().match_request()
+        environ_of(request)[ENDPOINT] = request.endpoint
 
 
 class RecordedRequest(Request):

@@ -115,24 +115,26 @@ class Availability:
             self._ensure_thread()
             raise Unavailable
         try:
-            return self._try_twice(operation, *args) if repeatable else operation(*args)
+            return operation(*args)
         except self._refusals as error:
-            self._is_refused = True
-            self._warn("refuses", error)
-            raise Unavailable from error
+            raise self._refused(error) from error
         except self._failures as error:
-            if repeatable:
-                self._open()
+            if not repeatable:
+                self._warn("does not answer", error)
+                raise Unavailable from error
+        try:
+            return operation(*args)
+        except self._refusals as error:
+            raise self._refused(error) from error
+        except self._failures as error:
+            self._open()
             self._warn("does not answer", error)
             raise Unavailable from error
 
-    def _try_twice(self, operation: Callable[..., Reply], *args: Any) -> Reply:
-        try:
-            return operation(*args)
-        except self._refusals:
-            raise
-        except self._failures:
-            return operation(*args)
+    def _refused(self, error: Exception) -> Unavailable:
+        self._is_refused = True
+        self._warn("refuses", error)
+        return Unavailable()
 
     def write(self, operation: Callable[..., Reply], *args: Any) -> Reply:
         """The same, for what a backend refuses that is full or read-only."""

@@ -12,16 +12,7 @@ from flask import Flask
 from flask import Request
 from flask import Response
 
-from ...reads import ADDRESS
-from ...reads import BODY
-from ...reads import ENVIRON
-from ...reads import environ_of
-from ...reads import GLOBALS
-from ...reads import HEADERS
-from ...reads import IDENTITY
-from ...reads import QUERY
-from ...reads import SCHEME
-from ...reads import SESSION
+from ... import reads
 from ...request import current_request
 
 HIT = "hit"
@@ -32,23 +23,23 @@ MAX_BODY_BYTES = 1024 * 1024
 PERSONAL = {
     "authorization": "the header Authorization was read",
     "cookie": "a cookie was read",
-    SESSION: "the session was read",
-    IDENTITY: "it was read who is logged in",
-    ADDRESS: "the client's address was read",
-    ENVIRON: "the environ was read, which holds everything",
-    HEADERS: "all request headers were read",
+    reads.SESSION: "the session was read",
+    reads.IDENTITY: "it was read who is logged in",
+    reads.ADDRESS: "the client's address was read",
+    reads.ENVIRON: "the environ was read, which holds everything",
+    reads.HEADERS: "all request headers were read",
 }
 """What differs from client to client, or may hold what does; and why it is not shared."""
 
 _NEUTRAL = {
     *("if-match", "if-modified-since", "if-none-match", "if-range", "if-unmodified-since"),
-    *(BODY, GLOBALS, QUERY),
+    *(reads.BODY, reads.GLOBALS, reads.QUERY),
 }
 """What makes no difference: whether a client has the response already is checked for each; a
 request with a body is not cached; the query is in the key; what ``g`` holds was read elsewhere."""
 
 _ENVIRON_KEYS = {
-    SCHEME: "wsgi.url_scheme",
+    reads.SCHEME: "wsgi.url_scheme",
     "content-type": "CONTENT_TYPE",
     "content-length": "CONTENT_LENGTH",
 }
@@ -56,19 +47,22 @@ _ENVIRON_KEYS = {
 _KEY = "carafe.cache.status"
 
 
-def why_personal(reads: Collection[str]) -> str | None:
-    """Return why what was made by these reads is for one client only, or None if it is not."""
-    return next((reason for name, reason in PERSONAL.items() if name in reads), None)
+def why_personal(names: Collection[str]) -> str | None:
+    """Return why what was made by reading *names* is for one client only, or None if it is not."""
+    for name, reason in PERSONAL.items():
+        if name in names:
+            return reason
+    return None
 
 
 def why_not_cached(
-    response: Response, reads: set[str], statuses: Collection[int], *, public: bool
+    response: Response, names: set[str], statuses: Collection[int], *, public: bool
 ) -> str | None:
     """Return why *response* must not be given to others, or None if it may."""
     control = response.cache_control
     if response.status_code not in statuses:
         return f"its status is {response.status_code}"
-    if not public and (reason := why_personal(reads | response.vary.as_set())):
+    if not public and (reason := why_personal(names | response.vary.as_set())):
         return reason
     if response.is_streamed or response.direct_passthrough:
         return "it is streamed"
@@ -82,15 +76,15 @@ def why_not_cached(
     return "it is too large" if len(response.get_data()) > MAX_BODY_BYTES else None
 
 
-def varies_on(reads: set[str], response: Response) -> set[str]:
+def varies_on(names: set[str], response: Response) -> set[str]:
     """Return the request headers, in lower case, and ``SCHEME``, that *response* depends on."""
-    names: set[str] = reads | response.vary.as_set()
-    return names - _NEUTRAL - PERSONAL.keys()
+    every: set[str] = names | response.vary.as_set()
+    return every - _NEUTRAL - PERSONAL.keys()
 
 
 def value_of(name: str, request: Request) -> str:
     """Return the value of one of these, as a part of a key."""
-    environ = environ_of(request)
+    environ = reads.environ_of(request)
     key = _ENVIRON_KEYS.get(name) or f"HTTP_{name.upper().replace('-', '_')}"
     return f"={environ[key]}" if key in environ else ""
 
@@ -105,7 +99,7 @@ def seconds_for(response: Response, seconds: int) -> int:
 
 def note(request: Request, status: str) -> None:
     """Note what the cache did."""
-    environ_of(request)[_KEY] = status
+    reads.environ_of(request)[_KEY] = status
 
 
 def note_miss(request: Request, reason: str) -> None:
@@ -124,7 +118,7 @@ def send_status(app: Flask) -> None:
 
 
 def _on_response(response: Response) -> Response:
-    status = environ_of(current_request()).get(_KEY)
+    status = reads.environ_of(current_request()).get(_KEY)
     if status is not None:
         response.headers["Cache-Status"] = f"carafe; {status}"
     return response

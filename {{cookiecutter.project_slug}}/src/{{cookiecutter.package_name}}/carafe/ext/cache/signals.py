@@ -1,30 +1,31 @@
 """Invalidation by writes: ``after_post.send(view)`` invalidates the view's cached responses.
 
 The sender is a view class, an instance of one, a function view, or a namespace. Send after the
-commit. A class-based view sends the signal of its own requests by itself.
+commit. A class-based view sends the signal of its own requests by itself, in an application
+context, when all hooks of the request have run and before its response leaves.
 """
 
 from collections.abc import Callable
+from collections.abc import Iterable
 from difflib import get_close_matches
 from functools import partial
 from inspect import isroutine
 from typing import Any
+from wsgiref.types import StartResponse
+from wsgiref.types import WSGIApplication
+from wsgiref.types import WSGIEnvironment
 
 from blinker import NamedSignal
 from blinker import Namespace
-from flask import current_app
 from flask import Flask
 from flask import Request
-from flask import Response
-from flask.ctx import AppContext
+from werkzeug.wsgi import ClosingIterator
 
+from ...reads import ENDPOINT
 from ...reads import environ_of
-from ...request import current_request
 from .keys import class_of
 from .keys import namespace_of
 from .keys import namespaces_of
-
-Receiver = Callable[..., None]
 
 SAFE_METHODS = {"GET", "HEAD", "OPTIONS", "TRACE"}
 
@@ -43,15 +44,14 @@ SIGNALS: dict[str, NamedSignal] = {
 }
 
 _WRITERS = "carafe.cache.writers"
-_IS_ANNOUNCED = "carafe.cache.is_announced"
 
 
-def init_app(app: Flask, on_write: Receiver) -> None:
+def init_app(app: Flask, on_write: Callable[..., None]) -> None:
     """Connect *on_write* to the signals, and send those of the requests of *app*."""
     for signal in SIGNALS.values():
         signal.connect(on_write)
-    app.after_request(partial(_on_response, on_write))
-    app.teardown_request(partial(_on_end, on_write))
+    send = partial(_send, app, on_write)
+    app.wsgi_app = partial(_announce, app.wsgi_app, send)  # type: ignore[method-assign]
 
 
 def add_writer(request: Request, view: Any) -> None:
@@ -60,41 +60,41 @@ def add_writer(request: Request, view: Any) -> None:
     environ_of(request).setdefault(_WRITERS, []).append(sender)
 
 
-def _on_response(on_write: Receiver, response: Response) -> Response:
+def _announce(
+    wsgi_app: WSGIApplication,
+    send: Callable[[WSGIEnvironment], None],
+    environ: WSGIEnvironment,
+    start_response: StartResponse,
+) -> Iterable[bytes]:
     """Announce a write, unless it was refused: what failed may have been committed before."""
-    request = current_request()
-    if request.method not in SAFE_METHODS:
-        environ_of(request)[_IS_ANNOUNCED] = True
-        if not 400 <= response.status_code < 500:
-            _announce(on_write, request)
-            if response.is_streamed:  # It may write while it is sent.
-                context = current_app.app_context()
-                response.call_on_close(partial(_on_close, context, on_write, request))
-    return response
+    if environ["REQUEST_METHOD"] in SAFE_METHODS:
+        return wsgi_app(environ, start_response)
+    is_refused = is_whole = False
+
+    def start(status: str, headers: list[tuple[str, str]], *exc_info: Any) -> Any:
+        nonlocal is_refused, is_whole
+        is_refused = status.startswith("4")
+        is_whole = any(name.lower() == "content-length" for name, _ in headers)
+        return start_response(status, headers, *exc_info)
+
+    try:
+        body = wsgi_app(environ, start)
+    finally:
+        if not is_refused:
+            send(environ)
+    if is_refused or is_whole:
+        return body
+    return ClosingIterator(body, partial(send, environ))  # It may write while it is sent.
 
 
-def _on_close(context: AppContext, on_write: Receiver, request: Request) -> None:
-    with context:
-        _announce(on_write, request)
-
-
-def _on_end(on_write: Receiver, error: BaseException | None) -> None:
-    """Announce a write of a request that ended without a response."""
-    request = current_request()
-    if request.method not in SAFE_METHODS and _IS_ANNOUNCED not in environ_of(request):
-        _announce(on_write, request)
-
-
-def _announce(on_write: Receiver, request: Request) -> None:
-    view_class = class_of(current_app.view_functions.get(request.endpoint or ""))
-    senders = [] if view_class is None else [view_class]
-    senders += environ_of(request).get(_WRITERS, [])
-    signal = SIGNALS.get(request.method)
-    for sender in dict.fromkeys(senders):
-        if signal is None:
-            on_write(sender)
-        else:
-            signal.send(sender)
+def _send(app: Flask, on_write: Callable[..., None], environ: WSGIEnvironment) -> None:
+    view_class = class_of(app.view_functions.get(environ.get(ENDPOINT, "")))
+    senders = [*([] if view_class is None else [view_class]), *environ.get(_WRITERS, ())]
+    send = getattr(SIGNALS.get(environ["REQUEST_METHOD"]), "send", on_write)
+    if senders:
+        with app.app_context():
+            for sender in dict.fromkeys(senders):
+                send(sender)
 
 
 def check_cascades(app: Flask) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from functools import partial
 from functools import wraps
+from types import FunctionType
 from typing import Any
 from typing import TypeVar
 from urllib.parse import unquote_plus
@@ -19,33 +20,28 @@ from flask import current_app
 from flask import Flask
 from flask import has_request_context
 
+from ... import reads
 from ...log import logger
-from ...reads import environ_of
-from ...reads import QUERY
-from ...reads import reads_of
-from ...reads import RecordedRequest
 from ...request import current_request
 from ...sync import as_sync
+from . import cacheability
 from . import keys
+from . import signals
 from .availability import Availability
 from .availability import Backend
 from .availability import FailOpen
 from .availability import Unavailable
-from .cacheability import HIT
-from .cacheability import note
-from .cacheability import note_bypass
-from .cacheability import note_miss
-from .cacheability import why_personal
 from .entry import StoredResponses
 from .settings import seconds_of
-from .signals import add_writer
-from .signals import SAFE_METHODS
 from .single_flight import Lookup
 from .single_flight import SingleFlight
+from .single_flight import View
 
 KEY = "carafe.cache"
 
-View = TypeVar("View", bound=Callable[..., Any])
+_MAX_VIEWS = 4096
+
+ViewFunction = TypeVar("ViewFunction", bound=Callable[..., Any])
 
 
 class CachedView:
@@ -65,14 +61,14 @@ class CachedView:
         self.seconds = None if timeout is None else seconds_of("timeout", timeout, 0)
         self.namespace = namespace
         self.unless = unless
+        self.counted = include_request_args
         self.statuses = frozenset(statuses)
         self.public = public
-        self.counted = include_request_args
 
-    def __call__(self, view: View) -> View:
-        run = as_sync(view)
+    def __call__(self, function: ViewFunction) -> ViewFunction:
+        run = as_sync(function)
 
-        @wraps(view)
+        @wraps(function)
         def call(*args: Any, **kwargs: Any) -> Any:
             if not has_request_context():
                 return run(*args, **kwargs)
@@ -104,12 +100,12 @@ class CachedViews:
         self.availability = Availability(backend)
         self.fail_open = FailOpen(self.availability)
         self._responses = StoredResponses(app.response_class)
-        self._flight = SingleFlight(
-            self.availability, self._responses, before_miss, prefix=prefix, seconds=seconds
-        )
+        self._flight = SingleFlight(self.availability, self._responses, before_miss, prefix)
         self._app = app
+        self._seconds = seconds
         self._ignored = ignored
-        self._bases: dict[type, tuple[type, ...]] = {}
+        self._views: dict[Any, View] = {}
+        """By decorator and namespace, and by decorator and view if that has one namespace."""
         self._hits = self._misses = 0
 
     def respond(self, options: CachedView, owner: Any, run: Callable[[], Any]) -> Any:
@@ -118,28 +114,60 @@ class CachedViews:
         *owner* is the view, or the instance of its class.
         """
         request: Any = current_request()
-        environ = environ_of(request)
-        view_class = keys.class_of(self._app.view_functions.get(request.endpoint))
-        if options in (getattr(view_class, "decorators", None) or ()):
-            owner = view_class
-        if environ["REQUEST_METHOD"] not in SAFE_METHODS:
-            add_writer(request, options.namespace or owner)
+        environ = reads.environ_of(request)
+        view = self._view(options, owner, request)
+        if environ["REQUEST_METHOD"] not in signals.SAFE_METHODS:
+            signals.add_writer(request, view.owner)
         if reason := self._why_bypassed(options, request, environ):
-            note_bypass(request, reason)
+            cacheability.note_bypass(request, reason)
             return run()
-        lookup = self._lookup(options, owner, run, request, environ)
+        query = self._counted(options.counted, request, environ.get("QUERY_STRING", ""))
+        key = keys.view_key(view.namespace, request.path, query, request.root_path)
+        lookup = Lookup(view, request, run, query, key)
         try:
             key, token, entry = self._flight.find(lookup)
         except Unavailable:
-            note_bypass(request, "the backend is unavailable")
+            cacheability.note_bypass(request, "the backend is unavailable")
             return run()
         if entry is None:
             self._misses += 1
-            note_miss(request, "the view raised an error")  # unless it goes on and says otherwise
+            # Unless it goes on, and says otherwise.
+            cacheability.note_miss(request, "the view raised an error")
             return self._flight.make(lookup, key, token)
         self._hits += 1
-        note(request, HIT)
+        cacheability.note(request, cacheability.HIT)
         return self._responses.respond(entry, environ)
+
+    def _view(self, options: CachedView, owner: Any, request: Any) -> View:
+        """What is known of the view that *options* decorate, and whose namespace may change."""
+        kind = owner if isinstance(owner, FunctionType) else type(owner)
+        view = self._views.get((options, kind))
+        if view is not None:
+            return view
+        view_class = keys.class_of(self._app.view_functions.get(request.endpoint))
+        if options in (getattr(view_class, "decorators", None) or ()):
+            owner = view_class
+        namespace = options.namespace or keys.namespace_of(owner)
+        if len(self._views) >= _MAX_VIEWS:
+            self._views.clear()
+        view = self._views.get((options, namespace)) or self._new_view(options, owner, namespace)
+        self._views[options, namespace] = view
+        if options.namespace or not callable(getattr(owner, "cache_namespace", None)):
+            self._views[options, kind] = view
+        return view
+
+    def _new_view(self, options: CachedView, owner: Any, namespace: str) -> View:
+        # A view responds for those that its class inherits from, too.
+        bases = keys.bases_of(self._app, owner if isinstance(owner, type) else type(owner))
+        every = dict.fromkeys([namespace, *map(keys.namespace_of, bases)])
+        return View(
+            owner=options.namespace or owner,
+            namespace=namespace,
+            tokens=tuple(map(keys.token_key, every)),
+            seconds=self._seconds if options.seconds is None else options.seconds,
+            statuses=options.statuses,
+            public=options.public,
+        )
 
     def _why_bypassed(
         self, options: CachedView, request: Any, environ: dict[str, Any]
@@ -147,12 +175,12 @@ class CachedViews:
         """Why the cache must not be used for *request*, or None if it may."""
         if environ["REQUEST_METHOD"] not in {"GET", "HEAD"}:
             return "the method is not GET"
-        if not isinstance(request, RecordedRequest):
+        if not isinstance(request, reads.RecordedRequest):
             return "the app's request_class was replaced, so nobody knows what is read"
         if not options.public:
             if "HTTP_AUTHORIZATION" in environ:
                 return "the request has credentials"
-            if reason := why_personal(reads_of(request)):
+            if (names := reads.reads_of(request)) and (reason := cacheability.why_personal(names)):
                 return f"{reason} before the view"
         has_body = environ.get("CONTENT_LENGTH", "0") not in {"", "0"}
         if has_body or "HTTP_TRANSFER_ENCODING" in environ:
@@ -165,41 +193,19 @@ class CachedViews:
             return "the timeout is 0"
         return "unless is true" if options.unless and options.unless() else None
 
-    def _lookup(
-        self,
-        options: CachedView,
-        owner: Any,
-        run: Callable[[], Any],
-        request: Any,
-        environ: dict[str, Any],
-    ) -> Lookup:
-        namespace = options.namespace or keys.namespace_of(owner)
-        query = environ.get("QUERY_STRING", "").encode("latin1")
+    def _counted(self, counted: bool | Sequence[str], request: Any, query: str) -> bytes:
+        """The part of the *query* that makes another response."""
+        pieces = query.encode("latin1").split(b"&")
         # What was read of the query before the view may have been any argument.
-        if query and QUERY not in request.reads:
-            query = self._counted(query, options.counted)
-        key = keys.view_key(namespace, request.path, query, request.root_path)
-        bases = map(keys.namespace_of, self._bases_of(owner))
-        tokens = tuple(dict.fromkeys(map(keys.token_key, (namespace, *bases))))
-        return Lookup(request, options, run, query, key, tokens)
-
-    def _counted(self, query: bytes, counted: bool | Sequence[str]) -> bytes:
-        """The part of the query that makes another response."""
-        if counted is True and not self._ignored:
-            return query
-        return b"&".join(
-            piece
-            for piece in query.split(b"&")
-            if (name := _name_of(piece)) not in self._ignored
-            and (counted if isinstance(counted, bool) else name in counted)
-        )
-
-    def _bases_of(self, owner: Any) -> tuple[type, ...]:
-        """The views that the class of *owner* inherits from: it responds for them, too."""
-        view_class = owner if isinstance(owner, type) else type(owner)
-        if view_class not in self._bases:
-            self._bases[view_class] = tuple(keys.bases_of(self._app, view_class))
-        return self._bases[view_class]
+        if reads.QUERY not in request.reads and not (counted is True and not self._ignored):
+            named = [(_name_of(piece), piece) for piece in pieces]
+            pieces = [
+                piece
+                for name, piece in named
+                if name not in self._ignored
+                and (counted if isinstance(counted, bool) else name in counted)
+            ]
+        return b"&".join(pieces)
 
     def on_write(self, sender: Any, **extra: Any) -> None:
         """Receive a signal, if it was sent in this app."""
@@ -244,7 +250,7 @@ class UncachedViews:
         self.fail_open = fail_open
 
     def respond(self, options: CachedView, owner: Any, run: Callable[[], Any]) -> Any:
-        note_bypass(current_request(), "the cache is off")
+        cacheability.note_bypass(current_request(), "the cache is off")
         return run()
 
     def invalidate(self, namespaces: Iterable[str]) -> None:
@@ -262,8 +268,7 @@ class UncachedViews:
 
 def current_views() -> CachedViews | UncachedViews:
     """Return the cached views of the current app. Raises RuntimeError if it has none."""
-    app: Any = current_app
-    found: CachedViews | UncachedViews | None = app._get_current_object().extensions.get(KEY)
+    found: CachedViews | UncachedViews | None = current_app.extensions.get(KEY)
     if found is None:
         raise RuntimeError("This app has no cache. Call cache.init_app(app) when you make it.")
     return found

@@ -312,6 +312,36 @@ def test_a_write_that_fails_after_its_commit_invalidates(app, error):
     assert client.get("/it").json != first
 
 
+@pytest.mark.parametrize("hook", ["after_request", "teardown_request", "teardown_appcontext"])
+def test_a_hook_that_commits_does_it_before_anything_is_invalidated(hook):
+    """Whatever commits for all views, and however early it was registered."""
+    app = Flask(__name__)
+    committed, pending = [], []
+
+    @getattr(app, hook)
+    def commit(response_or_error):
+        if pending:
+            it = pending.pop()
+            reader.get("/it")
+            committed.append(it)
+        return response_or_error
+
+    cache = Cache()
+    cache.init_app(app)
+    reader = app.test_client()
+
+    @app.route("/it", methods=["GET", "POST"])
+    @cache.cached_view()
+    def it():
+        if request.method == "POST":
+            pending.append("it")
+        return {"committed": len(committed)}
+
+    assert reader.get("/it").json == {"committed": 0}
+    app.test_client().post("/it")
+    assert reader.get("/it").json == {"committed": 1}
+
+
 def test_what_is_written_while_a_response_is_sent_invalidates(app):
     other = app.test_client()
 
