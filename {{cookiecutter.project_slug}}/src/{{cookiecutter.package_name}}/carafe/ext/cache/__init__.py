@@ -16,8 +16,8 @@ decimals, UUIDs and responses.
 
 What was read of the request before and in the view decides who else may get its response (see
 ``reads``). A backend that does not answer costs a request 0.2 seconds at most, once; then it is
-left alone, and tried four times a second. What was written meanwhile is invalidated before it is
-read again.
+tried four times a second, apart from requests. What was written meanwhile is invalidated before
+anything is read again.
 
 ===================================== =============== =========================================
 ``CARAFE_CACHE_ENABLED``              ``True``        off: every decorator and method is inert
@@ -46,7 +46,6 @@ from flask import current_app
 from flask import Flask
 from flask import has_request_context
 from flask_caching import Cache as FlaskCache
-from werkzeug.exceptions import HTTPException
 
 from ... import reads
 from ...config import before_start
@@ -54,11 +53,10 @@ from ...config import declare
 from ...request import current_request
 from ...sync import as_sync
 from . import cacheability
+from . import settings
 from . import signals
 from .entry import Serializer
 from .keys import namespace_of
-from .settings import ignored_arguments
-from .settings import settings_for
 from .signals import after_delete as after_delete
 from .signals import after_patch as after_patch
 from .signals import after_post as after_post
@@ -83,24 +81,18 @@ class Cache(FlaskCache):
     closed, the response is not cached.
     """
 
+    app = property(lambda self: current_app, lambda self, app: None)
+    """The current app: Flask-Caching would keep the one that came last."""
+
     def __init__(
         self,
         app: Flask | None = None,
         with_jinja2_ext: bool = True,
         config: dict[str, Any] | None = None,
-        before_miss: Callable[[], object] | None = None,
+        before_miss: Callable[[], object] = lambda: None,
     ) -> None:
         self._before_miss = before_miss
         super().__init__(app, with_jinja2_ext, config)
-
-    @property
-    def app(self) -> Any:
-        """The current app: state belongs to it, not to this object."""
-        return current_app
-
-    @app.setter
-    def app(self, app: Flask) -> None:
-        """Flask-Caching would keep the app that came last."""
 
     def init_app(self, app: Flask, config: dict[str, Any] | None = None) -> None:
         """Serve *app*. Raises RuntimeError the second time, ValueError for a bad setting."""
@@ -110,21 +102,15 @@ class Cache(FlaskCache):
         before_start(app, signals.check_cascades)
         if app.config["CARAFE_CACHE_STATUS_HEADER"]:
             cacheability.send_status(app)
-        settings = settings_for(app, {**(self.config or {}), **(config or {})})
-        super().init_app(app, settings)
+        checked = settings.checked(app, {**(self.config or {}), **(config or {})})
+        super().init_app(app, checked)
         backend = app.extensions["cache"][self]
-        if settings["CACHE_TYPE"] == "NullCache":
+        if checked["CACHE_TYPE"] == "NullCache":
             app.extensions[KEY] = UncachedViews(backend)
             return
         reads.install(app)
-        app.extensions[KEY] = views = CachedViews(
-            app,
-            backend,
-            self._before_miss or (lambda: None),
-            prefix=str(settings["CACHE_KEY_PREFIX"]),
-            seconds=settings["CACHE_DEFAULT_TIMEOUT"],
-            ignored=ignored_arguments(app),
-        )
+        views = CachedViews(app, backend, checked, self._before_miss)
+        app.extensions[KEY] = views
         signals.init_app(app, views.on_write)
 
     @property
@@ -139,7 +125,7 @@ class Cache(FlaskCache):
     def stats(self) -> dict[str, Any]:
         """Return how the current app's cache does, in this process.
 
-        ``state`` is ``up``, ``refusing`` (it reads and does not write), ``unavailable`` or ``off``;
+        ``state`` is ``up``, ``unavailable`` or ``off``;
         ``hits`` and ``misses`` count cached views; ``pending`` counts the invalidations that
         wait for the backend to come back.
         """
@@ -188,7 +174,12 @@ class Cache(FlaskCache):
 
         Raises ValueError for a timeout that is not whole seconds, or too long.
         """
-        return CachedView(timeout, namespace, unless, include_request_args, statuses, public)
+        if isinstance(include_request_args, str):
+            raise ValueError("include_request_args is a text. Give a list of arguments, or a bool.")
+        seconds = None if timeout is None else settings.seconds_of("timeout", timeout, 0)
+        return CachedView(
+            seconds, namespace, unless, include_request_args, frozenset(statuses), public
+        )
 
     def cached(  # type: ignore[override]
         self,
@@ -242,11 +233,6 @@ class Cache(FlaskCache):
 
         decorate = decorator(*args, response_filter=may_store, **kwargs)
         return lambda function: decorate(_noting_reads(function))
-
-    def set(self, *args: Any, **kwargs: Any) -> bool | None:
-        """Set a value; an HTTP error is not one, as it would be raised for everybody."""
-        value = args[1] if len(args) > 1 else kwargs.get("value")
-        return False if isinstance(value, HTTPException) else super().set(*args, **kwargs)
 
     def clear(
         self, prefixes: Sequence[str] | None = None, keys: Sequence[str] | None = None

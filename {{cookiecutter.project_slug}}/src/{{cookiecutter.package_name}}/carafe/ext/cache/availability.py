@@ -24,8 +24,6 @@ from typing import TypeVar
 
 from ...log import logger
 
-Reply = TypeVar("Reply")
-
 INTERVAL = 0.25
 """Seconds between two tries."""
 
@@ -37,38 +35,36 @@ _distrusted_until = memoryview(mmap(-1, 8)).cast("d")
 forked from here, such as the workers of gunicorn, have it in common."""
 _distrusted_until[0] = time.time()
 
+Reply = TypeVar("Reply")
+Errors = tuple[type[Exception], ...]
+
 
 class Unavailable(Exception):
     """The backend did not answer, refused, or was left alone."""
 
 
 class Backend(Protocol):
-    """What stores entries and tokens."""
+    """What stores entries and tokens, each method in one round trip.
 
-    failures: tuple[type[Exception], ...]
-    """What it raises if it does not answer."""
-    refusals: tuple[type[Exception], ...]
-    """What it raises if it answers with an error; tried first."""
+    It raises *failures* if it does not answer, and *refusals*, which are tried first, if it
+    answers with an error. *is_shared* tells whether other processes see what is stored.
+    """
+
+    failures: Errors
+    refusals: Errors
     is_shared: bool
-    """Whether other processes see what is stored."""
 
     def get_many(self, *keys: str) -> list[Any]:
-        """Return the values in one round trip, None for what is not there."""
+        """Return the values of *keys*, None for one that has none."""
 
-    def set_many(self, mapping: dict[str, Any], timeout: int) -> Any:
-        """Store values for *timeout* seconds."""
+    def set_many(self, mapping: Mapping[str, Any], timeout: int, *removed: str) -> Any:
+        """Store values for *timeout* seconds, and remove other keys."""
 
-    def get_or_set(self, values: Mapping[str, str], timeout: int) -> list[Any]:
-        """Store values that are not there yet, and return what is there then."""
+    def get_or_set(self, values: Mapping[str, str], timeout: int, *others: str) -> list[Any]:
+        """Store values under keys that have none, and return what these and *others* have then."""
 
     def invalidate(self, keys: Collection[str]) -> None:
         """Remove tokens, also from a server that is full."""
-
-    def lease(self, lease: str, seconds: int, *keys: str) -> tuple[bool, list[Any]]:
-        """Take *lease* for *seconds* unless it is taken, and return whether, and the values."""
-
-    def release(self, lease: str, entries: Mapping[str, Any], timeout: int) -> None:
-        """Store *entries* for *timeout* seconds, and give *lease* back."""
 
     def clear_prefixes(self, prefixes: Sequence[str] | None) -> None:
         """Remove the keys that start with one of *prefixes*, or all that are this cache's."""
@@ -79,22 +75,17 @@ class Availability:
 
     def __init__(self, backend: Backend) -> None:
         self.backend = backend
-        self._failures = backend.failures
-        self._refusals = backend.refusals
         self._lock = threading.Lock()
         self._pending: set[str] = set()
         self._is_open = False
-        self._is_refused = False
         self._is_back_since = 0.0
         self._thread: threading.Thread | None = None
         self._warned_at = -_QUIET
 
     @property
     def state(self) -> str:
-        """``up``, ``refusing`` since the last write was refused, or ``unavailable``."""
-        if self._is_open:
-            return "unavailable"
-        return "refusing" if self._is_refused else "up"
+        """``up`` or ``unavailable``."""
+        return "unavailable" if self._is_open else "up"
 
     @property
     def pending(self) -> int:
@@ -106,7 +97,7 @@ class Availability:
         """What was stored before this time, in seconds since 1970, must not be used."""
         return max(self._is_back_since, _distrusted_until[0])
 
-    def read(self, operation: Callable[..., Reply], *args: Any, repeatable: bool = True) -> Reply:
+    def run(self, operation: Callable[..., Reply], *args: Any, repeatable: bool = True) -> Reply:
         """Return the reply. Raises Unavailable.
 
         What is *repeatable* is tried twice: a connection may have ended while it was idle.
@@ -114,38 +105,25 @@ class Availability:
         if self._is_open:
             self._ensure_thread()
             raise Unavailable
-        try:
-            return operation(*args)
-        except self._refusals as error:
-            raise self._refused(error) from error
-        except self._failures as error:
-            if not repeatable:
-                self._warn("does not answer", error)
+        is_last = not repeatable
+        while True:
+            try:
+                return operation(*args)
+            except self.backend.refusals as error:
+                self._warn("refuses", error)
                 raise Unavailable from error
-        try:
-            return operation(*args)
-        except self._refusals as error:
-            raise self._refused(error) from error
-        except self._failures as error:
-            self._open()
-            self._warn("does not answer", error)
-            raise Unavailable from error
-
-    def _refused(self, error: Exception) -> Unavailable:
-        self._is_refused = True
-        self._warn("refuses", error)
-        return Unavailable()
-
-    def write(self, operation: Callable[..., Reply], *args: Any) -> Reply:
-        """The same, for what a backend refuses that is full or read-only."""
-        reply = self.read(operation, *args)
-        self._is_refused = False
-        return reply
+            except self.backend.failures as error:
+                if is_last:
+                    if repeatable:
+                        self._open()
+                    self._warn("does not answer", error)
+                    raise Unavailable from error
+                is_last = True
 
     def invalidate(self, keys: Collection[str]) -> None:
         """Invalidate tokens: now, or before anything is read here again."""
         try:
-            self.read(self.backend.invalidate, keys)
+            self.run(self.backend.invalidate, keys)
         except Unavailable:
             with self._lock:
                 self._pending.update(keys)
@@ -155,7 +133,7 @@ class Availability:
     def is_up(self) -> bool:
         """Whether the backend takes a write."""
         try:
-            self.write(self.backend.set_many, {"up": True}, 60)
+            self.run(self.backend.set_many, {"up": True}, 60)
         except Unavailable:
             return False
         return True
@@ -183,10 +161,9 @@ class Availability:
             try:
                 if pending:
                     self.backend.invalidate(pending)
-                    self._is_refused = False
                 else:
                     self.backend.get_many("up")
-            except (*self._refusals, *self._failures):
+            except (*self.backend.refusals, *self.backend.failures):
                 return False
             with self._lock:
                 self._pending -= pending
@@ -215,21 +192,13 @@ def _try(reference: "weakref.ref[Availability]") -> None:
 class FailOpen:
     """Flask-Caching's own methods of a backend, which find nothing while it is unavailable."""
 
-    _NOTHING: Mapping[str, Callable[[int], Any]] = {
-        "add": lambda keys: False,
-        "dec": lambda keys: None,
-        "delete": lambda keys: False,
-        "delete_many": lambda keys: [],
-        "get": lambda keys: None,
-        "get_dict": lambda keys: {},
-        "get_many": lambda keys: [None] * keys,
-        "has": lambda keys: False,
-        "inc": lambda keys: None,
-        "set": lambda keys: False,
-        "set_many": lambda keys: [],
-        "unlink": lambda keys: 0,
+    _NOTHING: Mapping[str, Callable[[], Any]] = {
+        **dict.fromkeys(("add", "delete", "has", "set"), bool),
+        **dict.fromkeys(("dec", "get", "inc"), lambda: None),
+        **dict.fromkeys(("delete_many", "get_many", "set_many"), list),
+        **{"get_dict": dict, "unlink": int},
     }
-    """What a method returns that has no reply, by the number of its arguments."""
+    """What makes the return value of a method that has no reply."""
 
     def __init__(self, availability: Availability) -> None:
         self._availability = availability
@@ -241,6 +210,6 @@ class FailOpen:
     def _call(self, name: str, operation: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         once = name in {"add", "dec", "inc"}  # What was counted must not count twice.
         try:
-            return self._availability.read(partial(operation, *args, **kwargs), repeatable=not once)
+            return self._availability.run(partial(operation, *args, **kwargs), repeatable=not once)
         except Unavailable:
-            return self._NOTHING[name](len(args))
+            return [None] * len(args) if name == "get_many" else self._NOTHING[name]()

@@ -7,6 +7,7 @@ The header ``Cache-Status`` (RFC 9211) tells in development what the cache did: 
 
 import random
 from collections.abc import Collection
+from typing import Any
 
 from flask import Flask
 from flask import Request
@@ -55,14 +56,15 @@ def why_personal(names: Collection[str]) -> str | None:
     return None
 
 
-def why_not_cached(
-    response: Response, names: set[str], statuses: Collection[int], *, public: bool
-) -> str | None:
-    """Return why *response* must not be given to others, or None if it may."""
+def why_not_cached(response: Response, names: set[str], options: Any) -> str | None:
+    """Return why *response* must not be given to others, or None if it may.
+
+    *names* were read to make it; *options* are those of ``cached_view``.
+    """
     control = response.cache_control
-    if response.status_code not in statuses:
+    if response.status_code not in options.statuses:
         return f"its status is {response.status_code}"
-    if not public and (reason := why_personal(names | response.vary.as_set())):
+    if not options.public and (reason := why_personal(names | response.vary.as_set())):
         return reason
     if response.is_streamed or response.direct_passthrough:
         return "it is streamed"

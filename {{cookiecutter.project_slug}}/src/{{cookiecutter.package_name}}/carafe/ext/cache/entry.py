@@ -4,6 +4,7 @@ A planted value can be wrong, but never run. What comes out equals what went in,
 TypeError.
 """
 
+import datetime
 import json
 import secrets
 import time
@@ -13,16 +14,11 @@ from collections.abc import Callable
 from collections.abc import Iterable
 from dataclasses import dataclass
 from dataclasses import field
-from datetime import date
-from datetime import datetime
-from datetime import time as daytime
-from datetime import timedelta
 from decimal import Decimal
 from functools import cached_property
 from functools import lru_cache
 from typing import Annotated
 from typing import Any
-from typing import IO
 from uuid import UUID
 from wsgiref.types import StartResponse
 from wsgiref.types import WSGIEnvironment
@@ -81,17 +77,14 @@ class Head:
     varies: list[str] = field(default_factory=list)
 
     @cached_property
-    def etag(self) -> str | None:
-        return self.header("etag")
+    def known(self) -> dict[str, str]:
+        """The headers by their names in lower case."""
+        return {name.lower(): value for name, value in self.headers}
 
     @cached_property
     def unchanged(self) -> list[tuple[str, str]]:
         """The headers of a 304: what is said of a body goes with the body."""
         return [pair for pair in self.headers if pair[0].lower() not in _OF_A_BODY]
-
-    def header(self, wanted: str) -> str | None:
-        """The first value of a header, named in lower case."""
-        return next((value for name, value in self.headers if name.lower() == wanted), None)
 
 
 @dataclass(frozen=True)
@@ -109,23 +102,22 @@ class Entry:
     def unpack(cls, packed: bytes) -> "Entry | None":
         """Return the entry in *packed*, or None if there is none."""
         line, _, body = packed.partition(b"\n")
-        head, length = _head(line)
-        return None if head is None or length not in (None, str(len(body))) else cls(head, body)
+        head = _head(line)
+        if head is None or int(head.known.get("content-length", len(body))) != len(body):
+            return None
+        return cls(head, body)
 
 
 _HEAD = TypeAdapter(Head)
 
 
 @lru_cache(1024)
-def _head(line: bytes) -> tuple[Head | None, str | None]:
-    """A head, and the length of its body if it tells."""
+def _head(line: bytes) -> Head | None:
     try:
         head = _HEAD.validate_json(line)
     except ValidationError:
-        return None, None
-    if any(name.lower() in _OF_A_CONNECTION for name, _ in head.headers):
-        return None, None
-    return head, head.header("content-length")
+        return None
+    return None if head.known.keys() & _OF_A_CONNECTION else head
 
 
 def current(value: object, token: str, since: float) -> Entry | None:
@@ -168,43 +160,31 @@ class Serializer(BaseSerializer):
         except _NOT_OURS:
             return None
 
-    def dump(self, value: Any, f: IO[bytes], protocol: int = 0) -> None:
-        f.write(self.dumps(value))
-
-    def load(self, f: IO[bytes]) -> Any:
-        return self.loads(f.read())
-
 
 _NOT_OURS = ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError
 
 _AS_IS = {type(None), bool, int, float, str}
 
 _TAGS: dict[type, tuple[str, Callable[[Any], Any], Callable[[Any], Any]]] = {
-    dict: (
-        "dict",
-        lambda value: [[_tagged(key), _tagged(item)] for key, item in value.items()],
-        lambda pairs: {_untagged(key): _untagged(item) for key, item in pairs},
-    ),
-    tuple: ("tuple", lambda value: [*map(_tagged, value)], lambda items: (*map(_untagged, items),)),
-    set: ("set", lambda value: [*map(_tagged, value)], lambda items: {*map(_untagged, items)}),
-    frozenset: (
-        "frozenset",
-        lambda value: [*map(_tagged, value)],
-        lambda items: frozenset(map(_untagged, items)),
-    ),
+    dict: ("dict", lambda value: [*map(list, value.items())], dict),
+    tuple: ("tuple", list, tuple),
+    set: ("set", list, set),
+    frozenset: ("frozenset", list, frozenset),
     bytes: ("bytes", lambda value: b64encode(value).decode(), b64decode),
     Markup: ("markup", str, Markup),
     Decimal: ("decimal", str, Decimal),
     UUID: ("uuid", str, UUID),
-    datetime: ("datetime", datetime.isoformat, datetime.fromisoformat),
-    date: ("date", date.isoformat, date.fromisoformat),
-    daytime: ("time", daytime.isoformat, daytime.fromisoformat),
-    timedelta: (
+    **{
+        kind: (kind.__name__, kind.isoformat, kind.fromisoformat)
+        for kind in (datetime.datetime, datetime.date, datetime.time)
+    },
+    datetime.timedelta: (
         "timedelta",
         lambda value: [value.days, value.seconds, value.microseconds],
-        lambda parts: timedelta(*parts),
+        lambda parts: datetime.timedelta(*parts),
     ),
 }
+"""The name of a type that JSON does not have, what its values become, and what makes them again."""
 
 
 def _tagged(value: Any) -> Any:
@@ -215,14 +195,14 @@ def _tagged(value: Any) -> Any:
     if kind is list:
         return [*map(_tagged, value)]
     if isinstance(value, Response) and not value.is_streamed:
-        return {"response": [_tagged(value.get_data()), value.status, list(value.headers)]}
+        return {"response": _tagged([value.get_data(), value.status, [*value.headers]])}
     if kind not in _TAGS:
         raise TypeError(
             f"A value of type {kind.__name__} would not come back from the cache as it is. "
             "Cache what it is made of: text, numbers, bytes, dates, UUIDs, lists, dicts, sets."
         )
     name, dump, _ = _TAGS[kind]
-    return {name: dump(value)}
+    return {name: _tagged(dump(value))}
 
 
 def _untagged(value: Any) -> Any:
@@ -230,41 +210,33 @@ def _untagged(value: Any) -> Any:
         return [*map(_untagged, value)]
     if isinstance(value, dict):
         [(name, content)] = value.items()
-        return _LOADERS[name](content)
+        return _LOADERS[name](_untagged(content))
     return value
 
 
-def _response(parts: list[Any]) -> Response:
-    body, status, headers = parts
-    return current_app.response_class(_untagged(body), status, headers)
-
-
-_LOADERS = {name: load for name, _, load in _TAGS.values()} | {"response": _response}
+_LOADERS: dict[str, Callable[[Any], Any]] = {
+    "response": lambda parts: current_app.response_class(*parts),
+    **{name: load for name, _, load in _TAGS.values()},
+}
 
 
 class StoredResponse(FlaskResponse):
     """A stored response, which needs no more work unless a hook changes it."""
 
     _stored: tuple[str, list[tuple[str, str]], list[bytes]]
-    _headers: Headers | None = None
 
-    @property
-    def headers(self) -> Headers:
+    @cached_property
+    def headers(self) -> Headers:  # type: ignore[override]
         """The stored headers, as soon as something reads them."""
-        if self._headers is None:
-            self._headers = Headers()
-            self._headers._list.extend(self._stored[1])  # They were checked when unpacked.
-        return self._headers
-
-    @headers.setter
-    def headers(self, headers: Headers) -> None:
-        self._headers = headers
+        headers = Headers()
+        headers._list.extend(self._stored[1])  # They were checked when unpacked.
+        return headers
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         status, headers, body = self._stored
         if self._on_close or self._status is not status or self.response is not body:
             return super().__call__(environ, start_response)
-        start_response(status, headers if self._headers is None else self._headers.to_wsgi_list())
+        start_response(status, self.headers.to_wsgi_list() if "headers" in vars(self) else headers)
         return () if environ["REQUEST_METHOD"] == "HEAD" else body
 
 
@@ -273,17 +245,16 @@ class StoredResponses:
 
     def __init__(self, response_class: type[FlaskResponse]) -> None:
         self._class: Any = type("StoredResponse", (StoredResponse, response_class), {})
-        self._blank = {**self._class().__dict__, "_headers": None}
+        self._blank = vars(self._class())
+        del self._blank["headers"]
 
     def respond(self, entry: Entry, environ: WSGIEnvironment) -> FlaskResponse:
         """Return the whole response, or a 304 if the client has it."""
-        head = entry.head
-        age = ("Age", str(max(0, int(time.time() - head.made))))
-        if head.status < 300 and _is_known(entry, environ):
-            return self._make(304, [*head.unchanged, age], [])
-        return self._make(head.status, [*head.headers, age], [entry.body])
-
-    def _make(self, code: int, headers: list[tuple[str, str]], body: list[bytes]) -> FlaskResponse:
+        head, code = entry.head, entry.head.status
+        headers, body = head.headers, [entry.body]
+        if code < 300 and _is_known(head, environ):
+            code, headers, body = 304, head.unchanged, []
+        headers = [*headers, ("Age", str(max(0, int(time.time() - head.made))))]
         status = _STATUS_LINES.get(code) or f"{code} UNKNOWN"
         response: StoredResponse = self._class.__new__(self._class)
         response.__dict__ = {
@@ -300,11 +271,11 @@ class StoredResponses:
 _STATUS_LINES = {code: f"{code} {text.upper()}" for code, text in HTTP_STATUS_CODES.items()}
 
 
-def _is_known(entry: Entry, environ: WSGIEnvironment) -> bool:
-    known = environ.get("HTTP_IF_NONE_MATCH")
-    if known is None and "HTTP_IF_MODIFIED_SINCE" not in environ:
+def _is_known(head: Head, environ: WSGIEnvironment) -> bool:
+    """Whether the client has the response already."""
+    tags = environ.get("HTTP_IF_NONE_MATCH")
+    if tags is None and "HTTP_IF_MODIFIED_SINCE" not in environ:
         return False
-    if known == entry.head.etag:
-        return True
-    modified = entry.head.header("last-modified")
-    return not is_resource_modified(environ, entry.head.etag, last_modified=modified)
+    etag, modified = head.known.get("etag"), head.known.get("last-modified")
+    is_the_same = tags is not None and tags == etag
+    return is_the_same or not is_resource_modified(environ, etag, last_modified=modified)

@@ -1,6 +1,5 @@
 """The backend in the memory of one process, for development and for a single process."""
 
-import threading
 import time
 from collections.abc import Collection
 from collections.abc import Mapping
@@ -9,6 +8,7 @@ from typing import Any
 
 from flask_caching.backends.simplecache import SimpleCache as FlaskSimpleCache
 
+from .availability import Errors
 from .entry import Entry
 from .entry import Serializer
 
@@ -30,13 +30,9 @@ class SimpleCache(FlaskSimpleCache):
     """Flask-Caching's memory as a ``Backend``."""
 
     serializer: Any = MemorySerializer()
-    failures: tuple[type[Exception], ...] = (OSError,)
-    refusals: tuple[type[Exception], ...] = ()
+    failures: Errors = (OSError,)
+    refusals: Errors = ()
     is_shared = False
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._creating = threading.Lock()
 
     def get_many(self, *keys: str) -> list[Any]:
         now, stored, values = time.time(), self._cache.get, []
@@ -47,25 +43,18 @@ class SimpleCache(FlaskSimpleCache):
             values.append(value if type(value) in _IMMUTABLE else self.serializer.loads(value))
         return values
 
-    def get_or_set(self, values: Mapping[str, str], timeout: int) -> list[Any]:
-        with self._creating:
-            found = self.get_many(*values)
-            for (key, value), old in zip(values.items(), found, strict=True):
-                if old is None:
-                    self.set(key, value, timeout)
-            return self.get_many(*values)
+    def set_many(self, mapping: Any, timeout: Any = None, *removed: str) -> list[Any]:
+        self.delete_many(*removed)
+        return super().set_many(mapping, timeout)
+
+    def get_or_set(self, values: Mapping[str, str], timeout: int, *others: str) -> list[Any]:
+        for key, value in values.items():
+            self.add(key, value, timeout)
+        return self.get_many(*values, *others)
 
     def invalidate(self, keys: Collection[str]) -> None:
-        for key in keys:
-            self.delete(key)
-
-    def lease(self, lease: str, seconds: int, *keys: str) -> tuple[bool, list[Any]]:
-        """No other process sees what is stored here, so none has to wait."""
-        return True, self.get_many(*keys)
-
-    def release(self, lease: str, entries: Mapping[str, Any], timeout: int) -> None:
-        self.set_many(dict(entries), timeout)
+        self.delete_many(*keys)
 
     def clear_prefixes(self, prefixes: Sequence[str] | None) -> None:
-        for key in [key for key in list(self._cache) if key.startswith(tuple(prefixes or [""]))]:
-            self.delete(key)
+        starts = tuple(prefixes or [""])
+        self.delete_many(*(key for key in list(self._cache) if key.startswith(starts)))

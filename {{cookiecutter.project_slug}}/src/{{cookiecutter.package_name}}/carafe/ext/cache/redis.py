@@ -18,21 +18,13 @@ from re import sub
 from typing import Any
 from weakref import WeakSet
 
+import redis
 from flask import Flask
 from flask_caching.backends.rediscache import RedisCache as FlaskRedisCache
-from redis import Redis
-from redis import RedisCluster
-from redis.backoff import NoBackoff
-from redis.cluster import ClusterNode
-from redis.exceptions import ClusterDownError
-from redis.exceptions import MaxConnectionsError
-from redis.exceptions import RedisClusterException
-from redis.exceptions import RedisError
-from redis.exceptions import ResponseError
-from redis.retry import Retry
-from redis.sentinel import Sentinel
+from redis import exceptions
 from werkzeug.local import LocalProxy
 
+from .availability import Errors
 from .entry import Serializer
 from .settings import RedisUrl
 
@@ -40,7 +32,7 @@ OPTIONS = {
     "socket_timeout": 0.08,
     "socket_connect_timeout": 0.08,
     "protocol": 2,  # without the messages that a server may push between two replies
-    "retry": Retry(NoBackoff(), 0),
+    "retry": redis.retry.Retry(redis.backoff.NoBackoff(), 0),
 }
 """Seconds to wait for a reply and for a connection; ``CACHE_OPTIONS`` overrides them."""
 
@@ -55,8 +47,8 @@ Command = tuple[Any, ...]
 class RedisCache(FlaskRedisCache):
     """Flask-Caching's Redis as a ``Backend``, with short timeouts and no retries."""
 
-    failures: tuple[type[Exception], ...] = (OSError, RedisError, RedisClusterException)
-    refusals: tuple[type[Exception], ...] = (ResponseError, MaxConnectionsError)
+    failures: Errors = OSError, exceptions.RedisError, exceptions.RedisClusterException
+    refusals: Errors = exceptions.ResponseError, exceptions.MaxConnectionsError
     is_shared = True
     serializer: Any = Serializer()
 
@@ -80,9 +72,9 @@ class RedisCache(FlaskRedisCache):
             return host
         options = _options(config)
         if url := config.get("CACHE_REDIS_URL"):
-            return Redis.from_url(url, **options)
+            return redis.Redis.from_url(url, **options)
         port, db = config.get("CACHE_REDIS_PORT", 6379), config.get("CACHE_REDIS_DB", 0)
-        return Redis(host=host, port=int(port), db=int(db), **options)
+        return redis.Redis(host=host, port=int(port), db=int(db), **options)
 
     def __init__(self, host: Any, **kwargs: Any) -> None:
         super().__init__(host, **kwargs)
@@ -97,34 +89,22 @@ class RedisCache(FlaskRedisCache):
         self._connections.close()
         self._write_client.close()
 
-    def set_many(self, mapping: dict[str, Any], timeout: Any = None) -> list[str]:
-        self.ask(*self._sets(mapping, self._normalize_timeout(timeout)))
+    def get_many(self, *keys: str) -> list[Any]:
+        [values] = self.ask(self._command("MGET", *keys))
+        return [*map(self.serializer.loads, values)]
+
+    def set_many(self, mapping: Any, timeout: Any = None, *removed: str) -> list[str]:
+        removal = [self._command("DEL", *removed)] if removed else []
+        self.ask(*self._sets(mapping, self._normalize_timeout(timeout)), *removal)
         return list(mapping)
 
-    def get_many(self, *keys: str) -> list[Any]:
-        [values] = self.ask(("MGET", *map(self._full, keys)))
-        return [self.serializer.loads(value) for value in values]
-
-    def get_or_set(self, values: Mapping[str, str], timeout: int) -> list[Any]:
-        sets = [
-            ("SET", self._full(key), self.serializer.dumps(value), "NX", "EX", timeout)
-            for key, value in values.items()
-        ]
-        *_, found = self.ask(*sets, ("MGET", *map(self._full, values)))
-        return [self.serializer.loads(value) for value in found]
+    def get_or_set(self, values: Mapping[str, str], timeout: int, *others: str) -> list[Any]:
+        sets = self._sets(values, timeout, "NX")
+        *_, found = self.ask(*sets, self._command("MGET", *values, *others))
+        return [*map(self.serializer.loads, found)]
 
     def invalidate(self, keys: Collection[str]) -> None:
-        self.ask(("UNLINK", *map(self._full, keys)))
-
-    def lease(self, lease: str, seconds: int, *keys: str) -> tuple[bool, list[Any]]:
-        taken, values = self.ask(
-            ("SET", self._full(lease), "1", "NX", "EX", seconds),
-            ("MGET", *map(self._full, keys)),
-        )
-        return taken is not None, [self.serializer.loads(value) for value in values]
-
-    def release(self, lease: str, entries: Mapping[str, Any], timeout: int) -> None:
-        self.ask(*self._sets(entries, timeout), ("DEL", self._full(lease)))
+        self.ask(self._command("UNLINK", *keys))
 
     def clear_prefixes(self, prefixes: Sequence[str] | None) -> None:
         start = _escaped(self._get_prefix())
@@ -137,13 +117,14 @@ class RedisCache(FlaskRedisCache):
             while page := list(islice(keys, _PAGE)):
                 self._write_client.unlink(*page)
 
-    def _sets(self, entries: Mapping[str, Any], timeout: int) -> Iterator[Command]:
-        lifetime = ("EX", timeout) if timeout > 0 else ()
-        for key, value in entries.items():
-            yield ("SET", self._full(key), self.serializer.dumps(value), *lifetime)
+    def _command(self, name: str, *keys: str) -> Command:
+        prefix = self._get_prefix()
+        return (name, *(f"{prefix}{key}" for key in keys))
 
-    def _full(self, key: str) -> str:
-        return f"{self._get_prefix()}{key}"
+    def _sets(self, values: Mapping[str, Any], timeout: int, *flags: str) -> Iterator[Command]:
+        lifetime = ("EX", timeout) if timeout > 0 else ()
+        for key, value in values.items():
+            yield (*self._command("SET", key), self.serializer.dumps(value), *flags, *lifetime)
 
 
 class RedisSentinelCache(RedisCache):
@@ -152,9 +133,13 @@ class RedisSentinelCache(RedisCache):
     @staticmethod
     def client(config: dict[str, Any]) -> Any:
         """A client of whichever server is the primary when it connects."""
-        where = _sentinels(config)
+        if url := config.get("CACHE_REDIS_URL"):
+            where = RedisUrl.parse(url, SENTINEL_PORT)
+        else:
+            given = config.get("CACHE_REDIS_SENTINELS", [("127.0.0.1", SENTINEL_PORT)])
+            where = RedisUrl([(host, int(port)) for host, port in given])
         password = config.get("CACHE_REDIS_SENTINEL_PASSWORD")
-        sentinel = Sentinel(  # type: ignore[no-untyped-call]
+        sentinel = redis.Sentinel(  # type: ignore[no-untyped-call]
             where.addresses,
             sentinel_kwargs={**OPTIONS, "socket_timeout": 0.05, "password": password},
         )
@@ -174,9 +159,9 @@ class RedisClusterCache(RedisCache):
         where = RedisUrl.parse(config.get("CACHE_REDIS_URL") or named, PORT)
         options = {**_options(config), **where.options}
 
-        def connect() -> RedisCluster:
-            nodes = [ClusterNode(*node) for node in where.addresses]  # type: ignore[no-untyped-call]
-            return RedisCluster(startup_nodes=nodes, **options)
+        def connect() -> redis.RedisCluster:
+            nodes = [redis.cluster.ClusterNode(*each) for each in where.addresses]  # type: ignore[no-untyped-call]
+            return redis.RedisCluster(startup_nodes=nodes, **options)
 
         return connect
 
@@ -189,7 +174,7 @@ class RedisClusterCache(RedisCache):
         """The replies to *commands*, each from its own nodes."""
         try:
             return [self._ask(*command) for command in commands]
-        except ClusterDownError as error:
+        except exceptions.ClusterDownError as error:
             raise ConnectionError(str(error)) from error
 
     def close(self) -> None:
@@ -204,18 +189,10 @@ class RedisClusterCache(RedisCache):
         return self._write_client.execute_command(name, *args)
 
 
-def _sentinels(config: dict[str, Any]) -> RedisUrl:
-    if url := config.get("CACHE_REDIS_URL"):
-        return RedisUrl.parse(url, SENTINEL_PORT)
-    given = config.get("CACHE_REDIS_SENTINELS", [("127.0.0.1", SENTINEL_PORT)])
-    return RedisUrl([(host, int(port)) for host, port in given])
-
-
 def _options(config: dict[str, Any]) -> dict[str, Any]:
-    options = {**OPTIONS, **(config.get("CACHE_OPTIONS") or {})}
-    if password := config.get("CACHE_REDIS_PASSWORD"):
-        options["password"] = password
-    return options
+    password = config.get("CACHE_REDIS_PASSWORD")
+    authentication = {"password": password} if password else {}
+    return {**OPTIONS, **(config.get("CACHE_OPTIONS") or {}), **authentication}
 
 
 def _escaped(text: str) -> str:
@@ -243,7 +220,7 @@ class Connections:
             connection.disconnect()
             raise
         for reply in replies:
-            if isinstance(reply, ResponseError):
+            if isinstance(reply, exceptions.ResponseError):
                 raise reply
         return replies
 
@@ -264,5 +241,5 @@ class Connections:
 def _reply(connection: Any) -> Any:
     try:
         return connection.read_response()
-    except ResponseError as error:
+    except exceptions.ResponseError as error:
         return error

@@ -29,39 +29,31 @@ _SCHEMES = {
 }
 _MAX_PREFIX_BYTES = 50
 
+DEFAULTS = {
+    "CACHE_TYPE": "SimpleCache",
+    "CACHE_DEFAULT_TIMEOUT": 300,
+    "CACHE_KEY_PREFIX": "flask_cache_",
+}
 
-def settings_for(app: Flask, given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return *given*, checked and completed for Flask-Caching.
+
+def checked(app: Flask, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is *given*, checked and completed for Flask-Caching.
 
     Raises ValueError that names the key.
     """
-    config = {
-        "CACHE_TYPE": "SimpleCache",
-        "CACHE_DEFAULT_TIMEOUT": 300,
-        "CACHE_KEY_PREFIX": "flask_cache_",
-        **app.config,
-        **given,
-    }
+    config = {**DEFAULTS, **app.config, **given}
     if not app.config["CARAFE_CACHE_ENABLED"] or config["CACHE_TYPE"] == "NullCache":
         return {**given, "CACHE_TYPE": "NullCache", "CACHE_NO_NULL_WARNING": True}
-    backend = _backend(config)
+    if isinstance(app.config["CARAFE_CACHE_IGNORED_REQUEST_ARGS"], str):
+        raise ValueError("CARAFE_CACHE_IGNORED_REQUEST_ARGS is a text. Set a list of names.")
+    path, seconds = _backend(config), config["CACHE_DEFAULT_TIMEOUT"]
     return {
         **given,
-        "CACHE_TYPE": backend,
-        "CACHE_DEFAULT_TIMEOUT": seconds_of(
-            "CACHE_DEFAULT_TIMEOUT", config["CACHE_DEFAULT_TIMEOUT"], 1
-        ),
+        "CACHE_TYPE": path,
+        "CACHE_DEFAULT_TIMEOUT": seconds_of("CACHE_DEFAULT_TIMEOUT", seconds, 1),
         "CACHE_KEY_PREFIX": _prefix(config["CACHE_KEY_PREFIX"]),
-        "CACHE_SERIALIZER": import_string(backend).serializer,
+        "CACHE_SERIALIZER": import_string(path).serializer,
     }
-
-
-def ignored_arguments(app: Flask) -> frozenset[str]:
-    """Return the query arguments of *app* that do not count."""
-    names = app.config["CARAFE_CACHE_IGNORED_REQUEST_ARGS"]
-    if isinstance(names, str):
-        raise ValueError("CARAFE_CACHE_IGNORED_REQUEST_ARGS is a text. Set a list of names.")
-    return frozenset(names)
 
 
 def seconds_of(name: str, timeout: Any, shortest: int) -> int:
@@ -77,24 +69,19 @@ def seconds_of(name: str, timeout: Any, shortest: int) -> int:
 
 
 def _backend(config: Mapping[str, Any]) -> str:
+    """Return where the class is that ``CACHE_TYPE`` names: one of ours, or of their subclasses."""
     name, url = str(config["CACHE_TYPE"]), config.get("CACHE_REDIS_URL")
     if name == "RedisCache" and url:
         name = _SCHEMES.get(urlsplit(url).scheme, "")
         if not name:
             raise ValueError(f"CACHE_REDIS_URL must start with one of {', '.join(_SCHEMES)}.")
     path = _TYPES.get(name, name)
-    if path in _TYPES.values() or _is_ours(path):
+    if "." in path and hasattr(import_string(path, silent=True), "is_shared"):
         return path
     raise ValueError(
         f"CACHE_TYPE {name!r} cannot cache views: it cannot read a response and its token at once, "
         f"or invalidate them for all processes. Use one of {', '.join(_TYPES)}, or NullCache."
     )
-
-
-def _is_ours(path: str) -> bool:
-    """Whether *path* names a subclass of one of our backends."""
-    found = import_string(path, silent=True) if "." in path else None
-    return isinstance(found, type) and hasattr(found, "is_shared")
 
 
 def _prefix(prefix: Any) -> Any:

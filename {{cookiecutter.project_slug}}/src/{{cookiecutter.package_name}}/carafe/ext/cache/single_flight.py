@@ -49,31 +49,35 @@ Found = tuple[str, Entry]
 class View:
     """A cached view of one app, and what was seen of it.
 
-    *owner* is the class, function or namespace that a write of it is sent for; *tokens* are the
-    keys of the tokens of its namespaces, its own first.
+    *owner* is its class or function, or an instance of the class; *tokens* are the keys of the
+    tokens of its namespaces, its own first. *varies* are the request headers that its responses
+    vary on, and *took* is how many seconds it takes at most, forgotten step by step.
     """
 
+    options: Any
     owner: Any
     namespace: str
     tokens: tuple[str, ...]
     seconds: int
-    statuses: frozenset[int]
-    public: bool
     varies: set[str] = field(default_factory=set)
-    """The request headers that its responses vary on; it only grows."""
     took: float = 1.0
-    """Seconds that it takes at most, forgotten step by step."""
 
 
 @dataclass(slots=True)
 class Lookup:
-    """A request for the response of *view*, which *run* runs; *query* is what counts of it."""
+    """A request for the response of *view*, which *run* runs; *query* is what counts of it.
+
+    *key* names its path and query, *token* is what the view's namespaces have, and *leases* are
+    those that are held for it.
+    """
 
     view: View
     request: Any
     run: Callable[[], Any]
     query: bytes
     key: str
+    token: str = ""
+    leases: list[str] = field(default_factory=list)
 
     def variant(self) -> str:
         """Return the key of the response for this request."""
@@ -105,116 +109,109 @@ class SingleFlight:
         self._loners: set[str] = set()
         """Keys whose last response was for one client alone: nobody waits for the next."""
 
-    def find(self, lookup: Lookup) -> tuple[str, str, Entry | None]:
-        """Return the key and the token of the response, and its entry if there is one.
-
-        Raises Unavailable.
-        """
-        key, token, entry = self._read(lookup)
+    def find(self, lookup: Lookup) -> Entry | None:
+        """Return the entry of the response, if there is one. Raises Unavailable."""
+        entry = self._read(lookup)
         if entry is not None and entry.head.varies:
             lookup.view.varies.update(entry.head.varies)
-            key, token, entry = self._read(lookup)
-        return key, token, None if entry is None or entry.head.varies else entry
+            entry = self._read(lookup)
+        return None if entry is None or entry.head.varies else entry
 
-    def _read(self, lookup: Lookup) -> tuple[str, str, Entry | None]:
-        key, needed = lookup.variant(), lookup.view.tokens
-        found, *tokens = self._availability.read(self._backend.get_many, key, *needed)
+    def _read(self, lookup: Lookup) -> Entry | None:
+        needed = lookup.view.tokens
+        found, *tokens = self._availability.run(self._backend.get_many, lookup.variant(), *needed)
         if not all(map(entries.is_token, tokens)):
             found, tokens = None, self._new_tokens(needed)
         # Another app's prefix may end where a namespace here begins.
-        token = f"{''.join(tokens)}@{self._prefix}"
-        return key, token, entries.current(found, token, self._availability.trusted_since)
+        lookup.token = f"{''.join(tokens)}@{self._prefix}"
+        return entries.current(found, lookup.token, self._availability.trusted_since)
 
     def _new_tokens(self, needed: tuple[str, ...]) -> list[str]:
         """Return the tokens, made now if there are none: the same for all processes."""
         made = {key: entries.new_token() for key in needed}
-        write = self._availability.write
-        found = write(self._backend.get_or_set, made, entries.TOKEN_SECONDS)
+        run, seconds = self._availability.run, entries.TOKEN_SECONDS
+        found = run(self._backend.get_or_set, made, seconds)
         if all(map(entries.is_token, found)):
             return found
-        write(self._backend.set_many, made, entries.TOKEN_SECONDS)
+        run(self._backend.set_many, made, seconds)
         return [*made.values()]
 
-    def make(self, lookup: Lookup, key: str, token: str) -> Any:
-        """Return the response, which is not cached under *key* and *token*."""
+    def make(self, lookup: Lookup) -> Any:
+        """Return the response, which was not found."""
         if self._before_miss() is False:
             cacheability.note_miss(lookup.request, "the request has something to write")
             return lookup.run()
         if lookup.request.method == "HEAD":
             cacheability.note_miss(lookup.request, "the method is HEAD")
             return lookup.run()
-        if key in self._loners:
-            return self._run(lookup, key, token)[0]
+        if lookup.variant() in self._loners:
+            return self._run(lookup)[0]
         mine: Future[Found | None] = Future()
+        key = lookup.variant(), lookup.token
         with self._lock:
-            flight = self._flights.setdefault((key, token), mine)
-        if flight is mine:
-            return self._lead(lookup, key, token, flight)
+            flight = self._flights.setdefault(key, mine)
         found = None
+        if flight is mine:
+            try:
+                response, found = self._lead(lookup)
+                return response
+            finally:
+                with self._lock:
+                    del self._flights[key]
+                mine.set_result(found)
         with suppress(TimeoutError):
             found = flight.result(LEASE_SECONDS)
         if found is None or found[0] != lookup.variant():
-            return self._run(lookup, key, token)[0]
+            return self._run(lookup)[0]
         return self._respond(lookup, found[1], cacheability.HIT)
 
-    def _lead(self, lookup: Lookup, key: str, token: str, flight: Future[Found | None]) -> Any:
+    def _lead(self, lookup: Lookup) -> tuple[Response, Found | None]:
         """Make the response for this process, unless another one was faster."""
-        lease = entry = found = None
-        try:
-            if not self._backend.is_shared or lookup.view.took > WORTH_A_LEASE:
-                with suppress(Unavailable):
-                    lease, entry = self._wait(lookup, key, token)
-            if entry is None:
-                response, found = self._run(lookup, key, token, lease)
-                return response
-            found = lookup.variant(), entry
-            return self._respond(lookup, entry, cacheability.HIT)
-        finally:
-            with self._lock:
-                del self._flights[key, token]
-            flight.set_result(found)
+        entry = None
+        if not self._backend.is_shared or lookup.view.took > WORTH_A_LEASE:
+            with suppress(Unavailable):
+                entry = self._wait(lookup)
+        if entry is None:
+            return self._run(lookup)
+        self._store(lookup, {}, LEASE_SECONDS)
+        return self._respond(lookup, entry, cacheability.HIT), (lookup.variant(), entry)
 
-    def _wait(self, lookup: Lookup, key: str, token: str) -> tuple[str | None, Entry | None]:
-        """Return a lease, or the entry of a process that had it; neither after too long."""
-        write = self._availability.write
+    def _wait(self, lookup: Lookup) -> Entry | None:
+        """Return the entry of another process, or None: with a lease, or after too long."""
+        mine = entries.new_token()
         for _ in _looks():
-            lease = keys.lease_key(key, token)
-            is_mine, [stored] = write(self._backend.lease, lease, LEASE_SECONDS, key)
-            entry = entries.current(stored, token, self._availability.trusted_since)
-            if entry is None:
-                if is_mine:
-                    return lease, None
-                continue
-            if is_mine:
-                write(self._backend.release, lease, {}, LEASE_SECONDS)
-            if not entry.head.varies:
-                return None, entry
-            lookup.view.varies.update(entry.head.varies)
             key = lookup.variant()
-        return None, None
+            lease = keys.lease_key(key, lookup.token)
+            holder, found = self._availability.run(
+                self._backend.get_or_set, {lease: mine}, LEASE_SECONDS, key
+            )
+            if holder == mine:
+                lookup.leases.append(lease)
+            entry = entries.current(found, lookup.token, self._availability.trusted_since)
+            if entry is None and holder == mine:
+                break
+            if entry is not None and not entry.head.varies:
+                return entry
+            if entry is not None:
+                lookup.view.varies.update(entry.head.varies)
+        return None
 
-    def _run(
-        self, lookup: Lookup, key: str, token: str, lease: str | None = None
-    ) -> tuple[Response, Found | None]:
-        """Run the view, store its response if it is for others, and give the lease back."""
+    def _run(self, lookup: Lookup) -> tuple[Response, Found | None]:
+        """Run the view, and store its response if it is for others."""
         view, started = lookup.view, time.monotonic()
         stored: dict[str, Entry] = {}
         entry, seconds = None, LEASE_SECONDS
         try:
-            response, entry, seconds = self._fresh(lookup, token)
+            response, entry, seconds = self._fresh(lookup)
             if entry is not None:
                 stored = {lookup.variant(): entry}
                 if view.varies:
-                    head = entries.Head(token, entry.head.made, varies=sorted(view.varies))
+                    head = entries.Head(lookup.token, entry.head.made, varies=sorted(view.varies))
                     stored[lookup.key] = Entry(head)
         finally:
             view.took = max(time.monotonic() - started, 0.9 * view.took)
-            self._note_loner(key, is_loner=entry is None)
-            with suppress(Unavailable):  # The response is one all the same.
-                if lease is not None:
-                    self._availability.write(self._backend.release, lease, stored, seconds)
-                elif stored:
-                    self._availability.write(self._backend.set_many, stored, seconds)
+            self._note_loner(lookup.variant(), is_loner=entry is None)
+            self._store(lookup, stored, seconds)
         if entry is None:
             return response, None
         return self._respond(lookup, entry, cacheability.STORED), (lookup.variant(), entry)
@@ -227,14 +224,20 @@ class SingleFlight:
                 self._loners.clear()
             self._loners.add(key)
 
-    def _fresh(self, lookup: Lookup, token: str) -> tuple[Response, Entry | None, int]:
+    def _store(self, lookup: Lookup, stored: dict[str, Entry], seconds: int) -> None:
+        """Store entries, and give the leases back."""
+        if stored or lookup.leases:
+            with suppress(Unavailable):  # The response is one all the same.
+                self._availability.run(self._backend.set_many, stored, seconds, *lookup.leases)
+
+    def _fresh(self, lookup: Lookup) -> tuple[Response, Entry | None, int]:
         """Return the view's response, its entry if it is for others, and for how many seconds."""
         view, request, made = lookup.view, lookup.request, time.time()
         with reads.recording(request), _seeing(request, lookup.query):
             response = current_app.make_response(lookup.run())
         names = reads.reads_of(request)
         seconds = cacheability.seconds_for(response, view.seconds)
-        reason = cacheability.why_not_cached(response, names, view.statuses, public=view.public)
+        reason = cacheability.why_not_cached(response, names, view.options)
         if reason or not seconds:
             cacheability.note_miss(request, reason or "it expires at once")
             return response, None, LEASE_SECONDS
@@ -248,7 +251,7 @@ class SingleFlight:
         response.add_etag()
         response.headers.setdefault("Cache-Control", "no-cache")  # Ask me whether it is still true.
         headers = response.get_wsgi_headers(reads.environ_of(request)).to_wsgi_list()
-        head = entries.Head(token, made, response.status_code, headers)
+        head = entries.Head(lookup.token, made, response.status_code, headers)
         return response, Entry(head, response.get_data()), seconds
 
     def _respond(self, lookup: Lookup, entry: Entry, status: str) -> Response:

@@ -7,8 +7,9 @@ revokes the token: whatever was made before, or is being made, is no response an
 
 from collections.abc import Callable
 from collections.abc import Iterable
+from collections.abc import Mapping
 from collections.abc import Sequence
-from datetime import timedelta
+from dataclasses import dataclass
 from functools import partial
 from functools import wraps
 from types import FunctionType
@@ -32,7 +33,6 @@ from .availability import Backend
 from .availability import FailOpen
 from .availability import Unavailable
 from .entry import StoredResponses
-from .settings import seconds_of
 from .single_flight import Lookup
 from .single_flight import SingleFlight
 from .single_flight import View
@@ -44,26 +44,16 @@ _MAX_VIEWS = 4096
 ViewFunction = TypeVar("ViewFunction", bound=Callable[..., Any])
 
 
+@dataclass(frozen=True, eq=False)
 class CachedView:
     """The decorator ``cached_view``, and its options."""
 
-    def __init__(
-        self,
-        timeout: int | timedelta | None,
-        namespace: str | None,
-        unless: Callable[..., Any] | None,
-        include_request_args: bool | Sequence[str],
-        statuses: Sequence[int],
-        public: bool,
-    ) -> None:
-        if isinstance(include_request_args, str):
-            raise ValueError("include_request_args is a text. Give a list of arguments, or a bool.")
-        self.seconds = None if timeout is None else seconds_of("timeout", timeout, 0)
-        self.namespace = namespace
-        self.unless = unless
-        self.counted = include_request_args
-        self.statuses = frozenset(statuses)
-        self.public = public
+    seconds: int | None
+    namespace: str | None
+    unless: Callable[..., Any] | None
+    counted: bool | Sequence[str]
+    statuses: frozenset[int]
+    public: bool
 
     def __call__(self, function: ViewFunction) -> ViewFunction:
         run = as_sync(function)
@@ -80,32 +70,29 @@ class CachedView:
 
 
 class CachedViews:
-    """The cached views of one app.
+    """The cached views of one app, which *backend* stores as *settings* say.
 
-    *prefix* is the app's own among those of its backend, *seconds* how long a response is cached
-    if its view does not say; the query arguments *ignored* do not count. *before_miss* is called
-    before a view runs; if it returns False, the response is not cached.
+    *before_miss* is called before a view runs; if it returns False, the response is not cached.
     """
 
     def __init__(
         self,
         app: Flask,
         backend: Backend,
+        settings: Mapping[str, Any],
         before_miss: Callable[[], object],
-        *,
-        prefix: str,
-        seconds: int,
-        ignored: frozenset[str],
     ) -> None:
         self.availability = Availability(backend)
         self.fail_open = FailOpen(self.availability)
         self._responses = StoredResponses(app.response_class)
-        self._flight = SingleFlight(self.availability, self._responses, before_miss, prefix)
+        self._flight = SingleFlight(
+            self.availability, self._responses, before_miss, str(settings["CACHE_KEY_PREFIX"])
+        )
         self._app = app
-        self._seconds = seconds
-        self._ignored = ignored
+        self._seconds: int = settings["CACHE_DEFAULT_TIMEOUT"]
+        self._ignored = frozenset(app.config["CARAFE_CACHE_IGNORED_REQUEST_ARGS"])
         self._views: dict[Any, View] = {}
-        """By decorator and namespace, and by decorator and view if that has one namespace."""
+        """By decorator, function or class, and namespace if that may change."""
         self._hits = self._misses = 0
 
     def respond(self, options: CachedView, owner: Any, run: Callable[[], Any]) -> Any:
@@ -117,7 +104,7 @@ class CachedViews:
         environ = reads.environ_of(request)
         view = self._view(options, owner, request)
         if environ["REQUEST_METHOD"] not in signals.SAFE_METHODS:
-            signals.add_writer(request, view.owner)
+            signals.add_writer(request, options.namespace or view.owner)
         if reason := self._why_bypassed(options, request, environ):
             cacheability.note_bypass(request, reason)
             return run()
@@ -125,7 +112,7 @@ class CachedViews:
         key = keys.view_key(view.namespace, request.path, query, request.root_path)
         lookup = Lookup(view, request, run, query, key)
         try:
-            key, token, entry = self._flight.find(lookup)
+            entry = self._flight.find(lookup)
         except Unavailable:
             cacheability.note_bypass(request, "the backend is unavailable")
             return run()
@@ -133,7 +120,7 @@ class CachedViews:
             self._misses += 1
             # Unless it goes on, and says otherwise.
             cacheability.note_miss(request, "the view raised an error")
-            return self._flight.make(lookup, key, token)
+            return self._flight.make(lookup)
         self._hits += 1
         cacheability.note(request, cacheability.HIT)
         return self._responses.respond(entry, environ)
@@ -141,33 +128,25 @@ class CachedViews:
     def _view(self, options: CachedView, owner: Any, request: Any) -> View:
         """What is known of the view that *options* decorate, and whose namespace may change."""
         kind = owner if isinstance(owner, FunctionType) else type(owner)
-        view = self._views.get((options, kind))
+        view = self._views.get((options, kind, None))
         if view is not None:
             return view
         view_class = keys.class_of(self._app.view_functions.get(request.endpoint))
         if options in (getattr(view_class, "decorators", None) or ()):
             owner = view_class
         namespace = options.namespace or keys.namespace_of(owner)
+        view = self._views.get((options, kind, namespace))
+        if view is None:
+            # A view responds for those that its class inherits from, too.
+            bases = keys.bases_of(self._app, owner if isinstance(owner, type) else type(owner))
+            every = dict.fromkeys([namespace, *map(keys.namespace_of, bases)])
+            seconds = self._seconds if options.seconds is None else options.seconds
+            view = View(options, owner, namespace, (*map(keys.token_key, every),), seconds)
         if len(self._views) >= _MAX_VIEWS:
             self._views.clear()
-        view = self._views.get((options, namespace)) or self._new_view(options, owner, namespace)
-        self._views[options, namespace] = view
-        if options.namespace or not callable(getattr(owner, "cache_namespace", None)):
-            self._views[options, kind] = view
+        is_fixed = options.namespace or not callable(getattr(owner, "cache_namespace", None))
+        self._views[options, kind, None if is_fixed else namespace] = view
         return view
-
-    def _new_view(self, options: CachedView, owner: Any, namespace: str) -> View:
-        # A view responds for those that its class inherits from, too.
-        bases = keys.bases_of(self._app, owner if isinstance(owner, type) else type(owner))
-        every = dict.fromkeys([namespace, *map(keys.namespace_of, bases)])
-        return View(
-            owner=options.namespace or owner,
-            namespace=namespace,
-            tokens=tuple(map(keys.token_key, every)),
-            seconds=self._seconds if options.seconds is None else options.seconds,
-            statuses=options.statuses,
-            public=options.public,
-        )
 
     def _why_bypassed(
         self, options: CachedView, request: Any, environ: dict[str, Any]
@@ -224,7 +203,7 @@ class CachedViews:
     def clear(self, prefixes: Sequence[str] | None) -> bool:
         """Remove keys by prefix; False if the backend is unavailable."""
         try:
-            self.availability.read(self.availability.backend.clear_prefixes, prefixes)
+            self.availability.run(self.availability.backend.clear_prefixes, prefixes)
         except Unavailable:
             return False
         return True

@@ -60,7 +60,7 @@ def is_up(breaker):
 
 def fail(breaker):
     with pytest.raises(Unavailable):
-        breaker.read(breaker.backend.get_many, "a")
+        breaker.run(breaker.backend.get_many, "a")
 
 
 def test_it_opens_at_once_and_closes_as_soon_as_the_backend_answers(breaker, backend):
@@ -69,7 +69,7 @@ def test_it_opens_at_once_and_closes_as_soon_as_the_backend_answers(breaker, bac
     backend.is_away = False
     fail(breaker)  # Nobody asks until the thread did.
     until(lambda: is_up(breaker))
-    assert breaker.read(backend.get_many, "a") == [None]
+    assert breaker.run(backend.get_many, "a") == [None]
 
 
 def test_it_closes_while_writes_go_on_and_settles_each(breaker, backend):
@@ -147,7 +147,7 @@ def test_what_was_counted_is_not_counted_twice(breaker, backend):
         raise OSError
 
     with pytest.raises(Unavailable):
-        breaker.read(count, repeatable=False)
+        breaker.run(count, repeatable=False)
     assert len(tried) == 1 and is_up(breaker)
 
 
