@@ -241,8 +241,6 @@ class Cache(FlaskCache):
 
         Everything is what starts with ``CACHE_KEY_PREFIX``; if that is empty, the cached views.
         """
-        if not self.enabled:
-            return True
         if keys:
             self.unlink(*keys)
         if prefixes or (prefixes is None and keys is None):

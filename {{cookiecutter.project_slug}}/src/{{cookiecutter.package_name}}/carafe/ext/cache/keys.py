@@ -24,13 +24,9 @@ MAX_KEY_BYTES = 200
 
 
 def class_of(function: Any) -> type | None:
-    """Return the class of a view function, if it has one.
-
-    Flask's view functions know their class, Flask-Classful's an instance of it.
-    """
+    """Return the class of a view function: Flask's know it, Flask-Classful's an instance of it."""
     instance = getattr(function, "class_", None)
-    known = None if instance is None else type(instance)
-    view_class: type | None = getattr(function, "view_class", known)
+    view_class: type | None = getattr(function, "view_class", instance and type(instance))
     return view_class
 
 
@@ -40,16 +36,14 @@ def namespace_of(view: Any) -> str:
         return view
     view = getattr(view, "view_class", view)
     owner: Any = view if isinstance(view, type) or isroutine(view) else type(view)
-    declared = getattr(view, "cache_namespace", None) or _given(view)
+    given = getattr(getattr(view, "cached_view", None), "namespace", None)
+    declared = getattr(view, "cache_namespace", None) or given
     if callable(declared):
+        # Where there is no instance yet, a method's self is one that was not initialized.
+        instance = object.__new__(view) if isinstance(view, type) else view
         declared = owner.cache_namespace
-        declared = declared(_instance(view)) if signature(declared).parameters else declared()
+        declared = declared(instance) if signature(declared).parameters else declared()
     return str(declared or owner.__name__)
-
-
-def _instance(view: Any) -> Any:
-    """What a method has as ``self``: of a class, an instance that was not initialized."""
-    return object.__new__(view) if isinstance(view, type) else view
 
 
 def namespaces_of(app: Flask, sender: Any, *, cascade: bool = True) -> set[str]:
@@ -61,32 +55,26 @@ def namespaces_of(app: Flask, sender: Any, *, cascade: bool = True) -> set[str]:
     found = {namespace_of(sender)}
     if not (isinstance(sender, str) or isroutine(sender)):
         for view in (sender, *bases_of(app, sender if isinstance(sender, type) else type(sender))):
-            found |= {namespace_of(view), *_declared(view)}
+            found |= {namespace_of(view), *_given(view if isinstance(view, type) else type(view))}
     if cascade:
         found.update(map(namespace_of, getattr(sender, "cache_cascade", ())))
     return found
 
 
-def bases_of(app: Flask, view_class: type) -> Iterator[type]:
-    """The classes that *view_class* inherits from and that are views of *app* themselves."""
+def bases_of(app: Flask, view: Any) -> list[type]:
+    """Return the classes that a view inherits from and that are views of *app* themselves."""
     views = {class_of(function) for function in app.view_functions.values()}
-    return (base for base in view_class.__mro__[1:] if base in views)
+    return [base for base in getattr(view, "__mro__", ())[1:] if base in views]
 
 
-def _declared(view: Any) -> Iterator[str]:
+def _given(view_class: type) -> Iterator[str]:
     """The namespaces that the decorators of a class, or of its methods, were given."""
-    owner = view if isinstance(view, type) else type(view)
-    methods = (getattr(owner, name, None) for name in dir(owner))
-    decorators = [getattr(method, "cached_view", None) for method in methods if isroutine(method)]
-    for decorator in (*decorators, *getattr(owner, "decorators", ())):
+    methods = filter(isroutine, (getattr(view_class, name, None) for name in dir(view_class)))
+    decorators = [getattr(method, "cached_view", None) for method in methods]
+    for decorator in (*decorators, *getattr(view_class, "decorators", ())):
         namespace = getattr(decorator, "namespace", None)
         if isinstance(namespace, str):
             yield namespace
-
-
-def _given(view: Any) -> str | None:
-    """The namespace that the decorator of a function was given."""
-    return getattr(getattr(view, "cached_view", None), "namespace", None)
 
 
 @lru_cache(1024)

@@ -133,19 +133,21 @@ class RedisSentinelCache(RedisCache):
     @staticmethod
     def client(config: dict[str, Any]) -> Any:
         """A client of whichever server is the primary when it connects."""
+        servers = config.get("CACHE_REDIS_SENTINELS", [("127.0.0.1", SENTINEL_PORT)])
+        where = RedisUrl([(host, int(port)) for host, port in servers], [], {})
         if url := config.get("CACHE_REDIS_URL"):
             where = RedisUrl.parse(url, SENTINEL_PORT)
-        else:
-            given = config.get("CACHE_REDIS_SENTINELS", [("127.0.0.1", SENTINEL_PORT)])
-            where = RedisUrl([(host, int(port)) for host, port in given])
         password = config.get("CACHE_REDIS_SENTINEL_PASSWORD")
         sentinel = redis.Sentinel(  # type: ignore[no-untyped-call]
             where.addresses,
             sentinel_kwargs={**OPTIONS, "socket_timeout": 0.05, "password": password},
         )
-        service = where.part(0, config.get("CACHE_REDIS_SENTINEL_MASTER", "mymaster"))
-        db = int(where.part(1, config.get("CACHE_REDIS_DB", 0)))
-        options = {**_options(config), **where.options, "db": db}
+        defaults = [
+            config.get("CACHE_REDIS_SENTINEL_MASTER", "mymaster"),
+            config.get("CACHE_REDIS_DB", 0),
+        ]
+        service, db, *_ = where.path + defaults[len(where.path) :]
+        options = {**_options(config), **where.options, "db": int(db)}
         return sentinel.master_for(service, **options)  # type: ignore[no-untyped-call]
 
 

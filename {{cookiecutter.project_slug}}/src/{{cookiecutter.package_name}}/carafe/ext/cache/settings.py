@@ -2,11 +2,10 @@
 
 from collections.abc import Iterable
 from collections.abc import Mapping
-from dataclasses import dataclass
-from dataclasses import field
 from datetime import timedelta
 from hashlib import sha256
 from typing import Any
+from typing import NamedTuple
 from urllib.parse import quote
 from urllib.parse import unquote
 from urllib.parse import urlsplit
@@ -94,38 +93,29 @@ def _prefix(prefix: Any) -> Any:
     return f"{plain[:17]}~{sha256(plain.encode()).hexdigest()[:32]}"
 
 
-@dataclass(frozen=True)
-class RedisUrl:
+class RedisUrl(NamedTuple):
     """Where several Redis servers are: ``redis+sentinel://`` and ``redis+cluster://``.
 
     ``redis+sentinel://user:password@host:26379,host:26379/service/0`` names the sentinels, the
     service they watch and the number of the database; ``redis+cluster://host:7000,host:7001``
     some nodes of a cluster. ``rediss+`` is the same over TLS. User and password are those of the
-    servers that hold the data.
+    servers that hold the data. *options* are more arguments for redis-py.
     """
 
     addresses: list[tuple[str, int]]
-    path: list[str] = field(default_factory=list)
-    options: dict[str, Any] = field(default_factory=dict)
-    """What else redis-py is told."""
+    path: list[str]
+    options: dict[str, Any]
 
     @classmethod
     def parse(cls, url: str, port: int) -> "RedisUrl":
         """*port* is that of an address without one. Raises ValueError without an address."""
         parts = urlsplit(url)
         credentials, _, hosts = parts.netloc.rpartition("@")
-        user, _, password = credentials.partition(":")
-        options: dict[str, Any] = {"ssl": True} if parts.scheme.startswith("rediss") else {}
-        if user:
-            options["username"] = unquote(user)
-        if password:
-            options["password"] = unquote(password)
+        user, _, password = map(unquote, credentials.partition(":"))
+        given = {"username": user, "password": password, "ssl": parts.scheme.startswith("rediss")}
         path = [unquote(part) for part in parts.path.split("/") if part]
+        options = {name: value for name, value in given.items() if value}
         return cls(_addresses(hosts.split(","), port), path, options)
-
-    def part(self, index: int, default: Any) -> Any:
-        """Return a part of the path, if there is one."""
-        return self.path[index] if index < len(self.path) else default
 
 
 def _addresses(hosts: Iterable[str], port: int) -> list[tuple[str, int]]:

@@ -8,11 +8,8 @@ context, when all hooks of the request have run and before its response leaves.
 from collections.abc import Callable
 from collections.abc import Iterable
 from difflib import get_close_matches
-from functools import partial
-from inspect import isroutine
 from typing import Any
 from wsgiref.types import StartResponse
-from wsgiref.types import WSGIApplication
 from wsgiref.types import WSGIEnvironment
 
 from blinker import NamedSignal
@@ -50,41 +47,36 @@ def init_app(app: Flask, on_write: Callable[..., None]) -> None:
     """Connect *on_write* to the signals, and send those of the requests of *app*."""
     for signal in SIGNALS.values():
         signal.connect(on_write)
-    send = partial(_send, app, on_write)
-    app.wsgi_app = partial(_announce, app.wsgi_app, send)  # type: ignore[method-assign]
+    wsgi_app = app.wsgi_app
+
+    def announce(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Announce a write, unless it was refused: what failed may have been committed before."""
+        if environ["REQUEST_METHOD"] in SAFE_METHODS:
+            return wsgi_app(environ, start_response)
+        is_refused = is_whole = False
+
+        def start(status: str, headers: list[tuple[str, str]], *exc_info: Any) -> Any:
+            nonlocal is_refused, is_whole
+            is_refused = status.startswith("4")
+            is_whole = any(name.lower() == "content-length" for name, _ in headers)
+            return start_response(status, headers, *exc_info)
+
+        try:
+            body = wsgi_app(environ, start)
+        finally:
+            if not is_refused:
+                _send(app, on_write, environ)
+        if is_refused or is_whole:
+            return body
+        # It may write while it is sent.
+        return ClosingIterator(body, lambda: _send(app, on_write, environ))
+
+    app.wsgi_app = announce  # type: ignore[method-assign]
 
 
 def add_writer(request: Request, view: Any) -> None:
     """Note that *view*, which is cached, handles an unsafe request."""
-    sender = view if isinstance(view, type | str) or isroutine(view) else type(view)
-    environ_of(request).setdefault(_WRITERS, []).append(sender)
-
-
-def _announce(
-    wsgi_app: WSGIApplication,
-    send: Callable[[WSGIEnvironment], None],
-    environ: WSGIEnvironment,
-    start_response: StartResponse,
-) -> Iterable[bytes]:
-    """Announce a write, unless it was refused: what failed may have been committed before."""
-    if environ["REQUEST_METHOD"] in SAFE_METHODS:
-        return wsgi_app(environ, start_response)
-    is_refused = is_whole = False
-
-    def start(status: str, headers: list[tuple[str, str]], *exc_info: Any) -> Any:
-        nonlocal is_refused, is_whole
-        is_refused = status.startswith("4")
-        is_whole = any(name.lower() == "content-length" for name, _ in headers)
-        return start_response(status, headers, *exc_info)
-
-    try:
-        body = wsgi_app(environ, start)
-    finally:
-        if not is_refused:
-            send(environ)
-    if is_refused or is_whole:
-        return body
-    return ClosingIterator(body, partial(send, environ))  # It may write while it is sent.
+    environ_of(request).setdefault(_WRITERS, []).append(view)
 
 
 def _send(app: Flask, on_write: Callable[..., None], environ: WSGIEnvironment) -> None:

@@ -49,13 +49,13 @@ Found = tuple[str, Entry]
 class View:
     """A cached view of one app, and what was seen of it.
 
-    *owner* is its class or function, or an instance of the class; *tokens* are the keys of the
-    tokens of its namespaces, its own first. *varies* are the request headers that its responses
+    *sender* is what its writes are announced of; *tokens* are the keys of the tokens of its
+    namespaces, its own first. *varies* are the request headers that its responses
     vary on, and *took* is how many seconds it takes at most, forgotten step by step.
     """
 
     options: Any
-    owner: Any
+    sender: Any
     namespace: str
     tokens: tuple[str, ...]
     seconds: int

@@ -104,7 +104,7 @@ class CachedViews:
         environ = reads.environ_of(request)
         view = self._view(options, owner, request)
         if environ["REQUEST_METHOD"] not in signals.SAFE_METHODS:
-            signals.add_writer(request, options.namespace or view.owner)
+            signals.add_writer(request, view.sender)
         if reason := self._why_bypassed(options, request, environ):
             cacheability.note_bypass(request, reason)
             return run()
@@ -127,21 +127,21 @@ class CachedViews:
 
     def _view(self, options: CachedView, owner: Any, request: Any) -> View:
         """What is known of the view that *options* decorate, and whose namespace may change."""
-        kind = owner if isinstance(owner, FunctionType) else type(owner)
+        kind: Any = owner if isinstance(owner, FunctionType) else type(owner)
         view = self._views.get((options, kind, None))
         if view is not None:
             return view
-        view_class = keys.class_of(self._app.view_functions.get(request.endpoint))
+        sender, view_class = kind, keys.class_of(self._app.view_functions.get(request.endpoint))
         if options in (getattr(view_class, "decorators", None) or ()):
-            owner = view_class
+            owner = sender = view_class
         namespace = options.namespace or keys.namespace_of(owner)
         view = self._views.get((options, kind, namespace))
         if view is None:
             # A view responds for those that its class inherits from, too.
-            bases = keys.bases_of(self._app, owner if isinstance(owner, type) else type(owner))
-            every = dict.fromkeys([namespace, *map(keys.namespace_of, bases)])
+            every = [namespace, *map(keys.namespace_of, keys.bases_of(self._app, sender))]
+            tokens = tuple(map(keys.token_key, dict.fromkeys(every)))
             seconds = self._seconds if options.seconds is None else options.seconds
-            view = View(options, owner, namespace, (*map(keys.token_key, every),), seconds)
+            view = View(options, options.namespace or sender, namespace, tokens, seconds)
         if len(self._views) >= _MAX_VIEWS:
             self._views.clear()
         is_fixed = options.namespace or not callable(getattr(owner, "cache_namespace", None))
@@ -225,7 +225,7 @@ class CachedViews:
 class UncachedViews:
     """A cache that is off. *fail_open* is its backend, which stores nothing."""
 
-    def __init__(self, fail_open: Any = None) -> None:
+    def __init__(self, fail_open: Any) -> None:
         self.fail_open = fail_open
 
     def respond(self, options: CachedView, owner: Any, run: Callable[[], Any]) -> Any:

@@ -94,7 +94,7 @@ def test_an_url_is_taken_apart():
     found = RedisUrl.parse("rediss+cluster://:p%2Fw@[::1]:7000,b:7001,c/x/y", 6379)
     assert found.addresses == [("::1", 7000), ("b", 7001), ("c", 6379)]
     assert found.options == {"ssl": True, "password": "p/w"}
-    assert [found.part(index, "none") for index in range(3)] == ["x", "y", "none"]
+    assert found.path == ["x", "y"]
 
 
 @pytest.mark.parametrize("prefix", ["p" * 20_000, "é中", "a b\r\n\0", "[x]*?\\^{}%:"])
