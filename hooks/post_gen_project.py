@@ -141,7 +141,6 @@ FILES = {
         CARAFE / "ext/session/__init__.py",
         CARAFE / "ext/session/interface.py",
         CARAFE / "ext/session/seal.py",
-        CARAFE / "ext/session/session.py",
         CARAFE / "ext/session/settings.py",
         CARAFE / "tests/session/__init__.py",
         CARAFE / "tests/session/apps.py",

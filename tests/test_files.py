@@ -250,7 +250,6 @@ OWNED = {
         "src/my_api/carafe/ext/session/__init__.py",
         "src/my_api/carafe/ext/session/interface.py",
         "src/my_api/carafe/ext/session/seal.py",
-        "src/my_api/carafe/ext/session/session.py",
         "src/my_api/carafe/ext/session/settings.py",
         "src/my_api/carafe/tests/session/__init__.py",
         "src/my_api/carafe/tests/session/apps.py",

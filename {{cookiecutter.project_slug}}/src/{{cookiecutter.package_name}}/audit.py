@@ -12,8 +12,8 @@ from flask import request
 from flask_principal import Identity
 
 from .carafe.ext.auth import permission_denied
+from .carafe.reads import current_request
 from .carafe.reads import environ_of
-from .carafe.request import current_request
 from .carafe.request import id_of
 
 logger = logging.getLogger(__name__)

@@ -11,8 +11,8 @@ from urllib.parse import unquote_to_bytes
 from flask import abort
 from flask import Flask
 
+from .reads import current_request
 from .reads import environ_of
-from .request import current_request
 
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 

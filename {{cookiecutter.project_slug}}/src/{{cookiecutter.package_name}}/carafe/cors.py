@@ -18,8 +18,8 @@ from flask import Flask
 from flask import Response
 
 from .origins import origins
+from .reads import current_request
 from .reads import environ_of
-from .request import current_request
 
 _EVERY = ["*"]
 _ANSWER = {

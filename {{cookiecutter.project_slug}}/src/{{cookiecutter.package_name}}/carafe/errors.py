@@ -20,8 +20,8 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.exceptions import UnprocessableEntity
 from werkzeug.wrappers import Response as WerkzeugResponse
 
+from .reads import current_request
 from .reads import environ_of
-from .request import current_request
 from .request import id_of
 
 MIMETYPE = "application/problem+json"

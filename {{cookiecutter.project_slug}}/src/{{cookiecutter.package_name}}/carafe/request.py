@@ -6,7 +6,6 @@ from typing import IO
 from uuid import uuid4
 
 from flask import Request as FlaskRequest
-from flask.globals import request_ctx
 from werkzeug.exceptions import BadRequest
 from werkzeug.utils import cached_property
 
@@ -27,13 +26,6 @@ def id_of(environ: dict[str, Any]) -> str:
         environ[_ID] = sent if _WELL_FORMED.fullmatch(sent) else uuid4().hex
     found: str = environ[_ID]
     return found
-
-
-def current_request() -> FlaskRequest:
-    """Flask's ``request``, for who asks so often that its proxy would be felt."""
-    context: Any = request_ctx
-    request: FlaskRequest = context._get_current_object().request
-    return request
 
 
 class Request(FlaskRequest):

@@ -24,8 +24,8 @@ from werkzeug.wsgi import get_host
 
 from ..config import declare
 from ..origins import origins
+from ..reads import current_request
 from ..reads import environ_of
-from ..request import current_request
 
 _KEY = "carafe.csrf"
 

@@ -16,11 +16,11 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.exceptions import ServiceUnavailable
 
 from ...log import logger
+from ...reads import current_request
 from ...reads import deciding
 from ...reads import environ_of
 from ...reads import IDENTITY
 from ...reads import record
-from ...request import current_request
 from .provider import KEY_TYPES
 from .provider import KeyType
 from .provider import Provider

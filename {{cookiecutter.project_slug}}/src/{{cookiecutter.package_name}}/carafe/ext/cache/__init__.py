@@ -50,7 +50,7 @@ from flask_caching import Cache as FlaskCache
 from ... import reads
 from ...config import before_start
 from ...config import declare
-from ...request import current_request
+from ...reads import current_request
 from ...sync import as_sync
 from . import cacheability
 from . import settings

@@ -14,7 +14,7 @@ from flask import Request
 from flask import Response
 
 from ... import reads
-from ...request import current_request
+from ...reads import current_request
 
 HIT = "hit"
 STORED = "fwd=miss; stored"
@@ -45,7 +45,8 @@ _ENVIRON_KEYS = {
     "content-length": "CONTENT_LENGTH",
 }
 
-_KEY = "carafe.cache.status"
+STATUS = "carafe.cache.status"
+"""The key in the environ of what the cache did."""
 
 
 def why_personal(names: Collection[str]) -> str | None:
@@ -101,7 +102,7 @@ def seconds_for(response: Response, seconds: int) -> int:
 
 def note(request: Request, status: str) -> None:
     """Note what the cache did."""
-    reads.environ_of(request)[_KEY] = status
+    reads.environ_of(request)[STATUS] = status
 
 
 def note_miss(request: Request, reason: str) -> None:
@@ -120,7 +121,7 @@ def send_status(app: Flask) -> None:
 
 
 def _on_response(response: Response) -> Response:
-    status = reads.environ_of(current_request()).get(_KEY)
+    status = reads.environ_of(current_request()).get(STATUS)
     if status is not None:
         response.headers["Cache-Status"] = f"carafe; {status}"
     return response

@@ -23,7 +23,7 @@ from flask import has_request_context
 
 from ... import reads
 from ...log import logger
-from ...request import current_request
+from ...reads import current_request
 from ...sync import as_sync
 from . import cacheability
 from . import keys
@@ -122,7 +122,7 @@ class CachedViews:
             cacheability.note_miss(request, "the view raised an error")
             return self._flight.make(lookup)
         self._hits += 1
-        cacheability.note(request, cacheability.HIT)
+        environ[cacheability.STATUS] = cacheability.HIT
         return self._responses.respond(entry, environ)
 
     def _view(self, options: CachedView, owner: Any, request: Any) -> View:

@@ -7,8 +7,8 @@ from urllib.parse import urlencode
 from flask import has_request_context
 from werkzeug.datastructures import EnvironHeaders
 
+from ...reads import current_request
 from ...reads import environ_of
-from ...request import current_request
 from ...request import id_of
 from .redaction import is_sensitive
 from .redaction import MASK

@@ -19,8 +19,8 @@ from urllib.parse import urlsplit
 from flask import has_request_context
 from pydantic_core import from_json
 
+from ...reads import current_request
 from ...reads import environ_of
-from ...request import current_request
 from .redaction import is_sensitive
 from .redaction import MASK
 

@@ -25,8 +25,8 @@ from datetime import timedelta
 from flask import Flask
 
 from ...config import declare
+from .interface import Session as Session
 from .interface import SessionInterface as SessionInterface
-from .session import Session as Session
 from .settings import as_timedelta
 from .settings import check_keys
 from .settings import lifetime_of

@@ -1,8 +1,10 @@
 """Flask's sessions, with a lazy session, a salt of your own and a stronger signature."""
 
 import hashlib
+from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
+from functools import wraps
 from typing import Any
 
 from flask import Flask
@@ -16,13 +18,67 @@ from ...log import logger
 from ...reads import environ_of
 from .seal import Content
 from .seal import Seal
-from .session import Session
 
 SKEW = 60
 """Seconds that another server's clock may be ahead."""
 
 LARGEST = 4093
 """Bytes of a cookie that every browser keeps."""
+
+
+class Session(SecureCookieSession):
+    """What Flask's ``session`` is; *read* opens the cookie."""
+
+    is_open = False
+    content: Content | None = None
+    """What the cookie held, unless it was cleared since."""
+
+    def __init__(self, read: Callable[[], Content | None], permanent: bool) -> None:
+        super().__init__()
+        self._read = read
+        self._is_permanent = permanent
+
+    @property
+    def permanent(self) -> bool:
+        """Whether the cookie outlives the browser: what was set here, else configured."""
+        return bool(self.get("_permanent", self._is_permanent))
+
+    @permanent.setter
+    def permanent(self, value: bool) -> None:
+        self["_permanent"] = bool(value)
+
+    def clear(self) -> None:
+        """Forget everything, also when the session began."""
+        self.open()
+        super().clear()
+        self.content = None
+
+    def open(self) -> None:
+        """Read the cookie, once."""
+        if not self.is_open:
+            self.is_open = True
+            self.content = self._read()
+            if self.content is not None:
+                dict.update(self, self.content.data)
+
+
+def _opening(name: str) -> Callable[..., Any]:
+    method = getattr(SecureCookieSession, name)
+
+    @wraps(method)
+    def call(self: Session, *args: Any, **kwargs: Any) -> Any:
+        self.open()
+        return method(self, *args, **kwargs)
+
+    return call
+
+
+for _name in (
+    *("__contains__", "__delitem__", "__eq__", "__getitem__", "__ior__", "__iter__", "__len__"),
+    *("__ne__", "__or__", "__repr__", "__reversed__", "__ror__", "__setitem__", "copy"),
+    *("get", "items", "keys", "pop", "popitem", "setdefault", "update", "values"),
+):
+    setattr(Session, _name, _opening(_name))
 
 
 def _sha256(string: bytes = b"") -> Any:
