@@ -10,6 +10,7 @@ request it does again for the next one, whether or not the response is cached.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextlib import nullcontext
 from functools import cache
 from functools import partial
 from typing import Any
@@ -71,8 +72,7 @@ READ_BY: dict[str, tuple[str, ...]] = {
 
 The others read these, or the headers, each time."""
 
-OF_QUERY = tuple(name for name, reads in READ_BY.items() if QUERY in reads)
-"""The attributes that depend on the query string."""
+_OF_QUERY = tuple(name for name, reads in READ_BY.items() if QUERY in reads)
 
 
 def current_request() -> Request:
@@ -109,23 +109,38 @@ def _session() -> Any:
 
 
 @contextmanager
-def recording(request: Any) -> Iterator[set[str]]:
+def recording(request: Any, query: bytes | None = None) -> Iterator[set[str]]:
     """Record in a set of its own what is read in this block, which makes something to be cached.
 
-    At the end of the block the set is complete, and its names count for the request, too.
+    At the end of the block the set is complete, and its names count for the request, too. If a
+    *query* is given, the block sees no other arguments than those in it.
     """
-    reads, session, was_making = request.reads, _session(), request.is_making
+    before, session, was_making = request.reads, _session(), request.is_making
     was_accessed, session.accessed = session.accessed, False
     names: set[str] = set()
     request.reads, request.is_making = names, True
     try:
-        yield names
+        with nullcontext() if query is None else _seeing(request, query):
+            yield names
     finally:
         if session.accessed:
             names.add(SESSION)
         session.accessed = session.accessed or was_accessed
-        reads.update(names)
-        request.reads, request.is_making = reads, was_making
+        before.update(names)
+        request.reads, request.is_making = before, was_making
+
+
+@contextmanager
+def _seeing(request: Request, query: bytes) -> Iterator[None]:
+    attributes = vars(request)
+    whole = {name: attributes.pop(name) for name in _OF_QUERY if name in attributes}
+    attributes["query_string"] = query
+    try:
+        yield
+    finally:
+        for name in _OF_QUERY:
+            attributes.pop(name, None)
+        attributes.update(whole)
 
 
 @contextmanager

@@ -50,7 +50,6 @@ from flask_caching import Cache as FlaskCache
 from ... import reads
 from ...config import before_start
 from ...config import declare
-from ...reads import current_request
 from ...sync import as_sync
 from . import cacheability
 from . import settings
@@ -68,9 +67,6 @@ from .views import KEY
 from .views import UncachedViews
 
 Function = TypeVar("Function", bound=Callable[..., Any])
-
-_was_shareable: ContextVar[bool] = ContextVar("was_shareable", default=True)
-"""Whether the value that was computed last read nothing of its request."""
 
 
 class Cache(FlaskCache):
@@ -118,6 +114,18 @@ class Cache(FlaskCache):
         """Whether the current app's cache is on."""
         return isinstance(current_views(), CachedViews)
 
+    @property
+    def cache(self) -> Any:
+        """The backend of the current app, whose failures are misses."""
+        return current_views().fail_open
+
+    client = cache
+
+    @property
+    def server(self) -> Any:
+        """The Redis client of the current app, or None."""
+        return getattr(self.client, "_write_client", None)
+
     def is_up(self) -> bool:
         """Whether the backend answers; one that is off needs no answer."""
         return current_views().is_up()
@@ -125,26 +133,10 @@ class Cache(FlaskCache):
     def stats(self) -> dict[str, Any]:
         """Return how the current app's cache does, in this process.
 
-        ``state`` is ``up``, ``unavailable`` or ``off``;
-        ``hits`` and ``misses`` count cached views; ``pending`` counts the invalidations that
-        wait for the backend to come back.
+        ``state`` is ``up``, ``unavailable`` or ``off``; ``hits`` and ``misses`` count cached
+        views; ``pending`` counts the invalidations that wait for the backend to come back.
         """
         return current_views().stats()
-
-    @property
-    def client(self) -> Any:
-        """The backend of the current app, whose failures are misses."""
-        return self.cache
-
-    @property
-    def cache(self) -> Any:
-        """The same, under Flask-Caching's name."""
-        return current_views().fail_open
-
-    @property
-    def server(self) -> Any:
-        """The Redis client of the current app, or None."""
-        return getattr(self.client, "_write_client", None)
 
     def cached_view(
         self,
@@ -195,44 +187,53 @@ class Cache(FlaskCache):
         A value is not cached if the function read anything of its request or of ``g``.
         """
         if key_prefix == "view/%s" and not args and not kwargs:
-            return self.cached_view(
-                timeout,
-                unless=unless,
-                include_request_args=query_string,
-                statuses=range(200, 300),
-            )
+            codes = range(200, 300)
+            return self.cached_view(timeout, None, unless, query_string, statuses=codes)
         if query_string or "make_cache_key" in kwargs or "%s" in str(key_prefix):
             raise ValueError(
                 "cached() of a view with a key of its own could give one client's response to "
                 "another. Use cached_view(), with namespace and include_request_args."
             )
-        return self._recorded(super().cached, (timeout, key_prefix, unless, *args), kwargs)
+        return self._recorded(super().cached, timeout, key_prefix, unless, *args, **kwargs)
 
-    def memoize(  # type: ignore[override]
-        self, *args: Any, **kwargs: Any
-    ) -> Callable[[Function], Function]:
+    def memoize(self, *args: Any, **kwargs: Any) -> Callable[[Function], Function]:  # type: ignore[override]
         """Cache what a function returns for the same arguments, as Flask-Caching does.
 
         A value is not cached if the function read anything of its request or of ``g``. Raises
         TypeError for a value that would not come back from the cache as it is.
         """
-        return self._recorded(super().memoize, args, kwargs)
+        return self._recorded(super().memoize, *args, **kwargs)
 
     def _recorded(
-        self, decorator: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+        self, decorator: Callable[..., Any], *args: Any, **kwargs: Any
     ) -> Callable[[Callable[..., Any]], Any]:
         """Flask-Caching's *decorator*, of a function whose reads of the request are recorded."""
         is_wanted = kwargs.pop("response_filter", None) or (lambda value: True)
+        is_shareable: ContextVar[bool] = ContextVar("is_shareable", default=True)
 
         def may_store(value: Any) -> bool:
-            if not (_was_shareable.get() and is_wanted(value)):
+            if not (is_shareable.get() and is_wanted(value)):
                 return False
             if self.enabled:
                 Serializer().dumps(value)
             return True
 
-        decorate = decorator(*args, response_filter=may_store, **kwargs)
-        return lambda function: decorate(_noting_reads(function))
+        def decorate(function: Callable[..., Any]) -> Any:
+            run = as_sync(function)
+
+            @wraps(function)
+            def call(*args: Any, **kwargs: Any) -> Any:
+                is_shareable.set(True)
+                if not has_request_context() or not hasattr(reads.current_request(), "reads"):
+                    return run(*args, **kwargs)
+                with reads.recording(reads.current_request()) as names:
+                    value = run(*args, **kwargs)
+                is_shareable.set(not names)
+                return value
+
+            return decorator(*args, response_filter=may_store, **kwargs)(call)
+
+        return decorate
 
     def clear(
         self, prefixes: Sequence[str] | None = None, keys: Sequence[str] | None = None
@@ -258,19 +259,3 @@ class Cache(FlaskCache):
     def invalidate(self, *namespaces: Any) -> None:
         """Invalidate the cached responses of these namespaces, or view classes."""
         current_views().invalidate([namespace_of(namespace) for namespace in namespaces])
-
-
-def _noting_reads(function: Callable[..., Any]) -> Callable[..., Any]:
-    run = as_sync(function)
-
-    @wraps(function)
-    def call(*args: Any, **kwargs: Any) -> Any:
-        _was_shareable.set(True)
-        if not has_request_context() or not hasattr(current_request(), "reads"):
-            return run(*args, **kwargs)
-        with reads.recording(current_request()) as names:
-            value = run(*args, **kwargs)
-        _was_shareable.set(not names)
-        return value
-
-    return call

@@ -14,7 +14,6 @@ from flask import Request
 from flask import Response
 
 from ... import reads
-from ...reads import current_request
 
 HIT = "hit"
 STORED = "fwd=miss; stored"
@@ -121,7 +120,7 @@ def send_status(app: Flask) -> None:
 
 
 def _on_response(response: Response) -> Response:
-    status = reads.environ_of(current_request()).get(STATUS)
+    status = reads.environ_of(reads.current_request()).get(STATUS)
     if status is not None:
         response.headers["Cache-Status"] = f"carafe; {status}"
     return response

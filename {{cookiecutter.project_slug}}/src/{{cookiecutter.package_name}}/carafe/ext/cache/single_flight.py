@@ -13,7 +13,6 @@ import time
 from collections.abc import Callable
 from collections.abc import Iterator
 from concurrent.futures import Future
-from contextlib import contextmanager
 from contextlib import suppress
 from dataclasses import dataclass
 from dataclasses import field
@@ -233,7 +232,7 @@ class SingleFlight:
     def _fresh(self, lookup: Lookup) -> tuple[Response, Entry | None, int]:
         """Return the view's response, its entry if it is for others, and for how many seconds."""
         view, request, made = lookup.view, lookup.request, time.time()
-        with reads.recording(request), _seeing(request, lookup.query):
+        with reads.recording(request, lookup.query):
             response = current_app.make_response(lookup.run())
         names = reads.reads_of(request)
         seconds = cacheability.seconds_for(response, view.seconds)
@@ -266,17 +265,3 @@ def _looks() -> Iterator[None]:
         yield
         time.sleep(pause * random.uniform(0.5, 1.5))
         pause = min(pause * 1.6, longest)
-
-
-@contextmanager
-def _seeing(request: Any, query: bytes) -> Iterator[None]:
-    """Let the view see no other arguments than those in *query*."""
-    attributes = vars(request)
-    whole = {name: attributes.pop(name) for name in reads.OF_QUERY if name in attributes}
-    attributes["query_string"] = query
-    try:
-        yield
-    finally:
-        for name in reads.OF_QUERY:
-            attributes.pop(name, None)
-        attributes.update(whole)

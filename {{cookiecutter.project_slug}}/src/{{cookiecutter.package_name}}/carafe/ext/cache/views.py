@@ -23,7 +23,6 @@ from flask import has_request_context
 
 from ... import reads
 from ...log import logger
-from ...reads import current_request
 from ...sync import as_sync
 from . import cacheability
 from . import keys
@@ -100,7 +99,7 @@ class CachedViews:
 
         *owner* is the view, or the instance of its class.
         """
-        request: Any = current_request()
+        request: Any = reads.current_request()
         environ = reads.environ_of(request)
         view = self._view(options, owner, request)
         if environ["REQUEST_METHOD"] not in signals.SAFE_METHODS:
@@ -174,16 +173,16 @@ class CachedViews:
 
     def _counted(self, counted: bool | Sequence[str], request: Any, query: str) -> bytes:
         """The part of the *query* that makes another response."""
-        pieces = query.encode("latin1").split(b"&")
+        whole = query.encode("latin1")
         # What was read of the query before the view may have been any argument.
-        if reads.QUERY not in request.reads and not (counted is True and not self._ignored):
-            named = [(_name_of(piece), piece) for piece in pieces]
-            pieces = [
-                piece
-                for name, piece in named
-                if name not in self._ignored
-                and (counted if isinstance(counted, bool) else name in counted)
-            ]
+        if reads.QUERY in request.reads or (counted is True and not self._ignored):
+            return whole
+        pieces = []
+        for piece in whole.split(b"&"):
+            name = unquote_plus(piece.partition(b"=")[0].decode(errors="surrogateescape"))
+            is_counted = counted if isinstance(counted, bool) else name in counted
+            if is_counted and name not in self._ignored:
+                pieces.append(piece)
         return b"&".join(pieces)
 
     def on_write(self, sender: Any, **extra: Any) -> None:
@@ -229,7 +228,7 @@ class UncachedViews:
         self.fail_open = fail_open
 
     def respond(self, options: CachedView, owner: Any, run: Callable[[], Any]) -> Any:
-        cacheability.note_bypass(current_request(), "the cache is off")
+        cacheability.note_bypass(reads.current_request(), "the cache is off")
         return run()
 
     def invalidate(self, namespaces: Iterable[str]) -> None:
@@ -251,7 +250,3 @@ def current_views() -> CachedViews | UncachedViews:
     if found is None:
         raise RuntimeError("This app has no cache. Call cache.init_app(app) when you make it.")
     return found
-
-
-def _name_of(piece: bytes) -> str:
-    return unquote_plus(piece.partition(b"=")[0].decode(errors="surrogateescape"))
