@@ -54,16 +54,16 @@ def ours(view: View, url: str | None = None, **config: Any) -> Flask:
     return _serving(app, cache.cached_view(namespace="books")(view))
 
 
-def ours_guarded(view: View, url: str | None = None) -> Flask:
-    """The same behind a guard, with a login; to identify the user costs nothing."""
+def ours_guarded(view: View, url: str | None = None, provider: Any = None) -> Flask:
+    """The same behind a guard, with a login; *provider* knows everybody by default."""
     app = Flask("guarded")
     app.secret_key = "a key for benchmarks"
     cache = Cache()
-    auth = Auth(_Provider())
+    auth = Auth(provider or _Provider())
     session.init_app(app)
     auth.init_app(app)
     cache.init_app(app, config_for("guarded:", url))
-    app.add_url_rule("/login", "login", lambda: auth.login(1) or {}, methods=["POST"])
+    app.add_url_rule("/login/<int:id>", "login", lambda id: auth.login(id) or {}, methods=["POST"])
     return _serving(app, auth.require.login()(cache.cached_view(namespace="books")(view)))
 
 

@@ -128,7 +128,7 @@ def _missing(app: Flask) -> Any:
 
 
 def _logged_in(app: Flask) -> str:
-    answer = Answer(app, environ("/login", method="POST"))
+    answer = Answer(app, environ("/login/1", method="POST"))
     return answer.header("Set-Cookie").partition(";")[0]
 
 

@@ -3,7 +3,8 @@
     python -m benchmarks.outages [--reads 300000] [--writes 3000]
 
 A read is stale if it started after a write had returned, and answered with an older version. It
-counts if it started later than one second after the last return of Redis.
+counts if it started later than one second after the last return of Redis. Each read has the cookie
+of a login, and another process ends logins: no read that starts afterwards may be answered.
 """
 
 import argparse
@@ -31,6 +32,8 @@ from .wsgi import Answer
 from .wsgi import environ
 
 KEYS, READERS, THREADS = 8, 2, 4
+SLOTS = READERS * THREADS
+"""Clients, each with a login of its own."""
 FREEZES = (0.3, 2.0, 20.0)
 """Seconds that Redis is stopped for."""
 CALM = 1.0
@@ -41,14 +44,18 @@ _SPAWN = get_context("spawn")
 
 @dataclass
 class World:
-    """What the processes share: versions as committed and as announced, the peace, counters."""
+    """What the processes share: versions as committed and as announced, who is logged in, the
+    peace, counters."""
 
     committed: Any = field(default_factory=lambda: _SPAWN.Array("q", KEYS, lock=False))
     announced: Any = field(default_factory=lambda: _SPAWN.Array("q", KEYS, lock=False))
+    logins: Any = field(default_factory=lambda: _SPAWN.Array("q", SLOTS, lock=False))
     calm_from: Any = field(default_factory=lambda: _SPAWN.Value("d", 0, lock=False))
-    reads: Any = field(default_factory=lambda: _SPAWN.Array("q", READERS * THREADS, lock=False))
-    excused: Any = field(default_factory=lambda: _SPAWN.Array("q", READERS * THREADS, lock=False))
-    stale: Any = field(default_factory=lambda: _SPAWN.Array("q", READERS * THREADS, lock=False))
+    reads: Any = field(default_factory=lambda: _SPAWN.Array("q", SLOTS, lock=False))
+    excused: Any = field(default_factory=lambda: _SPAWN.Array("q", SLOTS, lock=False))
+    stale: Any = field(default_factory=lambda: _SPAWN.Array("q", SLOTS, lock=False))
+    accepted: Any = field(default_factory=lambda: _SPAWN.Array("q", SLOTS, lock=False))
+    logouts: Any = field(default_factory=lambda: _SPAWN.Value("q", 0, lock=False))
     writes: Any = field(default_factory=lambda: _SPAWN.Value("q", 0, lock=False))
     over: Any = field(default_factory=lambda: _SPAWN.Value("b", 0, lock=False))
 
@@ -85,8 +92,10 @@ def main() -> None:
             redis.process.kill()
             redis.process.wait()
     told = [f"{number} × {name}" for name, number in sorted(troubles.items())]
-    heads = ["reads", "writes", f"stale later than {CALM:g} s", "stale before", "troubles"]
-    counts = (sum(world.reads), world.writes.value, sum(world.stale), sum(world.excused))
+    heads = ["reads", "writes", f"stale later than {CALM:g} s", "stale before"]
+    counts = [sum(world.reads), world.writes.value, sum(world.stale), sum(world.excused)]
+    heads += ["logouts", "cookies accepted afterwards", "troubles"]
+    counts += [world.logouts.value, sum(world.accepted)]
     table("Outages; goal 0", heads, [[*(f"{each:,}" for each in counts), ", ".join(told)]])
 
 
@@ -146,12 +155,21 @@ def _read(world: World, url: str, number: int) -> None:
     app = _app(world, url)
 
     def read(slot: int) -> None:
+        login, cookie = 0, ""
         while not world.over.value:
             id, start = random.randrange(KEYS), time.monotonic()
             was_calm, floor = start > world.calm_from.value, world.announced[id]
-            version = json.loads(Answer(app, environ(f"/books/{id}")).body)["version"]
+            is_out = world.logins[slot] != login or not login
+            answer = Answer(app, environ(f"/books/{id}", COOKIE=cookie))
+            if answer.status[:3] == "401":
+                login = world.logins[slot] = login + 1
+                entry = Answer(app, environ(f"/login/{login * SLOTS + slot}", method="POST"))
+                cookie = entry.header("Set-Cookie").partition(";")[0]
+                continue
+            version = json.loads(answer.body)["version"]
             is_calm = was_calm and start > world.calm_from.value
             world.reads[slot] += 1
+            world.accepted[slot] += is_out
             world.stale[slot] += version < floor and is_calm
             world.excused[slot] += version < floor and not is_calm
 
@@ -173,7 +191,20 @@ def _write(world: World, url: str) -> None:
             cache.invalidate("books")
             world.announced[id] = version
             world.writes.value += 1
+            world.logins[random.randrange(SLOTS)] = 0
+            world.logouts.value += 1
             time.sleep(random.uniform(0.005, 0.03))
+
+
+class _Provider:
+    """Knows a login until it is ended: a row of a table, read for each request."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def identify(self, identity: Any) -> Any:
+        login, slot = divmod(identity.id, SLOTS)
+        return identity if self._world.logins[slot] == login else None
 
 
 def _app(world: World, url: str) -> Any:
@@ -182,7 +213,7 @@ def _app(world: World, url: str) -> Any:
         time.sleep(random.uniform(0, 0.006))
         return {"version": version}
 
-    return apps.ours(view, url)
+    return apps.ours_guarded(view, url, _Provider(world))
 
 
 if __name__ == "__main__":
