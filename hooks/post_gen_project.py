@@ -96,6 +96,7 @@ FILES = {
         CARAFE / "tests/cache/test_status.py",
         CARAFE / "tests/cache/test_vary.py",
         CARAFE / "tests/cache/test_views.py",
+        CARAFE / "tests/cache/test_writes.py",
         PACKAGE / "checks/redis.py",
         Path("tests/test_cache.py"),
     ],

@@ -203,6 +203,7 @@ OWNED = {
         "src/my_api/carafe/tests/cache/test_status.py",
         "src/my_api/carafe/tests/cache/test_vary.py",
         "src/my_api/carafe/tests/cache/test_views.py",
+        "src/my_api/carafe/tests/cache/test_writes.py",
         "src/my_api/shared_limiter.py",
         "tests/test_cache.py",
         "tests/test_private_views.py",

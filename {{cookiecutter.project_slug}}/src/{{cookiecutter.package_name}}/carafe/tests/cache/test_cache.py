@@ -1,5 +1,7 @@
 from datetime import datetime
+from datetime import timedelta
 from datetime import UTC
+from decimal import Decimal
 from types import SimpleNamespace
 from uuid import UUID
 
@@ -7,7 +9,11 @@ import pytest
 import redis
 from flask import abort
 from flask import Flask
+from flask import g
+from flask import request
+from flask import session
 from flask_caching import Cache as FlaskCache
+from markupsafe import Markup
 
 from ...ext.cache import Cache
 from ...ext.cache.entry import Entry
@@ -26,6 +32,10 @@ VALUES = [
     {"a": {"b": (1,)}},
     UUID(int=7),
     datetime(2026, 1, 2, tzinfo=UTC),
+    None,
+    {1: Decimal("9.90"), (1, 2): {3}},
+    frozenset([timedelta(days=-1, microseconds=1)]),
+    Markup("<b>"),
 ]
 CORRUPT = [
     b"",
@@ -63,11 +73,6 @@ def test_a_value_is_a_copy(app):
         given["a"].append(2)
         app.cache.get("value")["a"].append(3)
         assert app.cache.get("value") == {"a": [1]}
-
-
-def test_what_json_does_not_have_is_refused(app):
-    with app.app_context(), pytest.raises(TypeError):
-        app.cache.set("key", object())
 
 
 def test_flask_cachings_decorators_work(app, client):
@@ -246,3 +251,57 @@ def test_set_can_be_called_with_names(app):
     with app.app_context():
         app.cache.set(key="named", value=SimpleNamespace(a=1).__dict__)
         assert app.cache.get("named") == {"a": 1}
+
+
+def test_a_function_that_reads_its_request_is_not_cached(app):
+    @app.before_request
+    def leave():
+        g.name = request.args.get("name")
+
+    ways = [lambda: request.args.get("name"), lambda: g.name, lambda: session.get("name")]
+    paths = []
+    for number, read in enumerate(ways):
+        function = lambda read=read: [read(), next(app.runs)]  # noqa: E731
+        keep = app.cache.cached(key_prefix=f"key {number}")
+        for kind, cached in (("m", app.cache.memoize()(function)), ("c", keep(function))):
+            paths.append(f"/{kind}{number}")
+            app.add_url_rule(paths[-1], paths[-1], lambda cached=cached: {"is": cached()})
+    client = app.test_client()
+    for path in paths:
+        first, second = (client.get(f"{path}?name={name}").json["is"] for name in "ab")
+        assert (first[0], second[0]) in {("a", "b"), (None, None)}
+        assert first[1] != second[1]
+
+
+def test_a_function_of_its_arguments_is_cached_for_a_view_that_read_the_session(app):
+    @app.cache.memoize()
+    def memoized(name):
+        return next(app.runs)
+
+    @app.get("/it")
+    def it():
+        return {"run": memoized(session.get("name"))}
+
+    client = app.test_client()
+    assert client.get("/it").json == client.get("/it").json
+
+
+@pytest.mark.parametrize(
+    "options", [{"query_string": True, "key_prefix": "a%s"}, {"key_prefix": "%s"}]
+)
+def test_a_view_with_a_key_of_its_own_is_refused(app, options):
+    with pytest.raises(ValueError, match="Use cached_view"):
+        app.cache.cached(**options)
+
+
+@pytest.mark.parametrize("value", [object(), {"a": object()}, [1j], type("Text", (str,), {})("a")])
+def test_what_would_not_come_back_is_a_type_error(app, value):
+    @app.cache.memoize()
+    def memoized():
+        return value
+
+    with app.app_context():
+        with pytest.raises(TypeError, match="would not come back"):
+            app.cache.set("key", [value])
+        with pytest.raises(TypeError, match="would not come back"):
+            memoized()
