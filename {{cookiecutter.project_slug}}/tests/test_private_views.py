@@ -44,6 +44,10 @@ def app(make_app, tmp_path):
     def leave(sender, identity):
         if request.path == "/cached/left":
             g.person = identity.id
+        if request.path == "/cached/attribute":
+            request.person = identity.id
+        if request.path == "/cached/attribute/inside":
+            request.context["person"] = identity.id
 
     @app.get("/cached/left")
     @auth.require.login()
@@ -51,8 +55,23 @@ def app(make_app, tmp_path):
     def cached_left():
         return {"id": g.person}
 
+    @app.get("/cached/attribute")
+    @auth.require.login()
+    @cache.cached_view()
+    def cached_attribute():
+        return {"id": request.person}
+
+    @app.get("/cached/attribute/inside")
+    @auth.require.login()
+    @cache.cached_view()
+    def cached_attribute_inside():
+        return {"id": request.context["person"]}
+
     @app.before_request
     def ask():
+        request.person = None
+        if request.path == "/cached/attribute/inside":
+            request.context = {}
         if request.path == "/cached/caught":
             try:
                 auth.require.editor(403).check()
@@ -98,7 +117,16 @@ def test_a_guard_decides_on_either_side_of_the_cache(readers, path, order):
 
 
 @pytest.mark.parametrize("order", ORDERS)
-@pytest.mark.parametrize("path", ["/cached/open", "/cached/inside/mine", "/cached/left"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/cached/open",
+        "/cached/inside/mine",
+        "/cached/left",
+        "/cached/attribute",
+        "/cached/attribute/inside",
+    ],
+)
 def test_nobody_gets_the_answer_of_another(readers, path, order):
     own = {name: reader.get("/login").json.get("id") for name, reader in readers.items()}
     for name in order * 2:

@@ -150,20 +150,29 @@ def deciding() -> Iterator[None]:
     It is decided anew for each request. But if the block leaves something behind, in ``g`` or
     on the request, which a view could find, then the identity was read.
     """
-    request: Any = request_ctx.request
-    session = _session()
-    reads: set[str] = getattr(request, "reads", set())
-    names: set[str] = set()
-    was_accessed, known = session.accessed, set(vars(request))
+    request: Any = current_request()
+    session, reads, names = _session(), getattr(request, "reads", set()), set[str]()
+    was_accessed, known = session.accessed, vars(request).copy()
     request.reads = names
     try:
         yield
     finally:
         session.accessed = was_accessed
         request.reads = reads
-        left = vars(request).keys() - known - READ_BY.keys()
-        if GLOBALS in names or any(not hasattr(type(request), name) for name in left):
+        if GLOBALS in names or _leaves_something(request, known):
             reads.add(IDENTITY)
+
+
+def _leaves_something(request: Request, known: dict[str, Any]) -> bool:
+    """Whether an attribute that is not Flask's differs from those *known*, or may hold more now."""
+    return any(
+        not (known.get(name) is value and isinstance(value, _IMMUTABLE))
+        and not (name in READ_BY or name in {"headers", "reads"} or hasattr(Request, name))
+        for name, value in vars(request).items()
+    )
+
+
+_IMMUTABLE = bool | bytes | float | int | str | None
 
 
 def install(app: Flask) -> None:

@@ -19,6 +19,15 @@ class Response(FlaskResponse):
         super().__init__(response, *args, **kwargs)
 
 
+def vary_on_cookie(response: FlaskResponse) -> None:
+    """Add ``Cookie`` to the header ``Vary``, which is seldom there yet."""
+    names = response.headers.get("Vary")
+    if names is None:
+        response.headers["Vary"] = "Cookie"
+    elif names != "Cookie":
+        response.vary.add("Cookie")
+
+
 def _is_json(
     response: Any, status: Any = None, headers: Any = None, *args: Any, **kwargs: Any
 ) -> bool:

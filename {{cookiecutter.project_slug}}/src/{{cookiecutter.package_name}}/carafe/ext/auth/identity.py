@@ -21,6 +21,7 @@ from ...reads import deciding
 from ...reads import environ_of
 from ...reads import IDENTITY
 from ...reads import record
+from ...response import vary_on_cookie
 from .provider import KEY_TYPES
 from .provider import KeyType
 from .provider import Provider
@@ -68,7 +69,7 @@ class Identities:
     def vary(self, response: Response) -> Response:
         """Say that the response depends on the cookie, if somebody was identified by it."""
         if _ENVIRON in environ_of(current_request()):
-            response.vary.add("Cookie")
+            vary_on_cookie(response)
         return response
 
     @property

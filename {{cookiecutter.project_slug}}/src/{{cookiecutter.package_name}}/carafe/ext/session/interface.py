@@ -16,6 +16,7 @@ from flask.wrappers import Response
 
 from ...log import logger
 from ...reads import environ_of
+from ...response import vary_on_cookie
 from .seal import Content
 from .seal import Seal
 
@@ -130,7 +131,7 @@ class SessionInterface(SecureCookieSessionInterface):
         if not session:
             super().save_session(app, session, response)
             return
-        _vary_on_cookie(response)
+        vary_on_cookie(response)
         if self.should_set_cookie(app, session):
             self._set_cookie(app, session, response)
 
@@ -196,10 +197,3 @@ def _cookie(request: Request, name: str) -> str | None:
         if key.strip(" \t") == name:
             return str(value.strip(" \t"))
     return None
-
-
-def _vary_on_cookie(response: Response) -> None:
-    if "Vary" in response.headers:
-        response.vary.add("Cookie")
-    else:
-        response.headers["Vary"] = "Cookie"
