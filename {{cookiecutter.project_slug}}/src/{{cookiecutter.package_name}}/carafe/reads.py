@@ -75,11 +75,15 @@ The others read these, or the headers, each time."""
 _OF_QUERY = tuple(name for name, reads in READ_BY.items() if QUERY in reads)
 
 
+def current_context() -> RequestContext:
+    """Return the context of the current request itself, without the cost of a proxy."""
+    context: RequestContext = request_ctx._get_current_object()  # type: ignore[attr-defined]
+    return context
+
+
 def current_request() -> Request:
-    """Return Flask's ``request`` itself, without the cost of its proxy."""
-    context: Any = request_ctx
-    request: Request = context._get_current_object().request
-    return request
+    """Return the current request itself."""
+    return current_context().request
 
 
 def environ_of(request: Request) -> dict[str, Any]:
@@ -104,8 +108,7 @@ def reads_of(request: Any) -> set[str]:
 
 def _session() -> Any:
     """The session; its public name would mark it as accessed."""
-    context: Any = request_ctx._get_current_object()  # type: ignore[attr-defined]
-    return context._session
+    return current_context()._session
 
 
 @contextmanager
@@ -151,7 +154,8 @@ def deciding() -> Iterator[None]:
     on the request, which a view could find, then the identity was read.
     """
     request: Any = current_request()
-    session, reads, names = _session(), getattr(request, "reads", set()), set[str]()
+    session, names = _session(), set[str]()
+    reads: set[str] = getattr(request, "reads", set())
     was_accessed, known = session.accessed, vars(request).copy()
     request.reads = names
     try:
@@ -165,14 +169,15 @@ def deciding() -> Iterator[None]:
 
 def _leaves_something(request: Request, known: dict[str, Any]) -> bool:
     """Whether an attribute that is not Flask's differs from those *known*, or may hold more now."""
+    values = vars(request)
     return any(
-        not (known.get(name) is value and isinstance(value, _IMMUTABLE))
-        and not (name in READ_BY or name in {"headers", "reads"} or hasattr(Request, name))
-        for name, value in vars(request).items()
+        known.get(name) is not values[name] or not isinstance(values[name], _IMMUTABLE)
+        for name in values.keys() - _OF_FLASK
     )
 
 
-_IMMUTABLE = bool | bytes | float | int | str | None
+_OF_FLASK = {*dir(Request), *READ_BY, "headers", "reads"}
+_IMMUTABLE = (bool, bytes, float, int, str, type(None))
 
 
 def install(app: Flask) -> None:

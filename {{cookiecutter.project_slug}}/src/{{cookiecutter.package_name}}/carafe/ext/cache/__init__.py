@@ -62,9 +62,9 @@ from .signals import after_post as after_post
 from .signals import after_put as after_put
 from .views import CachedView
 from .views import CachedViews
-from .views import current_views
 from .views import KEY
 from .views import UncachedViews
+from .views import views_of
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -112,12 +112,12 @@ class Cache(FlaskCache):
     @property
     def enabled(self) -> bool:
         """Whether the current app's cache is on."""
-        return isinstance(current_views(), CachedViews)
+        return isinstance(views_of(current_app), CachedViews)
 
     @property
     def cache(self) -> Any:
         """The backend of the current app, whose failures are misses."""
-        return current_views().fail_open
+        return views_of(current_app).fail_open
 
     client = cache
 
@@ -128,7 +128,7 @@ class Cache(FlaskCache):
 
     def is_up(self) -> bool:
         """Whether the backend answers; one that is off needs no answer."""
-        return current_views().is_up()
+        return views_of(current_app).is_up()
 
     def stats(self) -> dict[str, Any]:
         """Return how the current app's cache does, in this process.
@@ -136,7 +136,7 @@ class Cache(FlaskCache):
         ``state`` is ``up``, ``unavailable`` or ``off``; ``hits`` and ``misses`` count cached
         views; ``pending`` counts the invalidations that wait for the backend to come back.
         """
-        return current_views().stats()
+        return views_of(current_app).stats()
 
     def cached_view(
         self,
@@ -245,7 +245,7 @@ class Cache(FlaskCache):
         if keys:
             self.unlink(*keys)
         if prefixes or (prefixes is None and keys is None):
-            return current_views().clear(prefixes)
+            return views_of(current_app).clear(prefixes)
         return True
 
     def clear_prefixes(self, *prefixes: str) -> bool:
@@ -258,4 +258,4 @@ class Cache(FlaskCache):
 
     def invalidate(self, *namespaces: Any) -> None:
         """Invalidate the cached responses of these namespaces, or view classes."""
-        current_views().invalidate([namespace_of(namespace) for namespace in namespaces])
+        views_of(current_app).invalidate([namespace_of(namespace) for namespace in namespaces])

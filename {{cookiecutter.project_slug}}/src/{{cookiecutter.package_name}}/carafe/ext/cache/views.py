@@ -61,8 +61,9 @@ class CachedView:
         def call(*args: Any, **kwargs: Any) -> Any:
             if not has_request_context():
                 return run(*args, **kwargs)
-            owner = args[0] if args else call
-            return current_views().respond(self, owner, partial(run, *args, **kwargs))
+            context, owner = reads.current_context(), args[0] if args else call
+            views = views_of(context.app)
+            return views.respond(context.request, self, owner, partial(run, *args, **kwargs))
 
         call.cached_view = self  # type: ignore[attr-defined]
         return call  # type: ignore[return-value]
@@ -94,12 +95,11 @@ class CachedViews:
         """By decorator, function or class, and namespace if that may change."""
         self._hits = self._misses = 0
 
-    def respond(self, options: CachedView, owner: Any, run: Callable[[], Any]) -> Any:
+    def respond(self, request: Any, options: CachedView, owner: Any, run: Callable[[], Any]) -> Any:
         """Return the cached response, or what the view returns; it runs once at most.
 
         *owner* is the view, or the instance of its class.
         """
-        request: Any = reads.current_request()
         environ = reads.environ_of(request)
         view = self._view(options, owner, request)
         if environ["REQUEST_METHOD"] not in signals.SAFE_METHODS:
@@ -227,8 +227,8 @@ class UncachedViews:
     def __init__(self, fail_open: Any) -> None:
         self.fail_open = fail_open
 
-    def respond(self, options: CachedView, owner: Any, run: Callable[[], Any]) -> Any:
-        cacheability.note_bypass(reads.current_request(), "the cache is off")
+    def respond(self, request: Any, options: CachedView, owner: Any, run: Callable[[], Any]) -> Any:
+        cacheability.note_bypass(request, "the cache is off")
         return run()
 
     def invalidate(self, namespaces: Iterable[str]) -> None:
@@ -244,9 +244,9 @@ class UncachedViews:
         return {"state": "off"}
 
 
-def current_views() -> CachedViews | UncachedViews:
-    """Return the cached views of the current app. Raises RuntimeError if it has none."""
-    found: CachedViews | UncachedViews | None = current_app.extensions.get(KEY)
+def views_of(app: Any) -> CachedViews | UncachedViews:
+    """Return the cached views of *app*. Raises RuntimeError if it has no cache."""
+    found: CachedViews | UncachedViews | None = app.extensions.get(KEY)
     if found is None:
         raise RuntimeError("This app has no cache. Call cache.init_app(app) when you make it.")
     return found
