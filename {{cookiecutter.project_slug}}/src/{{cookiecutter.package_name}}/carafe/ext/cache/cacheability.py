@@ -56,15 +56,15 @@ def why_personal(names: Collection[str]) -> str | None:
     return None
 
 
-def why_not_cached(response: Response, names: set[str], options: Any) -> str | None:
+def why_not_cached(response: Response, names: Collection[str], options: Any) -> str | None:
     """Return why *response* must not be given to others, or None if it may.
 
-    *names* were read to make it; *options* are those of ``cached_view``.
+    It depends on *names*; *options* are those of ``cached_view``.
     """
     control = response.cache_control
     if response.status_code not in options.statuses:
         return f"its status is {response.status_code}"
-    if not options.public and (reason := why_personal(names | response.vary.as_set())):
+    if not options.public and (reason := why_personal(names)):
         return reason
     if response.is_streamed or response.direct_passthrough:
         return "it is streamed"
@@ -73,15 +73,20 @@ def why_not_cached(response: Response, names: set[str], options: Any) -> str | N
     for name in ("Set-Cookie", "Content-Range"):
         if name in response.headers:
             return f"it has the header {name}"
-    if "*" in response.vary:
+    if "*" in names:
         return "it varies on everything"
     return "it is too large" if len(response.get_data()) > MAX_BODY_BYTES else None
 
 
-def varies_on(names: set[str], response: Response) -> set[str]:
-    """Return the request headers, in lower case, and ``SCHEME``, that *response* depends on."""
-    every: set[str] = names | response.vary.as_set()
-    return every - _NEUTRAL - PERSONAL.keys()
+def depends_on(response: Response, request: Request) -> set[str]:
+    """Return what was read of *request* to make *response*, and what the response names itself."""
+    names = reads.reads_of(request)
+    return names | response.vary.as_set() if "Vary" in response.headers else names
+
+
+def varies_on(names: set[str]) -> set[str]:
+    """Return those of *names* that make another response: request headers, and ``SCHEME``."""
+    return names - _NEUTRAL - PERSONAL.keys()
 
 
 def value_of(name: str, request: Request) -> str:

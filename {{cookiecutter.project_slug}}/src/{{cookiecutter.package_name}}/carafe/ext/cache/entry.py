@@ -12,6 +12,7 @@ from base64 import b64decode
 from base64 import b64encode
 from collections.abc import Callable
 from collections.abc import Iterable
+from copy import deepcopy
 from dataclasses import dataclass
 from dataclasses import field
 from decimal import Decimal
@@ -95,13 +96,14 @@ class Entry:
     body: bytes = b""
 
     def pack(self) -> bytes:
-        """Return a line of JSON and the body."""
-        return to_json(self.head) + b"\n" + self.body
+        """Return an ``e``, a line of JSON and the body."""
+        return b"e" + to_json(self.head) + b"\n" + self.body
 
     @classmethod
     def unpack(cls, packed: bytes) -> "Entry | None":
-        """Return the entry in *packed*, or None if there is none."""
-        line, _, body = packed.partition(b"\n")
+        """Return the entry in *packed*, or None if there is none. Raises ValueError."""
+        end = packed.index(b"\n")
+        line, body = packed[1:end], packed[end + 1 :]
         head = _head(line)
         if head is None or int(head.known.get("content-length", len(body))) != len(body):
             return None
@@ -132,7 +134,7 @@ class Serializer(BaseSerializer):
     def dumps(self, value: Any, protocol: int = 0) -> bytes:
         """Raises TypeError for a value that would not come back as it is."""
         if isinstance(value, Entry):
-            return b"e" + value.pack()
+            return value.pack()
         if type(value) is bytes:
             return b"b" + value
         if type(value) is str:
@@ -148,10 +150,11 @@ class Serializer(BaseSerializer):
         """Return the value, or None for bytes that this serializer did not write."""
         if not isinstance(bvalue, bytes):
             return None
-        kind, content = bvalue[:1], bvalue[1:]
+        kind = bvalue[:1]
         try:
             if kind == b"e":
-                return Entry.unpack(content)
+                return Entry.unpack(bvalue)
+            content = bvalue[1:]
             if kind == b"b":
                 return content
             if kind == b"s":
@@ -245,26 +248,31 @@ class StoredResponses:
 
     def __init__(self, response_class: type[FlaskResponse]) -> None:
         self._class: Any = type("StoredResponse", (StoredResponse, response_class), {})
-        self._blank = vars(self._class())
-        del self._blank["headers"]
+        flasks = vars(FlaskResponse())
+        self._own = {
+            name: value for name, value in vars(self._class()).items() if name not in flasks
+        }
 
     def respond(self, entry: Entry, environ: WSGIEnvironment) -> FlaskResponse:
         """Return the whole response, or a 304 if the client has it."""
         head, code = entry.head, entry.head.status
         headers, body = head.headers, [entry.body]
-        if code < 300 and _is_known(head, environ):
+        is_conditional = "HTTP_IF_NONE_MATCH" in environ or "HTTP_IF_MODIFIED_SINCE" in environ
+        if is_conditional and code < 300 and _is_known(head, environ):
             code, headers, body = 304, head.unchanged, []
         headers = [*headers, ("Age", str(max(0, int(time.time() - head.made))))]
         status = _STATUS_LINES.get(code) or f"{code} UNKNOWN"
         response: StoredResponse = self._class.__new__(self._class)
         response.__dict__ = {
-            **self._blank,
             "_stored": (status, headers, body),
             "_on_close": [],
             "_status": status,
             "_status_code": code,
+            "direct_passthrough": False,
             "response": body,
         }
+        if self._own:  # What the app's response class adds, for this response alone.
+            response.__dict__.update(deepcopy(self._own))
         return response
 
 
@@ -273,9 +281,6 @@ _STATUS_LINES = {code: f"{code} {text.upper()}" for code, text in HTTP_STATUS_CO
 
 def _is_known(head: Head, environ: WSGIEnvironment) -> bool:
     """Whether the client has the response already."""
-    tags = environ.get("HTTP_IF_NONE_MATCH")
-    if tags is None and "HTTP_IF_MODIFIED_SINCE" not in environ:
-        return False
     etag, modified = head.known.get("etag"), head.known.get("last-modified")
-    is_the_same = tags is not None and tags == etag
+    is_the_same = environ.get("HTTP_IF_NONE_MATCH", "") == etag
     return is_the_same or not is_resource_modified(environ, etag, last_modified=modified)

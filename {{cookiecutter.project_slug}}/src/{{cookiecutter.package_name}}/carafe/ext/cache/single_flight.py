@@ -76,16 +76,13 @@ class Lookup:
     query: bytes
     key: str
     token: str = ""
-    leases: list[str] = field(default_factory=list)
+    leases: tuple[str, ...] = ()
 
     def variant(self) -> str:
         """Return the key of the response for this request."""
-        if not self.view.varies:
-            return self.key
-        values = [
-            (name, cacheability.value_of(name, self.request)) for name in sorted(self.view.varies)
-        ]
-        return keys.variant_key(self.key, values)
+        names = sorted(self.view.varies)
+        values = [(name, cacheability.value_of(name, self.request)) for name in names]
+        return keys.variant_key(self.key, values) if values else self.key
 
 
 class SingleFlight:
@@ -111,16 +108,18 @@ class SingleFlight:
     def find(self, lookup: Lookup) -> Entry | None:
         """Return the entry of the response, if there is one. Raises Unavailable."""
         entry = self._read(lookup)
-        if entry is not None and entry.head.varies:
-            lookup.view.varies.update(entry.head.varies)
-            entry = self._read(lookup)
+        if entry is None or not entry.head.varies:
+            return entry
+        lookup.view.varies.update(entry.head.varies)
+        entry = self._read(lookup)
         return None if entry is None or entry.head.varies else entry
 
     def _read(self, lookup: Lookup) -> Entry | None:
-        needed = lookup.view.tokens
-        found, *tokens = self._availability.run(self._backend.get_many, lookup.variant(), *needed)
+        view, run = lookup.view, self._availability.run
+        key = lookup.variant() if view.varies else lookup.key
+        found, *tokens = run(self._backend.get_many, key, *view.tokens)
         if not all(map(entries.is_token, tokens)):
-            found, tokens = None, self._new_tokens(needed)
+            found, tokens = None, self._new_tokens(view.tokens)
         # Another app's prefix may end where a namespace here begins.
         lookup.token = f"{''.join(tokens)}@{self._prefix}"
         return entries.current(found, lookup.token, self._availability.trusted_since)
@@ -185,7 +184,7 @@ class SingleFlight:
                 self._backend.get_or_set, {lease: mine}, LEASE_SECONDS, key
             )
             if holder == mine:
-                lookup.leases.append(lease)
+                lookup.leases += (lease,)
             entry = entries.current(found, lookup.token, self._availability.trusted_since)
             if entry is None and holder == mine:
                 break
@@ -234,23 +233,22 @@ class SingleFlight:
         view, request, made = lookup.view, lookup.request, time.time()
         with reads.recording(request, lookup.query):
             response = current_app.make_response(lookup.run())
-        names = reads.reads_of(request)
+        names = cacheability.depends_on(response, request)
         seconds = cacheability.seconds_for(response, view.seconds)
         reason = cacheability.why_not_cached(response, names, view.options)
         if reason or not seconds:
             cacheability.note_miss(request, reason or "it expires at once")
             return response, None, LEASE_SECONDS
-        varies = cacheability.varies_on(names, response)
+        varies = cacheability.varies_on(names)
         if request.url_rule.subdomain or request.url_rule.host:
             varies.add("host")  # The path does not tell which of them it was.
         view.varies.update(varies)
-        response.vary.update(
-            name.title() for name in sorted(varies) if name != "host" and not name.startswith(":")
-        )
+        if headers := [name.title() for name in sorted(varies - {"host", reads.SCHEME})]:
+            response.vary.update(headers)
         response.add_etag()
         response.headers.setdefault("Cache-Control", "no-cache")  # Ask me whether it is still true.
-        headers = response.get_wsgi_headers(reads.environ_of(request)).to_wsgi_list()
-        head = entries.Head(lookup.token, made, response.status_code, headers)
+        kept = response.get_wsgi_headers(reads.environ_of(request)).to_wsgi_list()
+        head = entries.Head(lookup.token, made, response.status_code, kept)
         return response, Entry(head, response.get_data()), seconds
 
     def _respond(self, lookup: Lookup, entry: Entry, status: str) -> Response:

@@ -1,8 +1,13 @@
 import time
 
 import pytest
+from flask import Flask
 from flask import request
+from flask import Response as FlaskResponse
 from flask import url_for
+
+from ...ext.cache import Cache
+from .apps import close
 
 
 @pytest.fixture
@@ -167,3 +172,28 @@ def test_a_link_to_itself_names_the_host_that_was_asked(view, client):
     path = view(linked)
     for host in ("here.example", "evil.example", "here.example"):
         assert client.get(path, headers={"Host": host}).json["url"] == f"http://{host}{path}"
+
+
+def test_what_a_response_class_adds_is_no_others(backend):
+    class Response(FlaskResponse):
+        def __init__(self, *args, **kwargs):
+            super().__init__(*args, **kwargs)
+            self.notes = []
+
+    app = Flask("noting")
+    app.response_class = Response
+    app.config.update(backend)
+    app.cache = Cache()
+    app.cache.init_app(app)
+    app.add_url_rule("/it", view_func=app.cache.cached_view()(lambda: "it"), endpoint="it")
+
+    @app.after_request
+    def note(response):
+        response.notes.append(request.headers["X-Name"])
+        response.headers["X-Notes"] = ",".join(response.notes)
+        return response
+
+    client = app.test_client()
+    answers = [client.get("/it", headers={"X-Name": name}) for name in "abc"]
+    assert [answer.headers["X-Notes"] for answer in answers] == ["a", "b", "c"]
+    close(app)
