@@ -23,6 +23,7 @@ PARTS = {
     "carafe/ext/csrf.py": "csrf",
     "carafe/ext/session/": "session",
     "carafe/ext/auth/": "auth",
+    "carafe/ext/cache/signals.py": "cache: writes announced",
     "carafe/ext/cache/": "cache",
     "carafe/operation.py": "operation: arguments checked",
     "accounts.py": "accounts",
