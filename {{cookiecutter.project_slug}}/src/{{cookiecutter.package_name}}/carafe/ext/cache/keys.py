@@ -3,13 +3,11 @@
 A namespace is what is invalidated together. Its entries are ``{namespace}:view:{path}``, with
 ``?{query}`` if arguments count, ``@{root}`` below a path of its own and ``#{headers}`` if request
 headers do; its token is ``{namespace}:token``. All parts are percent-encoded, so that no two
-requests share a key; a long key ends in a digest.
+requests share a key.
 """
 
-from collections.abc import Iterable
 from collections.abc import Iterator
 from functools import lru_cache
-from hashlib import sha256
 from inspect import isroutine
 from inspect import signature
 from typing import Any
@@ -18,9 +16,6 @@ from urllib.parse import quote
 from urllib.parse import urlencode
 
 from flask import Flask
-
-MAX_KEY_BYTES = 200
-"""Of a key, without ``CACHE_KEY_PREFIX``."""
 
 
 def class_of(function: Any) -> type | None:
@@ -79,28 +74,28 @@ def _given(view_class: type) -> Iterator[str]:
 
 @lru_cache(1024)
 def token_key(namespace: str) -> str:
-    return _short(f"{_escaped(namespace)}:token")
+    return f"{_quoted(namespace, ':/')}:token"
 
 
 @lru_cache(1024)
 def view_key(namespace: str, path: str, query: bytes, root: str = "") -> str:
     """The key of the response to *path* below *root*, with the arguments that count."""
     # The last ":view:" ends the namespace: a path has no colon left.
-    key = f"{_escaped(namespace)}:view:{_quoted(path, '/')}"
+    key = f"{_quoted(namespace, ':/')}:view:{_quoted(path, '/')}"
     if root:
         key += f"@{_quoted(root, '/')}"
     pairs = sorted(arguments(query), key=lambda pair: pair[0])
-    return _short(f"{key}?{_encoded(pairs)}" if pairs else key)
+    return f"{key}?{urlencode(pairs, errors='surrogatepass')}" if pairs else key
 
 
-def variant_key(key: str, headers: Iterable[tuple[str, str]]) -> str:
+def variant_key(key: str, headers: list[tuple[str, str]]) -> str:
     """The key of the response for these values of what it varies on."""
-    return _short(f"{key}#{_encoded(headers)}")
+    return f"{key}#{urlencode(headers, errors='surrogatepass')}"
 
 
 def lease_key(key: str, token: str) -> str:
     """The key of the lease of the process that makes the entry under *key*."""
-    return _short(f"{key}#{token}")
+    return f"{key}#{token}"
 
 
 def arguments(query: bytes) -> list[tuple[str, str]]:
@@ -109,21 +104,5 @@ def arguments(query: bytes) -> list[tuple[str, str]]:
     return parse_qsl(text, keep_blank_values=True, errors="surrogateescape")
 
 
-def _encoded(pairs: Iterable[tuple[str, str]]) -> str:
-    return urlencode(list(pairs), errors="surrogatepass").replace("~", "%7E")
-
-
 def _quoted(text: str, safe: str) -> str:
-    return quote(text, safe=safe, errors="surrogatepass").replace("~", "%7E")
-
-
-def _escaped(namespace: str) -> str:
-    return _quoted(namespace, ":/")
-
-
-def _short(key: str) -> str:
-    """*key*, or if it is long the start and a digest. Only these have a tilde."""
-    if len(key) <= MAX_KEY_BYTES:
-        return key
-    digest = sha256(key.encode()).hexdigest()
-    return f"{key[: MAX_KEY_BYTES - len(digest) - 1]}~{digest}"
+    return quote(text, safe=safe, errors="surrogatepass")

