@@ -16,6 +16,7 @@ from collections.abc import Callable
 from collections.abc import Collection
 from collections.abc import Mapping
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import partial
 from mmap import mmap
 from typing import Any
@@ -71,26 +72,19 @@ class Backend(Protocol):
 
 
 class Availability:
-    """The circuit breaker of one app's backend."""
+    """The circuit breaker of one app's backend.
+
+    While it *is_open*, the backend is left alone; *pending* tokens are invalidated when it is back.
+    """
 
     def __init__(self, backend: Backend) -> None:
         self.backend = backend
         self._lock = threading.Lock()
-        self._pending: set[str] = set()
-        self._is_open = False
+        self.pending: set[str] = set()
+        self.is_open = False
         self._is_back_since = 0.0
         self._thread: threading.Thread | None = None
         self._warned_at = -_QUIET
-
-    @property
-    def state(self) -> str:
-        """``up`` or ``unavailable``."""
-        return "unavailable" if self._is_open else "up"
-
-    @property
-    def pending(self) -> int:
-        """How many tokens are to be invalidated as soon as the backend is back."""
-        return len(self._pending)
 
     @property
     def trusted_since(self) -> float:
@@ -102,7 +96,7 @@ class Availability:
 
         What is *repeatable* is tried twice: a connection may have ended while it was idle.
         """
-        if self._is_open:
+        if self.is_open:
             self._ensure_thread()
             raise Unavailable
         is_last = not repeatable
@@ -126,7 +120,7 @@ class Availability:
             self.run(self.backend.invalidate, keys)
         except Unavailable:
             with self._lock:
-                self._pending.update(keys)
+                self.pending.update(keys)
             _distrusted_until[0] = time.time()
             self._open()
 
@@ -139,25 +133,23 @@ class Availability:
         return True
 
     def _open(self) -> None:
-        self._is_open = True
+        self.is_open = True
         self._ensure_thread()
 
     def _ensure_thread(self) -> None:
-        """Start the thread that tries the backend, unless it runs; a fork takes none along."""
+        """Have a thread try the backend, unless one does; a fork takes none along."""
         with self._lock:
             if self._thread is None or not self._thread.is_alive():
                 thread = threading.Thread(target=_try, args=[weakref.ref(self)], daemon=True)
-                try:
+                with suppress(RuntimeError):  # There are too many. The next request tries again.
                     thread.start()
-                except RuntimeError:  # There are too many. The next request tries again.
-                    return
-                self._thread = thread
+                    self._thread = thread
 
     def try_once(self) -> bool:
         """Try the backend, and invalidate what is pending; whether the breaker is closed now."""
         while True:
             with self._lock:
-                pending = frozenset(self._pending)
+                pending = frozenset(self.pending)
             try:
                 if pending:
                     self.backend.invalidate(pending)
@@ -166,10 +158,10 @@ class Availability:
             except (*self.backend.refusals, *self.backend.failures):
                 return False
             with self._lock:
-                self._pending -= pending
-                if not self._pending:
+                self.pending -= pending
+                if not self.pending:
                     self._is_back_since = time.time()
-                    self._is_open, self._thread = False, None
+                    self.is_open, self._thread = False, None
                     return True
 
     def _warn(self, what: str, error: Exception) -> None:

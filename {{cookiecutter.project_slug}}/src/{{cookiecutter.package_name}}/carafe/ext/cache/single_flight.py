@@ -38,8 +38,6 @@ WORTH_A_LEASE = 0.005
 _PAUSES = (0.002, 0.025)
 """Seconds between two looks, at first and at last."""
 
-_MAX_LONERS = 4096
-
 Found = tuple[str, Entry]
 """A key, and the entry that others may have."""
 
@@ -50,7 +48,8 @@ class View:
 
     *sender* is what its writes are announced of; *tokens* are the keys of the tokens of its
     namespaces, its own first. *varies* are the request headers that its responses
-    vary on, and *took* is how many seconds it takes at most, forgotten step by step.
+    vary on; *took* is how many seconds it takes at most, forgotten step by step; *is_shared* tells
+    whether its last response was for others, too.
     """
 
     options: Any
@@ -60,6 +59,7 @@ class View:
     seconds: int
     varies: set[str] = field(default_factory=set)
     took: float = 1.0
+    is_shared: bool = True
 
 
 @dataclass(slots=True)
@@ -102,8 +102,6 @@ class SingleFlight:
         self._prefix = prefix
         self._lock = threading.Lock()
         self._flights: dict[tuple[str, str], Future[Found | None]] = {}
-        self._loners: set[str] = set()
-        """Keys whose last response was for one client alone: nobody waits for the next."""
 
     def find(self, lookup: Lookup) -> Entry | None:
         """Return the entry of the response, if there is one. Raises Unavailable."""
@@ -142,7 +140,7 @@ class SingleFlight:
         if lookup.request.method == "HEAD":
             cacheability.note_miss(lookup.request, "the method is HEAD")
             return lookup.run()
-        if lookup.variant() in self._loners:
+        if not lookup.view.is_shared:  # Nobody waits for what is not theirs.
             return self._run(lookup)[0]
         mine: Future[Found | None] = Future()
         key = lookup.variant(), lookup.token
@@ -208,19 +206,10 @@ class SingleFlight:
                     stored[lookup.key] = Entry(head)
         finally:
             view.took = max(time.monotonic() - started, 0.9 * view.took)
-            self._note_loner(lookup.variant(), is_loner=entry is None)
             self._store(lookup, stored, seconds)
         if entry is None:
             return response, None
         return self._respond(lookup, entry, cacheability.STORED), (lookup.variant(), entry)
-
-    def _note_loner(self, key: str, *, is_loner: bool) -> None:
-        """Note whether it is worth waiting; all is forgotten at once when it is too much."""
-        self._loners.discard(key)
-        if is_loner:
-            if len(self._loners) >= _MAX_LONERS:
-                self._loners.clear()
-            self._loners.add(key)
 
     def _store(self, lookup: Lookup, stored: dict[str, Entry], seconds: int) -> None:
         """Store entries, and give the leases back."""
@@ -236,6 +225,8 @@ class SingleFlight:
         names = cacheability.depends_on(response, request)
         seconds = cacheability.seconds_for(response, view.seconds)
         reason = cacheability.why_not_cached(response, names, view.options)
+        if response.status_code in view.options.statuses:
+            view.is_shared = not reason
         if reason or not seconds:
             cacheability.note_miss(request, reason or "it expires at once")
             return response, None, LEASE_SECONDS

@@ -214,10 +214,10 @@ class CachedViews:
     def stats(self) -> dict[str, Any]:
         """As ``Cache.stats``."""
         return {
-            "state": self.availability.state,
+            "state": "unavailable" if self.availability.is_open else "up",
             "hits": self._hits,
             "misses": self._misses,
-            "pending": self.availability.pending,
+            "pending": len(self.availability.pending),
         }
 
 

@@ -55,7 +55,7 @@ def tick(monkeypatch):
 
 
 def is_up(breaker):
-    return breaker.state == "up"
+    return not breaker.is_open
 
 
 def fail(breaker):
@@ -88,7 +88,7 @@ def test_it_closes_while_writes_go_on_and_settles_each(breaker, backend):
     until(lambda: is_up(breaker))
     is_over.set()
     writer.join()
-    until(lambda: breaker.pending == 0)
+    until(lambda: not breaker.pending)
     assert set.union(*backend.invalidated) == written
 
 
@@ -98,7 +98,7 @@ def test_what_becomes_pending_while_the_rest_is_settled_is_settled_before_it_clo
     def write_once():
         backend.on_invalidate = lambda: None
         with breaker._lock:
-            breaker._pending.add("later")
+            breaker.pending.add("later")
 
     backend.on_invalidate = write_once
     breaker.invalidate(["a"])
