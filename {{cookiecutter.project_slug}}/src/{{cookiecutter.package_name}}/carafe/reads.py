@@ -11,6 +11,7 @@ request it does again for the next one, whether or not the response is cached.
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextlib import nullcontext
+from contextvars import copy_context
 from functools import cache
 from functools import partial
 from typing import Any
@@ -22,8 +23,8 @@ from flask.ctx import RequestContext
 from flask.globals import request_ctx
 from werkzeug.datastructures import EnvironHeaders
 
-ENDPOINT = "carafe.endpoint"
-"""The key in the environ of a request under which its endpoint outlives it."""
+CONTEXTS = "carafe.contexts"
+"""The key in the environ of a list that receives the context of the request, if there is one."""
 
 ADDRESS = ":address"
 """The IP address of the client."""
@@ -210,7 +211,8 @@ class RecordedContext(RequestContext):
             request.__class__ = _recorded(request.__class__)
             request.reads = set()
         super().match_request()
-        environ_of(request)[ENDPOINT] = request.endpoint
+        if CONTEXTS in environ_of(request):
+            environ_of(request)[CONTEXTS].append(copy_context())
 
 
 class RecordedRequest(Request):

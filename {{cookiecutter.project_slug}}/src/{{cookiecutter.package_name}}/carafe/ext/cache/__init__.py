@@ -107,7 +107,7 @@ class Cache(FlaskCache):
         reads.install(app)
         views = CachedViews(app, backend, checked, self._before_miss)
         app.extensions[KEY] = views
-        signals.init_app(app, views.on_write)
+        signals.init_app(app, views.on_write, views.invalidate)
 
     @property
     def enabled(self) -> bool:

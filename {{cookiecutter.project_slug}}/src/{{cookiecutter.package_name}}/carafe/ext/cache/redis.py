@@ -94,7 +94,7 @@ class RedisCache(FlaskRedisCache):
         return [*map(self.serializer.loads, values)]
 
     def set_many(self, mapping: Any, timeout: Any = None, *removed: str) -> list[str]:
-        removal = [self._command("DEL", *removed)] if removed else []
+        removal = [self._command("UNLINK", *removed)] if removed else []
         self.ask(*self._sets(mapping, self._normalize_timeout(timeout)), *removal)
         return list(mapping)
 

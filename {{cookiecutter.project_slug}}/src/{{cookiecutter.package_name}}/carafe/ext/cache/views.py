@@ -126,12 +126,13 @@ class CachedViews:
 
     def _view(self, options: CachedView, owner: Any, request: Any) -> View:
         """What is known of the view that *options* decorate, and whose namespace may change."""
-        kind: Any = owner if isinstance(owner, FunctionType) else type(owner)
+        kind: Any = owner if isinstance(owner, FunctionType | type) else type(owner)
         view = self._views.get((options, kind, None))
         if view is not None:
             return view
         sender, view_class = kind, keys.class_of(self._app.view_functions.get(request.endpoint))
-        if options in (getattr(view_class, "decorators", None) or ()):
+        is_static = any(getattr(view_class, name) is owner for name in dir(view_class))
+        if is_static or options in (getattr(view_class, "decorators", None) or ()):
             owner = sender = view_class
         namespace = options.namespace or keys.namespace_of(owner)
         view = self._views.get((options, kind, namespace))
@@ -143,7 +144,8 @@ class CachedViews:
             view = View(options, options.namespace or sender, namespace, tokens, seconds)
         if len(self._views) >= _MAX_VIEWS:
             self._views.clear()
-        is_fixed = options.namespace or not callable(getattr(owner, "cache_namespace", None))
+        may_change = is_static or callable(getattr(owner, "cache_namespace", None))
+        is_fixed = options.namespace or not may_change
         self._views[options, kind, None if is_fixed else namespace] = view
         return view
 
@@ -192,7 +194,9 @@ class CachedViews:
                 "%r wrote outside an application context; nothing was invalidated.", sender
             )
         elif current_app.extensions.get(KEY) is self:
-            self.invalidate(keys.namespaces_of(self._app, sender))
+            namespaces = keys.namespaces_of(self._app, sender)
+            if not signals.collect(namespaces):
+                self.invalidate(namespaces)
 
     def invalidate(self, namespaces: Iterable[str]) -> None:
         """Revoke the tokens of these namespaces."""

@@ -7,6 +7,7 @@ from flask import Flask
 from flask import request
 from flask.views import MethodView
 
+from ...ext.cache import after_post
 from ...ext.cache import Cache
 
 
@@ -85,6 +86,56 @@ def test_a_namespace_may_use_self(app):
 
     app.add_url_rule("/it", view_func=Named.as_view("it"))
     check_a_write_is_seen(app.test_client())
+
+
+def test_a_namespace_may_differ_from_request_to_request(app):
+    class Shelf(MethodView):
+        def cache_namespace(self):
+            return f"shelf {request.view_args['id']}"
+
+        @app.cache.cached_view()
+        def get(self, id):
+            return {"run": next(app.runs)}
+
+        def post(self, id):
+            return {}
+
+    app.add_url_rule("/shelves/<int:id>", view_func=Shelf.as_view("shelf"))
+    client = app.test_client()
+    before = [client.get(f"/shelves/{id}").json for id in (1, 2)]
+    client.post("/shelves/1")
+    after = [client.get(f"/shelves/{id}").json for id in (1, 2)]
+    assert [old == new for old, new in zip(before, after, strict=True)] == [False, True]
+
+
+def test_a_method_without_self_is_its_class(app):
+    class Static(MethodView):
+        @staticmethod
+        @app.cache.cached_view()
+        def get():
+            return {"run": next(app.runs)}
+
+        def post(self):
+            return {}
+
+    app.add_url_rule("/it", view_func=Static.as_view("it"))
+    check_a_write_is_seen(app.test_client())
+
+
+def test_who_listens_to_a_write_has_its_request(app):
+    class It(MethodView):
+        def post(self):
+            return {}
+
+    heard = []
+
+    @after_post.connect
+    def listen(sender):
+        heard.append((sender, request.path))
+
+    app.add_url_rule("/it", view_func=It.as_view("it"))
+    app.test_client().post("/it")
+    assert heard == [(It, "/it")]
 
 
 class Interrupted(BaseException):
