@@ -2,10 +2,10 @@
 
 from typing import Any
 
+from flask import after_this_request
 from flask import current_app
 from flask import Flask
 from flask import has_request_context
-from flask import Response
 from flask import session
 from flask_principal import AnonymousIdentity
 from flask_principal import Identity
@@ -62,15 +62,10 @@ class Identities:
     def _loaded(self) -> Identity:
         environ = environ_of(current_request())
         if _ENVIRON not in environ:
+            after_this_request(vary_on_cookie)
             with deciding():
                 self._load()
         return environ[_ENVIRON]
-
-    def vary(self, response: Response) -> Response:
-        """Say that the response depends on the cookie, if somebody was identified by it."""
-        if _ENVIRON in environ_of(current_request()):
-            vary_on_cookie(response)
-        return response
 
     @property
     def key_type(self) -> KeyType:

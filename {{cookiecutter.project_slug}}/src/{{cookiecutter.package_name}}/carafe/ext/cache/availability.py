@@ -1,12 +1,12 @@
-"""A backend that may fail: failures are misses, and nobody waits for it twice.
+"""A circuit breaker in front of a backend that may fail: a failure is a miss.
 
-A backend that does not answer is left alone, and a thread tries it every quarter of a second: no
-request waits for that. What a write could not invalidate is pending, and invalidated before
-anything is read again. A backend that refuses, as a Redis that is full or read-only, still
-answers what it can. A warning is logged once a minute.
+While a backend is unavailable, no request waits for it; a thread tries it every 0.25 seconds.
+Invalidations that failed are pending, and are made before anything is read again. A backend that
+refuses a command, as a Redis that is full or read-only, is still used for others. A warning is
+logged once a minute.
 
-A process trusts nothing that was stored before it started, before it got its backend back, or
-before it, or another worker of the same server, could not invalidate something.
+A process does not use what was stored before it started, before its backend was available again,
+or before an invalidation failed, in it or in another worker of the same server.
 """
 
 import threading
@@ -32,8 +32,8 @@ _QUIET = 60.0
 """Seconds from one warning to the next."""
 
 _distrusted_until = memoryview(mmap(-1, 8)).cast("d")
-"""What was stored before this time, in seconds since 1970, is not trusted. Processes that are
-forked from here, such as the workers of gunicorn, have it in common."""
+"""What was stored before this time, in seconds since 1970, is not used. Forked processes, such as
+the workers of gunicorn, share this value."""
 _distrusted_until[0] = time.time()
 
 Reply = TypeVar("Reply")
@@ -41,7 +41,7 @@ Errors = tuple[type[Exception], ...]
 
 
 class Unavailable(Exception):
-    """The backend did not answer, refused, or was left alone."""
+    """The backend did not answer, refused, or was not asked because it did not answer before."""
 
 
 class Backend(Protocol):
@@ -137,7 +137,7 @@ class Availability:
         self._ensure_thread()
 
     def _ensure_thread(self) -> None:
-        """Have a thread try the backend, unless one does; a fork takes none along."""
+        """Start the thread that tries the backend, if none runs: a fork does not copy threads."""
         with self._lock:
             if self._thread is None or not self._thread.is_alive():
                 thread = threading.Thread(target=_try, args=[weakref.ref(self)], daemon=True)

@@ -67,8 +67,8 @@ class Head:
     """A stored response without its body.
 
     *token* is what its namespaces had when its view started, *made* that time in seconds since
-    1970. An entry with *varies* is no response: there is one for each value of these request
-    headers, under a key that holds the values.
+    1970. An entry with *varies* is not a response: it names the request headers whose values are
+    part of the keys of the responses.
     """
 
     token: str
@@ -84,7 +84,7 @@ class Head:
 
     @cached_property
     def unchanged(self) -> list[tuple[str, str]]:
-        """The headers of a 304: what is said of a body goes with the body."""
+        """The headers of a 304: those that do not describe a body."""
         return [pair for pair in self.headers if pair[0].lower() not in _OF_A_BODY]
 
 
@@ -280,7 +280,7 @@ _STATUS_LINES = {code: f"{code} {text.upper()}" for code, text in HTTP_STATUS_CO
 
 
 def _is_known(head: Head, environ: WSGIEnvironment) -> bool:
-    """Whether the client has the response already."""
+    """Whether the client has this response already."""
     etag, modified = head.known.get("etag"), head.known.get("last-modified")
     is_the_same = environ.get("HTTP_IF_NONE_MATCH", "") == etag
     return is_the_same or not is_resource_modified(environ, etag, last_modified=modified)

@@ -30,26 +30,26 @@ from .availability import Unavailable
 from .entry import Entry
 
 LEASE_SECONDS = 3
-"""After which a process that makes a response is taken for dead."""
+"""After this time, a process that makes a response is considered dead."""
 
 WORTH_A_LEASE = 0.005
-"""Seconds that a view may take without that other processes wait for its response."""
+"""Seconds; a view that takes less is run without a lease."""
 
 _PAUSES = (0.002, 0.025)
-"""Seconds between two looks, at first and at last."""
+"""Seconds between two looks for an entry: the first and the longest pause."""
 
 Found = tuple[str, Entry]
-"""A key, and the entry that others may have."""
+"""A key, and an entry that other requests may use."""
 
 
 @dataclass
 class View:
-    """A cached view of one app, and what was seen of it.
+    """A cached view of one app, and what is known of it.
 
-    *sender* is what its writes are announced of; *tokens* are the keys of the tokens of its
-    namespaces, its own first. *varies* are the request headers that its responses
-    vary on; *took* is how many seconds it takes at most, forgotten step by step; *is_shared* tells
-    whether its last response was for others, too.
+    *sender* sends the signals of its writes. *tokens* are the keys of the tokens of its namespaces,
+    its own first. *varies* are the request headers that its responses vary on. *took* is its
+    longest run in seconds, reduced by a tenth with each run. *is_shared* tells whether its last
+    response was for other clients, too.
     """
 
     options: Any
@@ -64,10 +64,10 @@ class View:
 
 @dataclass(slots=True)
 class Lookup:
-    """A request for the response of *view*, which *run* runs; *query* is what counts of it.
+    """A request for the response of *view*, which *run* runs.
 
-    *key* names its path and query, *token* is what the view's namespaces have, and *leases* are
-    those that are held for it.
+    *query* holds the arguments that count, *key* is the cache key without variants, *token* joins
+    the current tokens, and *leases* are the keys of the leases held by this request.
     """
 
     view: View
@@ -79,7 +79,7 @@ class Lookup:
     leases: tuple[str, ...] = ()
 
     def variant(self) -> str:
-        """Return the key of the response for this request."""
+        """Return the cache key for the headers of this request."""
         names = sorted(self.view.varies)
         values = [(name, cacheability.value_of(name, self.request)) for name in names]
         return keys.variant_key(self.key, values) if values else self.key
@@ -133,14 +133,14 @@ class SingleFlight:
         return [*made.values()]
 
     def make(self, lookup: Lookup) -> Any:
-        """Return the response, which was not found."""
+        """Return the view's response, made once for all requests that wait for it."""
         if self._before_miss() is False:
             cacheability.note_miss(lookup.request, "the request has something to write")
             return lookup.run()
         if lookup.request.method == "HEAD":
             cacheability.note_miss(lookup.request, "the method is HEAD")
             return lookup.run()
-        if not lookup.view.is_shared:  # Nobody waits for what is not theirs.
+        if not lookup.view.is_shared:  # The other requests would wait for nothing.
             return self._run(lookup)[0]
         mine: Future[Found | None] = Future()
         key = lookup.variant(), lookup.token
@@ -173,7 +173,7 @@ class SingleFlight:
         return self._respond(lookup, entry, cacheability.HIT), (lookup.variant(), entry)
 
     def _wait(self, lookup: Lookup) -> Entry | None:
-        """Return the entry of another process, or None: with a lease, or after too long."""
+        """Return the entry that another process made, or None: with a lease, or on timeout."""
         mine = entries.new_token()
         for _ in _looks():
             key = lookup.variant()
@@ -212,13 +212,13 @@ class SingleFlight:
         return self._respond(lookup, entry, cacheability.STORED), (lookup.variant(), entry)
 
     def _store(self, lookup: Lookup, stored: dict[str, Entry], seconds: int) -> None:
-        """Store entries, and give the leases back."""
+        """Store entries, and release the leases."""
         if stored or lookup.leases:
-            with suppress(Unavailable):  # The response is one all the same.
+            with suppress(Unavailable):  # The response is sent anyway.
                 self._availability.run(self._backend.set_many, stored, seconds, *lookup.leases)
 
     def _fresh(self, lookup: Lookup) -> tuple[Response, Entry | None, int]:
-        """Return the view's response, its entry if it is for others, and for how many seconds."""
+        """Return the view's response, its entry if it may be shared, and its seconds."""
         view, request, made = lookup.view, lookup.request, time.time()
         with reads.recording(request, lookup.query):
             response = current_app.make_response(lookup.run())
@@ -237,7 +237,7 @@ class SingleFlight:
         if headers := [name.title() for name in sorted(varies - {"host", reads.SCHEME})]:
             response.vary.update(headers)
         response.add_etag()
-        response.headers.setdefault("Cache-Control", "no-cache")  # Ask me whether it is still true.
+        response.headers.setdefault("Cache-Control", "no-cache")  # Clients revalidate.
         kept = response.get_wsgi_headers(reads.environ_of(request)).to_wsgi_list()
         head = entries.Head(lookup.token, made, response.status_code, kept)
         return response, Entry(head, response.get_data()), seconds
@@ -248,7 +248,7 @@ class SingleFlight:
 
 
 def _looks() -> Iterator[None]:
-    """One look now, and more for as long as a lease lasts."""
+    """Yield at once, and with growing pauses until a lease would have expired."""
     end, (pause, longest) = time.monotonic() + LEASE_SECONDS, _PAUSES
     while time.monotonic() < end:
         yield

@@ -1,8 +1,8 @@
 """Views whose responses are cached.
 
-An entry holds the tokens that its namespaces had when the view started; it is a response only
-while they are the current ones. So a hit is one ``get_many([entry, token])``, and a write
-revokes the token: whatever was made before, or is being made, is no response any more.
+An entry holds the tokens that its namespaces had when the view started, and is served only while
+these are the current ones. So a hit is one ``get_many([entry, token])``. A write revokes the token,
+which invalidates every response that was made before it, or is being made.
 """
 
 from collections.abc import Callable
@@ -117,21 +117,20 @@ class CachedViews:
             return run()
         if entry is None:
             self._misses += 1
-            # Unless it goes on, and says otherwise.
-            cacheability.note_miss(request, "the view raised an error")
+            cacheability.note_miss(request, "the view raised an error")  # until it returns
             return self._flight.make(lookup)
         self._hits += 1
         environ[cacheability.STATUS] = cacheability.HIT
         return self._responses.respond(entry, environ)
 
     def _view(self, options: CachedView, owner: Any, request: Any) -> View:
-        """What is known of the view that *options* decorate, and whose namespace may change."""
+        """Return what is known of the view that *options* decorate, new on its first call."""
         kind: Any = owner if isinstance(owner, FunctionType | type) else type(owner)
         view = self._views.get((options, kind, None))
         if view is not None:
             return view
         sender, view_class = kind, keys.class_of(self._app.view_functions.get(request.endpoint))
-        is_static = any(getattr(view_class, name) is owner for name in dir(view_class))
+        is_static = any(getattr(view_class, name, None) is owner for name in dir(view_class))
         if is_static or options in (getattr(view_class, "decorators", None) or ()):
             owner = sender = view_class
         namespace = options.namespace or keys.namespace_of(owner)
@@ -152,11 +151,11 @@ class CachedViews:
     def _why_bypassed(
         self, options: CachedView, request: Any, environ: dict[str, Any]
     ) -> str | None:
-        """Why the cache must not be used for *request*, or None if it may."""
+        """Return why the cache must not be used for *request*, or None if it may."""
         if environ["REQUEST_METHOD"] not in {"GET", "HEAD"}:
             return "the method is not GET"
         if not isinstance(request, reads.RecordedRequest):
-            return "the app's request_class was replaced, so nobody knows what is read"
+            return "the app's request_context was replaced, so what is read is unknown"
         if not options.public:
             if "HTTP_AUTHORIZATION" in environ:
                 return "the request has credentials"
@@ -174,9 +173,9 @@ class CachedViews:
         return "unless is true" if options.unless and options.unless() else None
 
     def _counted(self, counted: bool | Sequence[str], request: Any, query: str) -> bytes:
-        """The part of the *query* that makes another response."""
+        """Return the part of *query* that the response depends on."""
         whole = query.encode("latin1")
-        # What was read of the query before the view may have been any argument.
+        # Code that ran before the view may have read any argument.
         if reads.QUERY in request.reads or (counted is True and not self._ignored):
             return whole
         pieces = []

@@ -125,15 +125,11 @@ class SessionInterface(SecureCookieSessionInterface):
         if not isinstance(session, Session):
             super().save_session(app, session, response)
         elif session.is_open:
-            self._save(app, session, response)
-
-    def _save(self, app: Flask, session: Session, response: Response) -> None:
-        if not session:
-            super().save_session(app, session, response)
-            return
-        vary_on_cookie(response)
-        if self.should_set_cookie(app, session):
-            self._set_cookie(app, session, response)
+            vary_on_cookie(response)
+            if not session:
+                super().save_session(app, session, response)
+            elif self.should_set_cookie(app, session):
+                self._set_cookie(app, session, response)
 
     def _set_cookie(self, app: Flask, session: Session, response: Response) -> None:
         name, seal = self.get_cookie_name(app), self._seal(app)
