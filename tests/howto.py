@@ -8,12 +8,17 @@ shell. "In `file`, add `line` to `Name`." needs no block.
 import os
 import re
 import sys
+from contextlib import contextmanager
 from dataclasses import dataclass
 from textwrap import dedent
 from textwrap import indent
 
 from .conftest import environment
 from .processes import run
+from .terminal import typed
+from .terminal import until
+from .test_story import ask
+from .test_story import free_port
 
 PAGE = "docs/howto.md"
 
@@ -148,3 +153,21 @@ test "$1" = run && shift
 test "$1" = python && shift && exec "{python}" "$@"
 exec "{python}" -m "$@"
 """
+
+
+@contextmanager
+def serving(owner, line, written):
+    """Type a line that serves, with a free port for the one that is written there."""
+    port = free_port()
+    line = line.replace(written, str(port)).strip()
+    with typed(line, cwd=owner.project.path, env=owner.variables()) as terminal:
+        until(lambda: not terminal.is_running or is_served(port))
+        assert terminal.is_running, terminal.screen
+        yield port, terminal
+
+
+def is_served(port):
+    try:
+        return ask(port, "GET", "/health/ready").status == 200
+    except OSError:
+        return False

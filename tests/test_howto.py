@@ -5,7 +5,6 @@ import re
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from contextlib import contextmanager
 from dataclasses import replace
 from textwrap import dedent
 from uuid import uuid4
@@ -20,11 +19,9 @@ from .conftest import NONE
 from .howto import Owner
 from .howto import PAGE
 from .howto import sections
+from .howto import serving
 from .howto import steps
-from .terminal import typed
-from .terminal import until
 from .test_story import ask
-from .test_story import free_port
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="these are lines for a POSIX shell")
 
@@ -237,24 +234,6 @@ def test_a_debugger_opens_in_the_terminal_of_the_server(owner):
             terminal.answer("(Pdb)", "c")
             assert sent.result().status == 200
         terminal.interrupt()
-
-
-@contextmanager
-def serving(owner, line, written):
-    """Type a line that serves, with a free port for the one that is written there."""
-    port = free_port()
-    line = line.replace(written, str(port)).strip()
-    with typed(line, cwd=owner.project.path, env=owner.variables()) as terminal:
-        until(lambda: not terminal.is_running or is_served(port))
-        assert terminal.is_running, terminal.screen
-        yield port, terminal
-
-
-def is_served(port):
-    try:
-        return ask(port, "GET", "/health/ready").status == 200
-    except OSError:
-        return False
 
 
 def test_postgresql(owner):

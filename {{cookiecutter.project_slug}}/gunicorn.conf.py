@@ -78,7 +78,7 @@ def post_fork(server, worker):
 
 
 def post_worker_init(worker):
-    """Log what is away, and let /health/ready tell when the worker ends."""
+    """Log what is unavailable, and let /health/ready report that the worker ends."""
     health = import_module(f"{worker.wsgi.import_name}.health")
     worker.wsgi.extensions[health.DRAINING] = lambda: not worker.alive
     with worker.wsgi.app_context():

@@ -1,6 +1,6 @@
 """``/metrics``, where Prometheus reads the meter.
 
-It is there while ``METRICS_TOKEN`` is set, for who sends that as a bearer token. The workers of
+It is served if ``METRICS_TOKEN`` is set, to clients that send it as a bearer token. The workers of
 gunicorn count together, in the folder ``PROMETHEUS_MULTIPROC_DIR`` that ``gunicorn.conf.py`` makes.
 """
 

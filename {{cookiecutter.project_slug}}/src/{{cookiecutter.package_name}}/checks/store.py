@@ -26,7 +26,7 @@ def faults(app: Flask) -> Iterator[str]:
     url = make_url(app.config["SQLALCHEMY_DATABASE_URI"])
     yield from _sqlite(url) if url.get_backend_name() == "sqlite" else _server(url)
     if app.config["DATABASE_TIMEOUT"] > LONGEST:
-        yield "DATABASE_TIMEOUT: requests pile up while the database is away; set 1.5"
+        yield "DATABASE_TIMEOUT: requests pile up while the database is unavailable; set 1.5"
     for name in ("SQLALCHEMY_ECHO", "SQLALCHEMY_RECORD_QUERIES"):
         if app.config[name]:
             yield f"{name}: data of others is written down; unset it"

@@ -36,7 +36,7 @@ SENT_BY_ANY_PAGE = {"application/x-www-form-urlencoded", "multipart/form-data", 
 
 
 def init_app(app: Flask) -> None:
-    """Protect *app*. Raises ValueError for an origin that is none."""
+    """Protect *app*. Raises ValueError for an invalid origin."""
     if _KEY in app.extensions:
         raise RuntimeError("This app is protected already. Call init_app once.")
     declare(app, "CARAFE_CSRF_", ENABLED=True, TRUSTED_ORIGINS=[], FORMS=False)

@@ -79,6 +79,7 @@ class Auth:
             key = app.config["CARAFE_AUTH_SESSION_ID_KEY"]
             identities = Identities(_checked(provider or self._provider), key)
             identity_changed.connect(identities.on_changed, app)
+            app.after_request(identities.vary)
         app.extensions[_KEY] = identities
         app.app_ctx_globals_class = _globals_with(identities, app.app_ctx_globals_class)
 
@@ -89,7 +90,7 @@ class Auth:
 
     @property
     def user_id(self) -> Any:
-        """The id of the user who asks, or None for a stranger."""
+        """The id of the user who is logged in, or None."""
         return _identities().current().id
 
     def login(self, user_id: int | str | UUID, **values: Any) -> None:

@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from flask import after_this_request
 from flask import current_app
 from flask import Flask
 from flask import has_request_context
+from flask import Response
 from flask import session
 from flask_principal import AnonymousIdentity
 from flask_principal import Identity
@@ -62,10 +62,14 @@ class Identities:
     def _loaded(self) -> Identity:
         environ = environ_of(current_request())
         if _ENVIRON not in environ:
-            after_this_request(vary_on_cookie)
             with deciding():
                 self._load()
         return environ[_ENVIRON]
+
+    def vary(self, response: Response) -> Response:
+        """Add ``Vary: Cookie`` if the identity was loaded; Flask's own session does not know."""
+        is_loaded = _ENVIRON in environ_of(current_request())
+        return vary_on_cookie(response) if is_loaded else response
 
     @property
     def key_type(self) -> KeyType:

@@ -38,6 +38,8 @@ WORTH_A_LEASE = 0.005
 _PAUSES = (0.002, 0.025)
 """Seconds between two looks for an entry: the first and the longest pause."""
 
+_MAX_UNSHARED = 4096
+
 Found = tuple[str, Entry]
 """A key, and an entry that other requests may use."""
 
@@ -48,8 +50,8 @@ class View:
 
     *sender* sends the signals of its writes. *tokens* are the keys of the tokens of its namespaces,
     its own first. *varies* are the request headers that its responses vary on. *took* is its
-    longest run in seconds, reduced by a tenth with each run. *is_shared* tells whether its last
-    response was for other clients, too.
+    longest run in seconds, reduced by a tenth with each run. *unshared* are the keys whose last
+    response was for one client alone.
     """
 
     options: Any
@@ -59,7 +61,15 @@ class View:
     seconds: int
     varies: set[str] = field(default_factory=set)
     took: float = 1.0
-    is_shared: bool = True
+    unshared: set[str] = field(default_factory=set)
+
+    def note(self, key: str, *, is_shared: bool) -> None:
+        """Note whether the response for *key* was for other clients, too."""
+        self.unshared.discard(key)
+        if not is_shared:
+            if len(self.unshared) >= _MAX_UNSHARED:
+                self.unshared.clear()
+            self.unshared.add(key)
 
 
 @dataclass(slots=True)
@@ -140,7 +150,7 @@ class SingleFlight:
         if lookup.request.method == "HEAD":
             cacheability.note_miss(lookup.request, "the method is HEAD")
             return lookup.run()
-        if not lookup.view.is_shared:  # The other requests would wait for nothing.
+        if lookup.variant() in lookup.view.unshared:  # Others would wait for nothing.
             return self._run(lookup)[0]
         mine: Future[Found | None] = Future()
         key = lookup.variant(), lookup.token
@@ -206,6 +216,7 @@ class SingleFlight:
                     stored[lookup.key] = Entry(head)
         finally:
             view.took = max(time.monotonic() - started, 0.9 * view.took)
+            view.note(lookup.variant(), is_shared=entry is not None)
             self._store(lookup, stored, seconds)
         if entry is None:
             return response, None
@@ -225,8 +236,6 @@ class SingleFlight:
         names = cacheability.depends_on(response, request)
         seconds = cacheability.seconds_for(response, view.seconds)
         reason = cacheability.why_not_cached(response, names, view.options)
-        if response.status_code in view.options.statuses:
-            view.is_shared = not reason
         if reason or not seconds:
             cacheability.note_miss(request, reason or "it expires at once")
             return response, None, LEASE_SECONDS

@@ -58,6 +58,15 @@ def test_whoever_asks_makes_the_answer_depend_on_the_cookie(client, login):
     assert "Vary" not in client.get("/open").headers
 
 
+def test_a_response_depends_on_the_cookie_if_a_hook_reads_the_identity(client, app, auth):
+    @app.after_request
+    def name(response):
+        response.headers["X-User"] = str(auth.user_id)
+        return response
+
+    assert client.get("/open").headers["Vary"] == "Cookie"
+
+
 @pytest.mark.parametrize("user_id", [None, True, False, "", 1.0, [1], {"id": 1}, (1,), b"1"])
 def test_what_is_no_id_logs_nobody_in_and_leaves_the_session_alone(app, auth, user_id):
     with app.test_request_context():

@@ -106,6 +106,21 @@ def test_nobody_waits_twice_for_an_answer_that_is_not_theirs(app):
     assert statuses == [200] * 8
 
 
+def test_a_response_for_one_client_leaves_the_other_paths_as_they_are(app):
+    runs = []
+
+    @app.get("/slow/<name>")
+    @app.cache.cached_view()
+    def slow(name):
+        runs.append(name)
+        time.sleep(0.1)
+        return {"name": request.cookies.get("name") if name == "mine" else name}
+
+    app.test_client().get("/slow/mine")
+    ask_at_once(app, ["/slow/ours"] * 8)
+    assert runs == ["mine", "ours"]
+
+
 def test_a_leader_that_fails_fails_alone(app, slow):
     app.config["PROPAGATE_EXCEPTIONS"] = False
 

@@ -20,6 +20,11 @@ def app():
     return app
 
 
+class Writing(MethodView):
+    def post(self, **values):
+        return {}
+
+
 def check_a_write_is_seen(client):
     first = client.get("/it").json
     assert client.get("/it").json == first
@@ -28,14 +33,11 @@ def check_a_write_is_seen(client):
 
 
 def test_the_decorator_in_a_list_is_invalidated_by_its_class(app):
-    class Listed(MethodView):
+    class Listed(Writing):
         decorators = [app.cache.cached_view(), lambda view: lambda **values: view(**values)]
 
         def get(self):
             return {"run": next(app.runs)}
-
-        def post(self):
-            return {}
 
     app.add_url_rule("/it", view_func=Listed.as_view("it"))
     check_a_write_is_seen(app.test_client())
@@ -68,7 +70,7 @@ def test_a_subclass_at_another_address_answers_and_writes_for_its_base(app):
 
 
 def test_a_namespace_may_use_self(app):
-    class Named(MethodView):
+    class Named(Writing):
         kind = "book"
 
         def name(self):
@@ -81,24 +83,18 @@ def test_a_namespace_may_use_self(app):
         def get(self):
             return {"run": next(app.runs)}
 
-        def post(self):
-            return {}
-
     app.add_url_rule("/it", view_func=Named.as_view("it"))
     check_a_write_is_seen(app.test_client())
 
 
 def test_a_namespace_may_differ_from_request_to_request(app):
-    class Shelf(MethodView):
+    class Shelf(Writing):
         def cache_namespace(self):
             return f"shelf {request.view_args['id']}"
 
         @app.cache.cached_view()
         def get(self, id):
             return {"run": next(app.runs)}
-
-        def post(self, id):
-            return {}
 
     app.add_url_rule("/shelves/<int:id>", view_func=Shelf.as_view("shelf"))
     client = app.test_client()
@@ -109,23 +105,19 @@ def test_a_namespace_may_differ_from_request_to_request(app):
 
 
 def test_a_method_without_self_is_its_class(app):
-    class Static(MethodView):
+    class Static(Writing):
         @staticmethod
         @app.cache.cached_view()
         def get():
             return {"run": next(app.runs)}
-
-        def post(self):
-            return {}
 
     app.add_url_rule("/it", view_func=Static.as_view("it"))
     check_a_write_is_seen(app.test_client())
 
 
 def test_who_listens_to_a_write_has_its_request(app):
-    class It(MethodView):
-        def post(self):
-            return {}
+    class It(Writing):
+        pass
 
     heard = []
 

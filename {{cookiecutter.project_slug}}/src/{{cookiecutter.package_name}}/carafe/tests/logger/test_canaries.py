@@ -95,7 +95,7 @@ def all_that_is_seen(app):
 
 
 def the_secrets_themselves():
-    """What no name gives away."""
+    """Secrets under names that do not tell."""
     login = request.authorization
     nested = request.get_json()["people"][0]["login"] if request.is_json else {}
     return [
