@@ -1,4 +1,4 @@
-"""The cookie that holds the login."""
+"""Cookies, and writes that come from other sites."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -26,7 +26,7 @@ def faults(app: Flask) -> Iterator[str]:
     if app.permanent_session_lifetime > LONGEST:
         yield "PERMANENT_SESSION_LIFETIME: a stolen cookie works for long; set 90 days at most"
     if not config["CARAFE_CSRF_ENABLED"]:
-        yield "CARAFE_CSRF_ENABLED: other sites can write in the name of a user; unset it"
+        yield "CARAFE_CSRF_ENABLED: other sites can write with the cookies of a visitor; unset it"
     if config["CARAFE_CSRF_FORMS"]:
         yield "CARAFE_CSRF_FORMS: any page can send a form; unset it"
     trusted = set(config["CARAFE_CSRF_TRUSTED_ORIGINS"]).difference(config["CORS_ORIGINS"])
