@@ -18,8 +18,7 @@ from typing import Any
 from sqlalchemy import event
 
 PARTS = {
-    "carafe/security.py": "security headers",
-    "carafe/address.py": "address",
+    "carafe/security.py": "security",
     "carafe/ext/csrf.py": "csrf",
     "carafe/ext/session/": "session",
     "carafe/ext/auth/": "auth",

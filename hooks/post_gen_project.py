@@ -65,7 +65,6 @@ FILES = {
         CARAFE / "ext/cache/availability.py",
         CARAFE / "ext/cache/cacheability.py",
         CARAFE / "ext/cache/entry.py",
-        CARAFE / "ext/cache/keys.py",
         CARAFE / "ext/cache/memory.py",
         CARAFE / "ext/cache/redis.py",
         CARAFE / "ext/cache/settings.py",

@@ -22,10 +22,10 @@ def test_a_change_to_the_library_is_found(bake):
     folder = bake().path / CARAFE
     check = ["sha256sum", "--quiet", "--check", "SHA256SUMS"]
     assert run(check, cwd=folder).returncode == 0
-    with (folder / "ext/cache/keys.py").open("a") as file:
+    with (folder / "ext/cache/entry.py").open("a") as file:
         file.write("# mine\n")
     done = run(check, cwd=folder)
-    assert done.stdout == "ext/cache/keys.py: FAILED\n"
+    assert done.stdout == "ext/cache/entry.py: FAILED\n"
 
 
 def test_the_licence_of_the_template_comes_with_its_library(default):

@@ -14,7 +14,6 @@ from . import metrics
 from . import models as models
 from . import resources
 from . import settings
-from .carafe import address
 from .carafe import config as carafe_config
 from .carafe import cors
 from .carafe import errors
@@ -32,7 +31,6 @@ def create_app(config: Mapping[str, object] | None = None) -> FlaskCarafe:
     security.init_app(app, hsts=YEAR if app.config["ENVIRONMENT"] == "production" else 0)
     proxies = app.config["PROXY_HOPS"]
     app.wsgi_app = ProxyFix(app.wsgi_app, proxies, proxies, 0)  # type: ignore[method-assign]
-    address.init_app(app)
     cors.init_app(app)
     extensions.init_app(app)
     audit.init_app(app)  # feature: auth

@@ -104,7 +104,7 @@ def record(*names: str) -> None:
 def reads_of(request: Any) -> set[str]:
     """Return what was read of *request* until now."""
     reads: set[str] = request.reads
-    return reads | {SESSION} if _session().accessed else reads
+    return reads | {SESSION} if _session().accessed is True else reads
 
 
 def _session() -> Any:
@@ -113,23 +113,28 @@ def _session() -> Any:
 
 
 @contextmanager
-def recording(request: Any, query: bytes | None = None) -> Iterator[set[str]]:
+def recording(query: bytes | None = None) -> Iterator[set[str]]:
     """Record in a set of its own what is read in this block, which makes something to be cached.
 
     At the end of the block the set is complete, and its names count for the request, too. If a
-    *query* is given, the block sees no other arguments than those in it.
+    *query* is given, the block sees no other arguments than those in it. Nothing is recorded
+    without a request, or without a cache.
     """
+    names: set[str] = set()
+    request = request_ctx.request if request_ctx else None
+    if not isinstance(request, RecordedRequest):
+        yield names
+        return
     before, session, was_making = request.reads, _session(), request.is_making
     was_accessed, session.accessed = session.accessed, False
-    names: set[str] = set()
     request.reads, request.is_making = names, True
     try:
         with nullcontext() if query is None else _seeing(request, query):
             yield names
     finally:
-        if session.accessed:
+        if session.accessed is True:
             names.add(SESSION)
-        session.accessed = session.accessed or was_accessed
+        session.accessed = was_accessed or session.accessed
         before.update(names)
         request.reads, request.is_making = before, was_making
 
@@ -147,6 +152,10 @@ def _seeing(request: Request, query: bytes) -> Iterator[None]:
         attributes.update(whole)
 
 
+_TO_DECIDE: Any = "to decide"
+"""How a session was accessed that only decided. As with True, Flask sends ``Vary: Cookie``."""
+
+
 @contextmanager
 def deciding() -> Iterator[None]:
     """Do not record what is read in this block, to decide whether the request may go on.
@@ -162,7 +171,7 @@ def deciding() -> Iterator[None]:
     try:
         yield
     finally:
-        session.accessed = was_accessed
+        session.accessed = was_accessed or (session.accessed and _TO_DECIDE)
         request.reads = reads
         if GLOBALS in names or _leaves_something(request, known):
             reads.add(IDENTITY)

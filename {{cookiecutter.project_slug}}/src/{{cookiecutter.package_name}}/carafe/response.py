@@ -19,16 +19,6 @@ class Response(FlaskResponse):
         super().__init__(response, *args, **kwargs)
 
 
-def vary_on_cookie(response: FlaskResponse) -> FlaskResponse:
-    """Add ``Cookie`` to the header ``Vary``, which is seldom there yet, and return *response*."""
-    names = response.headers.get("Vary")
-    if names is None:
-        response.headers["Vary"] = "Cookie"
-    elif names != "Cookie":
-        response.vary.add("Cookie")
-    return response
-
-
 def _is_json(
     response: Any, status: Any = None, headers: Any = None, *args: Any, **kwargs: Any
 ) -> bool:

@@ -1,26 +1,35 @@
-"""Headers that tell a browser to do no more with an answer than to read it.
+"""What every request and every response of an app must satisfy.
 
-They are on every answer: on errors, redirects and what was not modified, too. One that the
-application sets itself stays as it is. What depends on a cookie or on credentials is kept by
-nobody (``Cache-Control: no-store``), unless it says for how long it may be.
+A request whose path or query is not UTF-8, or contains NUL, gets a 400, and so does one with any
+control character in its path: a line break could end up in a header or a log. An HTTP/1.1 request
+without a ``Host`` is refused as well, as that protocol demands.
 
-Over HTTPS a browser is told, if *hsts* is given, to use nothing else for so many seconds.
+Every response, also an error or a redirect, has headers that let a browser do no more with it than
+read it; a header that the application sets itself is left alone. A response that depends on a
+cookie or on credentials is not stored by any cache (``Cache-Control: no-store``), unless it says
+for how long it may be. Over HTTPS, *hsts* seconds tell browsers to use nothing else.
 """
 
+import re
 from collections.abc import Iterable
 from typing import Any
+from urllib.parse import unquote_to_bytes
 from wsgiref.types import StartResponse
 from wsgiref.types import WSGIApplication
 from wsgiref.types import WSGIEnvironment
 
+from flask import abort
 from flask import Flask
+
+from .reads import current_request
+from .reads import environ_of
 
 YEAR = 365 * 24 * 3600
 
 Headers = list[tuple[str, str]]
 
 NOTHING = "default-src 'none'; frame-ancestors 'none'"
-"""The content that data loads."""
+"""The content security policy of data, which loads nothing."""
 
 _HEADERS = [
     ("X-Content-Type-Options", "nosniff"),
@@ -29,18 +38,44 @@ _HEADERS = [
     ("Cross-Origin-Resource-Policy", "same-origin"),
 ]
 
-_TELLING = {"vary", "set-cookie", "strict-transport-security"}
-_TELLING |= {name.lower() for name, _ in _HEADERS}
-"""Without these, an answer lacks all of ours and is for everybody."""
+_SPECIAL = {"vary", "set-cookie", "strict-transport-security"}
+_SPECIAL |= {name.lower() for name, _ in _HEADERS}
+"""A response without any of these gets all of ours, and may be for everybody."""
+
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 
 
 def init_app(app: Flask, hsts: int = 0) -> None:
-    """Put the headers on whatever *app* answers."""
+    """Check the requests of *app*, and add the headers to its responses."""
+    app.before_request(check_url)
     app.wsgi_app = SecurityHeaders(app.wsgi_app, hsts)  # type: ignore[method-assign]
 
 
+def check_url() -> None:
+    """Abort a request without a host, or whose path or query is not text."""
+    environ = environ_of(current_request())
+    if "HTTP_HOST" not in environ and environ["SERVER_PROTOCOL"] == "HTTP/1.1":
+        abort(400, "The request has no Host header.")
+    path, query = environ["PATH_INFO"], environ.get("QUERY_STRING", "")
+    if not (path.isascii() and path.isprintable()) and _CONTROL.search(
+        _text(path.encode("latin1"))
+    ):
+        abort(400, "The path has a control character.")
+    if ("%" in query or not query.isascii()) and "\0" in _text(
+        unquote_to_bytes(query.encode("latin1"))
+    ):
+        abort(400, "The query has a NUL character.")
+
+
+def _text(sent: bytes) -> str:
+    try:
+        return sent.decode()
+    except UnicodeDecodeError:
+        abort(400, "The URL is not UTF-8.")
+
+
 class SecurityHeaders:
-    """A WSGI application, with the headers on its answers."""
+    """A WSGI application that adds the headers to the responses of another one."""
 
     def __init__(self, application: WSGIApplication, hsts: int = 0) -> None:
         self._application = application
@@ -49,27 +84,23 @@ class SecurityHeaders:
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         def start(status: str, headers: Headers, *error: Any) -> Any:
-            wanted = self._secure if environ["wsgi.url_scheme"] == "https" else self._plain
+            added = self._secure if environ["wsgi.url_scheme"] == "https" else self._plain
             has_credentials = "HTTP_AUTHORIZATION" in environ
-            if has_credentials or not _TELLING.isdisjoint([name.lower() for name, _ in headers]):
-                wanted = _missing(wanted, headers)
-                headers = _unshared(headers, has_credentials)
-            return start_response(status, headers + wanted, *error)
+            if has_credentials or not _SPECIAL.isdisjoint([name.lower() for name, _ in headers]):
+                present = {name.lower() for name, _ in headers}
+                added = [header for header in added if header[0].lower() not in present]
+                headers = _private(headers, has_credentials)
+            return start_response(status, headers + added, *error)
 
         return self._application(environ, start)
 
 
-def _missing(wanted: Headers, headers: Headers) -> Headers:
-    present = {name.lower() for name, _ in headers}
-    return [header for header in wanted if header[0].lower() not in present]
-
-
-def _unshared(headers: Headers, has_credentials: bool) -> Headers:
-    """The headers, which let nobody keep an answer that is for one person."""
+def _private(headers: Headers, has_credentials: bool) -> Headers:
+    """The headers, with ``no-store`` if the response is for one client alone."""
     values = {name.lower(): value for name, value in headers}
     depends = "set-cookie" in values or "cookie" in values.get("vary", "").lower()
-    kept = values.get("cache-control")
-    if (kept is None and (depends or has_credentials)) or (kept == "no-cache" and depends):
+    control = values.get("cache-control")
+    if (control is None and (depends or has_credentials)) or (control == "no-cache" and depends):
         others = [header for header in headers if header[0].lower() != "cache-control"]
         return [*others, ("Cache-Control", "no-store")]
     return headers

@@ -79,7 +79,6 @@ class Auth:
             key = app.config["CARAFE_AUTH_SESSION_ID_KEY"]
             identities = Identities(_checked(provider or self._provider), key)
             identity_changed.connect(identities.on_changed, app)
-            app.after_request(identities.vary)
         app.extensions[_KEY] = identities
         app.app_ctx_globals_class = _globals_with(identities, app.app_ctx_globals_class)
 

@@ -5,7 +5,6 @@ from typing import Any
 from flask import current_app
 from flask import Flask
 from flask import has_request_context
-from flask import Response
 from flask import session
 from flask_principal import AnonymousIdentity
 from flask_principal import Identity
@@ -21,7 +20,6 @@ from ...reads import deciding
 from ...reads import environ_of
 from ...reads import IDENTITY
 from ...reads import record
-from ...response import vary_on_cookie
 from .provider import KEY_TYPES
 from .provider import KeyType
 from .provider import Provider
@@ -65,11 +63,6 @@ class Identities:
             with deciding():
                 self._load()
         return environ[_ENVIRON]
-
-    def vary(self, response: Response) -> Response:
-        """Add ``Vary: Cookie`` if the identity was loaded; Flask's own session does not know."""
-        is_loaded = _ENVIRON in environ_of(current_request())
-        return vary_on_cookie(response) if is_loaded else response
 
     @property
     def key_type(self) -> KeyType:

@@ -44,18 +44,16 @@ from typing import TypeVar
 
 from flask import current_app
 from flask import Flask
-from flask import has_request_context
 from flask_caching import Cache as FlaskCache
 
 from ... import reads
 from ...config import before_start
 from ...config import declare
 from ...sync import as_sync
-from . import cacheability
 from . import settings
 from . import signals
+from .cacheability import send_status
 from .entry import Serializer
-from .keys import namespace_of
 from .signals import after_delete as after_delete
 from .signals import after_patch as after_patch
 from .signals import after_post as after_post
@@ -97,22 +95,20 @@ class Cache(FlaskCache):
         declare(app, "CARAFE_CACHE_", ENABLED=True, IGNORED_REQUEST_ARGS=[], STATUS_HEADER=False)
         before_start(app, signals.check_cascades)
         if app.config["CARAFE_CACHE_STATUS_HEADER"]:
-            cacheability.send_status(app)
+            app.after_request(send_status)
         checked = settings.checked(app, {**(self.config or {}), **(config or {})})
         super().init_app(app, checked)
         backend = app.extensions["cache"][self]
-        if checked["CACHE_TYPE"] == "NullCache":
-            app.extensions[KEY] = UncachedViews(backend)
-            return
-        reads.install(app)
-        views = CachedViews(app, backend, checked, self._before_miss)
-        app.extensions[KEY] = views
-        signals.init_app(app, views.on_write, views.invalidate)
+        kind = UncachedViews if checked["CACHE_TYPE"].endswith(".NullCache") else CachedViews
+        app.extensions[KEY] = views = kind(app, backend, checked, self._before_miss)
+        if kind is CachedViews:
+            reads.install(app)
+            signals.init_app(app, views.on_write, views.invalidate)
 
     @property
     def enabled(self) -> bool:
         """Whether the current app's cache is on."""
-        return isinstance(views_of(current_app), CachedViews)
+        return not isinstance(views_of(current_app), UncachedViews)
 
     @property
     def cache(self) -> Any:
@@ -127,8 +123,9 @@ class Cache(FlaskCache):
         return getattr(self.client, "_write_client", None)
 
     def is_up(self) -> bool:
-        """Whether the backend answers; one that is off needs no answer."""
-        return views_of(current_app).is_up()
+        """Whether the backend takes a write; one that is off needs none."""
+        availability = views_of(current_app).availability
+        return availability.attempt(availability.backend.set_many, {"up": True}, 60)
 
     def stats(self) -> dict[str, Any]:
         """Return how the current app's cache does, in this process.
@@ -136,7 +133,15 @@ class Cache(FlaskCache):
         ``state`` is ``up``, ``unavailable`` or ``off``; ``hits`` and ``misses`` count cached
         views; ``pending`` counts the invalidations that wait for the backend to come back.
         """
-        return views_of(current_app).stats()
+        if not self.enabled:
+            return {"state": "off"}
+        views = views_of(current_app)
+        return {
+            "state": "unavailable" if views.availability.is_open else "up",
+            "hits": views.hits,
+            "misses": views.misses,
+            "pending": len(views.availability.pending),
+        }
 
     def cached_view(
         self,
@@ -223,10 +228,7 @@ class Cache(FlaskCache):
 
             @wraps(function)
             def call(*args: Any, **kwargs: Any) -> Any:
-                is_shareable.set(True)
-                if not has_request_context() or not hasattr(reads.current_request(), "reads"):
-                    return run(*args, **kwargs)
-                with reads.recording(reads.current_request()) as names:
+                with reads.recording() as names:
                     value = run(*args, **kwargs)
                 is_shareable.set(not names)
                 return value
@@ -241,12 +243,14 @@ class Cache(FlaskCache):
         """Remove what is under these prefixes, these keys, or everything.
 
         Everything is what starts with ``CACHE_KEY_PREFIX``; if that is empty, the cached views.
+        Returns False if the backend is unavailable.
         """
         if keys:
             self.unlink(*keys)
-        if prefixes or (prefixes is None and keys is None):
-            return views_of(current_app).clear(prefixes)
-        return True
+        if not prefixes and (prefixes is not None or keys is not None):
+            return True
+        availability = views_of(current_app).availability
+        return availability.attempt(availability.backend.clear_prefixes, prefixes)
 
     def clear_prefixes(self, *prefixes: str) -> bool:
         """Remove the keys that start so, such as a namespace."""
@@ -258,4 +262,4 @@ class Cache(FlaskCache):
 
     def invalidate(self, *namespaces: Any) -> None:
         """Invalidate the cached responses of these namespaces, or view classes."""
-        views_of(current_app).invalidate([namespace_of(namespace) for namespace in namespaces])
+        views_of(current_app).invalidate(map(signals.namespace_of, namespaces))

@@ -17,6 +17,7 @@ from collections.abc import Collection
 from collections.abc import Mapping
 from collections.abc import Sequence
 from contextlib import suppress
+from copy import copy
 from functools import partial
 from mmap import mmap
 from typing import Any
@@ -124,10 +125,10 @@ class Availability:
             _distrusted_until[0] = time.time()
             self._open()
 
-    def is_up(self) -> bool:
-        """Whether the backend takes a write."""
+    def attempt(self, operation: Callable[..., object], *args: Any) -> bool:
+        """Whether the backend did it."""
         try:
-            self.run(self.backend.set_many, {"up": True}, 60)
+            self.run(operation, *args)
         except Unavailable:
             return False
         return True
@@ -184,13 +185,12 @@ def _try(reference: "weakref.ref[Availability]") -> None:
 class FailOpen:
     """Flask-Caching's own methods of a backend, which find nothing while it is unavailable."""
 
-    _NOTHING: Mapping[str, Callable[[], Any]] = {
-        **dict.fromkeys(("add", "delete", "has", "set"), bool),
-        **dict.fromkeys(("dec", "get", "inc"), lambda: None),
-        **dict.fromkeys(("delete_many", "get_many", "set_many"), list),
-        **{"get_dict": dict, "unlink": int},
+    _NOTHING: Mapping[str, Any] = {
+        **dict.fromkeys(("add", "delete", "has", "set"), False),
+        **dict.fromkeys(("dec", "get", "inc"), None),
+        **dict.fromkeys(("delete_many", "get_many", "set_many"), []),
+        **{"get_dict": {}, "unlink": 0},
     }
-    """What makes the return value of a method that has no reply."""
 
     def __init__(self, availability: Availability) -> None:
         self._availability = availability
@@ -204,4 +204,4 @@ class FailOpen:
         try:
             return self._availability.run(partial(operation, *args, **kwargs), repeatable=not once)
         except Unavailable:
-            return [None] * len(args) if name == "get_many" else self._NOTHING[name]()
+            return [None] * len(args) if name == "get_many" else copy(self._NOTHING[name])

@@ -1,4 +1,8 @@
-"""Whether a response may be cached, by what was read to make it and by what it says itself.
+"""Whether a response may be cached, under which key, and for how long.
+
+Its key is ``{namespace}:view:{path}``, with ``?{query}`` if arguments count, ``@{root}`` below a
+path of its own and ``#{headers}`` if request headers do; the token of a namespace is under
+``{namespace}:token``. All parts are percent-encoded, so that no two requests share a key.
 
 The header ``Cache-Status`` (RFC 9211) tells in development what the cache did: ``hit``;
 ``fwd=miss; stored``, the view ran and its response is cached from now on; ``fwd=miss`` and
@@ -7,9 +11,12 @@ The header ``Cache-Status`` (RFC 9211) tells in development what the cache did: 
 
 import random
 from collections.abc import Collection
+from functools import lru_cache
 from typing import Any
+from urllib.parse import parse_qsl
+from urllib.parse import quote
+from urllib.parse import urlencode
 
-from flask import Flask
 from flask import Request
 from flask import Response
 
@@ -78,6 +85,14 @@ def why_not_cached(response: Response, names: Collection[str], options: Any) -> 
     return "it is too large" if len(response.get_data()) > MAX_BODY_BYTES else None
 
 
+def seconds_for(response: Response, seconds: int) -> int:
+    """Return how long to cache *response*: no longer than it says itself, and not all alike."""
+    control = response.cache_control
+    own = control.max_age if control.s_maxage is None else control.s_maxage
+    longest = seconds if own is None else max(0, min(seconds, own))
+    return longest - random.randrange(longest // 10 + 1)
+
+
 def depends_on(response: Response, request: Request) -> set[str]:
     """Return what was read of *request* to make *response*, and what the response names itself."""
     names = reads.reads_of(request)
@@ -89,43 +104,48 @@ def varies_on(names: set[str]) -> set[str]:
     return names - _NEUTRAL - PERSONAL.keys()
 
 
+@lru_cache(1024)
+def token_key(namespace: str) -> str:
+    return f"{_quoted(namespace, ':/')}:token"
+
+
+@lru_cache(1024)
+def view_key(namespace: str, path: str, query: bytes, root: str = "") -> str:
+    """The key of the response to *path* below *root*, with the arguments that count."""
+    # The last ":view:" ends the namespace: a path has no colon left.
+    key = f"{_quoted(namespace, ':/')}:view:{_quoted(path, '/')}"
+    if root:
+        key += f"@{_quoted(root, '/')}"
+    # Different bytes that are not UTF-8 stay different.
+    text = query.decode(errors="surrogateescape")
+    pairs = parse_qsl(text, keep_blank_values=True, errors="surrogateescape")
+    pairs.sort(key=lambda pair: pair[0])
+    return f"{key}?{urlencode(pairs, errors='surrogatepass')}" if pairs else key
+
+
+def variant_key(key: str, values: list[tuple[str, str]]) -> str:
+    """The key of the response for these values of what it varies on."""
+    return f"{key}#{urlencode(values, errors='surrogatepass')}" if values else key
+
+
 def value_of(name: str, request: Request) -> str:
-    """Return the value of one of these, as a part of a key."""
+    """Return the value of what a response varies on, as a part of a key."""
     environ = reads.environ_of(request)
     key = _ENVIRON_KEYS.get(name) or f"HTTP_{name.upper().replace('-', '_')}"
     return f"={environ[key]}" if key in environ else ""
 
 
-def seconds_for(response: Response, seconds: int) -> int:
-    """Return how long to cache *response*: no longer than it says itself, and not all alike."""
-    control = response.cache_control
-    own = control.max_age if control.s_maxage is None else control.s_maxage
-    longest = seconds if own is None else max(0, min(seconds, own))
-    return longest - random.randrange(longest // 10 + 1)
+def _quoted(text: str, safe: str) -> str:
+    return quote(text, safe=safe, errors="surrogatepass")
 
 
-def note(request: Request, status: str) -> None:
-    """Note what the cache did."""
-    reads.environ_of(request)[STATUS] = status
+def note(request: Request, status: str, reason: str = "") -> None:
+    """Note what the cache did, and why."""
+    reads.environ_of(request)[STATUS] = f'{status}; detail="{reason}"' if reason else status
 
 
-def note_miss(request: Request, reason: str) -> None:
-    """Note that the view ran, and why its response is not cached."""
-    note(request, f'fwd=miss; detail="{reason}"')
-
-
-def note_bypass(request: Request, reason: str) -> None:
-    """Note that the cache was not used, and why."""
-    note(request, f'fwd=bypass; detail="{reason}"')
-
-
-def send_status(app: Flask) -> None:
-    """Send ``Cache-Status`` with each response of a cached view."""
-    app.after_request(_on_response)
-
-
-def _on_response(response: Response) -> Response:
-    status = reads.environ_of(reads.current_request()).get(STATUS)
-    if status is not None:
+def send_status(response: Response) -> Response:
+    """Send with *response* what was noted."""
+    if status := reads.environ_of(reads.current_request()).get(STATUS):
         response.headers["Cache-Status"] = f"carafe; {status}"
     return response

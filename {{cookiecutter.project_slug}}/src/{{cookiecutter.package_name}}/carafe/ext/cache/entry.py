@@ -129,20 +129,16 @@ def current(value: object, token: str, since: float) -> Entry | None:
 
 
 class Serializer(BaseSerializer):
-    """Entries, text and bytes as they are, whole numbers as digits, else JSON with types."""
+    """Entries and text as they are, the rest as JSON: what counts are plain digits."""
 
     def dumps(self, value: Any, protocol: int = 0) -> bytes:
         """Raises TypeError for a value that would not come back as it is."""
         if isinstance(value, Entry):
             return value.pack()
-        if type(value) is bytes:
-            return b"b" + value
         if type(value) is str:
             return b"s" + value.encode("utf-8", "surrogatepass")
         try:
-            if type(value) is int:
-                return str(value).encode()
-            return b"j" + json.dumps(_tagged(value)).encode()
+            return json.dumps(_tagged(value)).encode()
         except (RecursionError, ValueError) as error:
             raise TypeError(f"This {type(value).__name__} is too deep or too large.") from error
 
@@ -150,16 +146,12 @@ class Serializer(BaseSerializer):
         """Return the value, or None for bytes that this serializer did not write."""
         if not isinstance(bvalue, bytes):
             return None
-        kind = bvalue[:1]
         try:
-            if kind == b"e":
+            if bvalue[:1] == b"e":
                 return Entry.unpack(bvalue)
-            content = bvalue[1:]
-            if kind == b"b":
-                return content
-            if kind == b"s":
-                return content.decode("utf-8", "surrogatepass")
-            return _untagged(json.loads(content)) if kind == b"j" else int(bvalue)
+            if bvalue[:1] == b"s":
+                return bvalue[1:].decode("utf-8", "surrogatepass")
+            return _untagged(json.loads(bvalue))
         except _NOT_OURS:
             return None
 

@@ -1,4 +1,4 @@
-"""The backend in the memory of one process, for development and for a single process."""
+"""The backends in the memory of one process, and that of a cache that is off."""
 
 import time
 from collections.abc import Collection
@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
 
+from flask_caching.backends.nullcache import NullCache as FlaskNullCache
 from flask_caching.backends.simplecache import SimpleCache as FlaskSimpleCache
 
 from .availability import Errors
@@ -58,3 +59,17 @@ class SimpleCache(FlaskSimpleCache):
     def clear_prefixes(self, prefixes: Sequence[str] | None) -> None:
         starts = tuple(prefixes or [""])
         self.delete_many(*(key for key in list(self._cache) if key.startswith(starts)))
+
+
+class NullCache(FlaskNullCache):
+    """Stores nothing. It is never asked for a view."""
+
+    failures: Errors = ()
+    refusals: Errors = ()
+    is_shared = True
+
+    def invalidate(self, keys: Collection[str]) -> None:
+        """Nothing is stored."""
+
+    def clear_prefixes(self, prefixes: Sequence[str] | None) -> None:
+        """Nothing is stored."""

@@ -14,6 +14,7 @@ from werkzeug.utils import import_string
 from .entry import TOKEN_SECONDS
 
 _TYPES = {
+    "NullCache": f"{__package__}.memory.NullCache",
     "SimpleCache": f"{__package__}.memory.SimpleCache",
     "RedisCache": f"{__package__}.redis.RedisCache",
     "RedisClusterCache": f"{__package__}.redis.RedisClusterCache",
@@ -25,30 +26,24 @@ _SCHEMES = {
     **dict.fromkeys(["redis+sentinel", "rediss+sentinel"], "RedisSentinelCache"),
 }
 
-DEFAULTS = {
-    "CACHE_TYPE": "SimpleCache",
-    "CACHE_DEFAULT_TIMEOUT": 300,
-    "CACHE_KEY_PREFIX": "flask_cache_",
-}
-
 
 def checked(app: Flask, given: Mapping[str, Any]) -> dict[str, Any]:
     """Return what is *given*, checked and completed for Flask-Caching.
 
     Raises ValueError that names the key.
     """
-    config = {**DEFAULTS, **app.config, **given}
-    if not app.config["CARAFE_CACHE_ENABLED"] or config["CACHE_TYPE"] == "NullCache":
-        return {**given, "CACHE_TYPE": "NullCache", "CACHE_NO_NULL_WARNING": True}
+    config = {"CACHE_TYPE": "SimpleCache", "CACHE_DEFAULT_TIMEOUT": 300, **app.config, **given}
     if isinstance(app.config["CARAFE_CACHE_IGNORED_REQUEST_ARGS"], str):
         raise ValueError("CARAFE_CACHE_IGNORED_REQUEST_ARGS is a text. Set a list of names.")
-    path, seconds = _backend(config), config["CACHE_DEFAULT_TIMEOUT"]
+    if not app.config["CARAFE_CACHE_ENABLED"]:
+        config["CACHE_TYPE"] = "NullCache"
+    seconds = config["CACHE_DEFAULT_TIMEOUT"]
     return {
         **given,
-        "CACHE_TYPE": path,
+        "CACHE_TYPE": _backend(config),
         "CACHE_DEFAULT_TIMEOUT": seconds_of("CACHE_DEFAULT_TIMEOUT", seconds, 1),
-        "CACHE_KEY_PREFIX": config["CACHE_KEY_PREFIX"],
-        "CACHE_SERIALIZER": import_string(path).serializer,
+        "CACHE_KEY_PREFIX": config.get("CACHE_KEY_PREFIX", "flask_cache_"),
+        "CACHE_SERIALIZER": None,  # The backend has its own.
     }
 
 
@@ -76,7 +71,7 @@ def _backend(config: Mapping[str, Any]) -> str:
         return path
     raise ValueError(
         f"CACHE_TYPE {name!r} cannot cache views: it cannot read a response and its token at once, "
-        f"or invalidate them for all processes. Use one of {', '.join(_TYPES)}, or NullCache."
+        f"or invalidate them for all processes. Use one of {', '.join(_TYPES)}."
     )
 
 

@@ -1,50 +1,45 @@
 """Invalidation by writes: ``after_post.send(view)`` invalidates the view's cached responses.
 
-The sender is a view class, an instance of one, a function view, or a namespace. Send after the
-commit. A class-based view sends the signal of its own requests by itself, when the hooks of the
-response have run; what it invalidates is invalidated as soon as the request has ended, before its
-response leaves.
+The sender is a view class, an instance of one, a function view, or a namespace, which is what is
+invalidated together. Send after the commit. A class-based view sends the signal of its own requests
+by itself, when the hooks of the response have run; what it invalidates is invalidated as soon as
+the request has ended, before its response leaves.
 """
 
 from collections.abc import Callable
 from collections.abc import Iterable
+from collections.abc import Iterator
 from contextvars import Context
 from difflib import get_close_matches
+from inspect import isroutine
+from inspect import signature
 from typing import Any
 from wsgiref.types import StartResponse
 from wsgiref.types import WSGIEnvironment
 
-from blinker import NamedSignal
 from blinker import Namespace
 from flask import Flask
 from flask import has_request_context
-from flask import Request
 from werkzeug.wsgi import ClosingIterator
 
 from ...reads import CONTEXTS
 from ...reads import current_request
 from ...reads import environ_of
-from .keys import class_of
-from .keys import namespace_of
-from .keys import namespaces_of
 
 SAFE_METHODS = {"GET", "HEAD", "OPTIONS", "TRACE"}
 
-_namespace = Namespace()
+_signal = Namespace().signal
 
-after_post = _namespace.signal("after-post")
-after_put = _namespace.signal("after-put")
-after_patch = _namespace.signal("after-patch")
-after_delete = _namespace.signal("after-delete")
+after_post = _signal("after-post")
+after_put = _signal("after-put")
+after_patch = _signal("after-patch")
+after_delete = _signal("after-delete")
 
-SIGNALS: dict[str, NamedSignal] = {
-    "POST": after_post,
-    "PUT": after_put,
-    "PATCH": after_patch,
-    "DELETE": after_delete,
-}
+SIGNALS = {"POST": after_post, "PUT": after_put, "PATCH": after_patch, "DELETE": after_delete}
 
-_WRITERS = "carafe.cache.writers"
+WRITERS = "carafe.cache.writers"
+"""The key in the environ of the cached views that handle an unsafe request."""
+
 _COLLECTED = "carafe.cache.collected"
 
 
@@ -92,9 +87,18 @@ def init_app(
     app.wsgi_app = announce  # type: ignore[method-assign]
 
 
-def add_writer(request: Request, view: Any) -> None:
-    """Note that *view*, which is cached, handles an unsafe request."""
-    environ_of(request).setdefault(_WRITERS, []).append(view)
+def _send(app: Flask, on_write: Callable[..., None], namespaces: set[str]) -> None:
+    request = current_request()
+    environ = environ_of(request)
+    view_class = class_of(app.view_functions.get(request.endpoint or ""))
+    senders = [view_class] if view_class else []
+    send = getattr(SIGNALS.get(request.method), "send", on_write)
+    environ[_COLLECTED] = namespaces
+    try:
+        for sender in dict.fromkeys([*senders, *environ.get(WRITERS, ())]):
+            send(sender)
+    finally:
+        del environ[_COLLECTED]
 
 
 def collect(namespaces: set[str]) -> bool:
@@ -106,18 +110,59 @@ def collect(namespaces: set[str]) -> bool:
     return True
 
 
-def _send(app: Flask, on_write: Callable[..., None], namespaces: set[str]) -> None:
-    request = current_request()
-    environ, view = environ_of(request), app.view_functions.get(request.endpoint or "")
-    view_class = class_of(view)
-    senders = [] if view_class is None else [view_class]
-    send = getattr(SIGNALS.get(request.method), "send", on_write)
-    environ[_COLLECTED] = namespaces
-    try:
-        for sender in dict.fromkeys([*senders, *environ.get(_WRITERS, ())]):
-            send(sender)
-    finally:
-        del environ[_COLLECTED]
+def class_of(function: Any) -> type | None:
+    """Return the class of a view function: Flask's know it, Flask-Classful's an instance of it."""
+    instance = getattr(function, "class_", None)
+    view_class: type | None = getattr(function, "view_class", instance and type(instance))
+    return view_class
+
+
+def bases_of(app: Flask, kind: type) -> list[type]:
+    """Return the classes that *kind* inherits from and that are views of *app* themselves."""
+    views = {class_of(function) for function in app.view_functions.values()}
+    return [base for base in kind.__mro__[1:] if base in views]
+
+
+def namespace_of(view: Any) -> str:
+    """Return the namespace of a view: a class, an instance, a function, or the name itself."""
+    if isinstance(view, str):
+        return view
+    view = getattr(view, "view_class", view)
+    owner: Any = view if isinstance(view, type) or isroutine(view) else type(view)
+    given = getattr(getattr(view, "cached_view", None), "namespace", None)
+    declared = getattr(view, "cache_namespace", None) or given
+    if callable(declared):
+        # Where there is no instance yet, a method's self is one that was not initialized.
+        instance = object.__new__(view) if isinstance(view, type) else view
+        declared = owner.cache_namespace
+        declared = declared(instance) if signature(declared).parameters else declared()
+    return str(declared or owner.__name__)
+
+
+def namespaces_of(app: Flask, sender: Any, *, cascade: bool = True) -> set[str]:
+    """Return all namespaces that a write by *sender* invalidates.
+
+    They are its own, those of the views that it inherits from, and those of its cascade.
+    """
+    sender = getattr(sender, "view_class", sender)
+    kind = sender if isinstance(sender, type) else type(sender)
+    bases = bases_of(app, kind)
+    found = {namespace_of(view) for view in (sender, *bases)}
+    for view_class in (kind, *bases):
+        found.update(_given(view_class))
+    if cascade:
+        found.update(map(namespace_of, getattr(sender, "cache_cascade", ())))
+    return found
+
+
+def _given(view_class: type) -> Iterator[str]:
+    """The namespaces that the decorators of a class, or of its methods, were given."""
+    methods = [getattr(view_class, name, None) for name in dir(view_class)]
+    decorators = [getattr(method, "cached_view", None) for method in methods if isroutine(method)]
+    for decorator in (*decorators, *getattr(view_class, "decorators", ())):
+        namespace = getattr(decorator, "namespace", None)
+        if isinstance(namespace, str):
+            yield namespace
 
 
 def check_cascades(app: Flask) -> None:

@@ -1,4 +1,4 @@
-"""Finding a stored response, or making it once for all requests that wait for the same one.
+"""Making a response once for all requests that wait for the same one.
 
 The threads of a process follow the one that came first. Where processes share a backend, one of
 them holds a lease while it makes the response; the others look for the entry, not for the lease,
@@ -24,7 +24,6 @@ from flask import Response
 from ... import reads
 from . import cacheability
 from . import entry as entries
-from . import keys
 from .availability import Availability
 from .availability import Unavailable
 from .entry import Entry
@@ -39,9 +38,6 @@ _PAUSES = (0.002, 0.025)
 """Seconds between two looks for an entry: the first and the longest pause."""
 
 _MAX_UNSHARED = 4096
-
-Found = tuple[str, Entry]
-"""A key, and an entry that other requests may use."""
 
 
 @dataclass
@@ -65,8 +61,9 @@ class View:
 
     def note(self, key: str, *, is_shared: bool) -> None:
         """Note whether the response for *key* was for other clients, too."""
-        self.unshared.discard(key)
-        if not is_shared:
+        if is_shared:
+            self.unshared.discard(key)
+        else:
             if len(self.unshared) >= _MAX_UNSHARED:
                 self.unshared.clear()
             self.unshared.add(key)
@@ -76,169 +73,134 @@ class View:
 class Lookup:
     """A request for the response of *view*, which *run* runs.
 
-    *query* holds the arguments that count, *key* is the cache key without variants, *token* joins
-    the current tokens, and *leases* are the keys of the leases held by this request.
+    *query* holds the arguments that count, *base* is the cache key without variants, *token* joins
+    the current tokens. *leases* are the keys of the leases held by this request, and *entry* is
+    what it found or made for others, too.
     """
 
     view: View
     request: Any
     run: Callable[[], Any]
     query: bytes
-    key: str
+    base: str
     token: str = ""
     leases: tuple[str, ...] = ()
+    entry: Entry | None = None
 
-    def variant(self) -> str:
-        """Return the cache key for the headers of this request."""
+    @property
+    def key(self) -> str:
+        """The cache key for the headers of this request."""
         names = sorted(self.view.varies)
         values = [(name, cacheability.value_of(name, self.request)) for name in names]
-        return keys.variant_key(self.key, values) if values else self.key
+        return cacheability.variant_key(self.base, values)
+
+    def note(self, status: str, reason: str = "") -> None:
+        """Note for ``Cache-Status`` what the cache did."""
+        cacheability.note(self.request, status, reason)
 
 
 class SingleFlight:
-    """Finds and makes the responses of one app."""
+    """Makes the responses of one app."""
 
     def __init__(
         self,
         availability: Availability,
         responses: entries.StoredResponses,
         before_miss: Callable[[], object],
-        prefix: str,
     ) -> None:
         self._availability = availability
         self._backend = availability.backend
         self._responses = responses
         self._before_miss = before_miss
-        self._prefix = prefix
         self._lock = threading.Lock()
-        self._flights: dict[tuple[str, str], Future[Found | None]] = {}
-
-    def find(self, lookup: Lookup) -> Entry | None:
-        """Return the entry of the response, if there is one. Raises Unavailable."""
-        entry = self._read(lookup)
-        if entry is None or not entry.head.varies:
-            return entry
-        lookup.view.varies.update(entry.head.varies)
-        entry = self._read(lookup)
-        return None if entry is None or entry.head.varies else entry
-
-    def _read(self, lookup: Lookup) -> Entry | None:
-        view, run = lookup.view, self._availability.run
-        key = lookup.variant() if view.varies else lookup.key
-        found, *tokens = run(self._backend.get_many, key, *view.tokens)
-        if not all(map(entries.is_token, tokens)):
-            found, tokens = None, self._new_tokens(view.tokens)
-        # Another app's prefix may end where a namespace here begins.
-        lookup.token = f"{''.join(tokens)}@{self._prefix}"
-        return entries.current(found, lookup.token, self._availability.trusted_since)
-
-    def _new_tokens(self, needed: tuple[str, ...]) -> list[str]:
-        """Return the tokens, made now if there are none: the same for all processes."""
-        made = {key: entries.new_token() for key in needed}
-        run, seconds = self._availability.run, entries.TOKEN_SECONDS
-        found = run(self._backend.get_or_set, made, seconds)
-        if all(map(entries.is_token, found)):
-            return found
-        run(self._backend.set_many, made, seconds)
-        return [*made.values()]
+        self._flights: dict[tuple[str, str], Future[Lookup]] = {}
 
     def make(self, lookup: Lookup) -> Any:
         """Return the view's response, made once for all requests that wait for it."""
-        if self._before_miss() is False:
-            cacheability.note_miss(lookup.request, "the request has something to write")
+        is_head = lookup.request.method == "HEAD"
+        if is_head or self._before_miss() is False:
+            reason = "the method is HEAD" if is_head else "the request has something to write"
+            lookup.note("fwd=miss", reason)
             return lookup.run()
-        if lookup.request.method == "HEAD":
-            cacheability.note_miss(lookup.request, "the method is HEAD")
-            return lookup.run()
-        if lookup.variant() in lookup.view.unshared:  # Others would wait for nothing.
-            return self._run(lookup)[0]
-        mine: Future[Found | None] = Future()
-        key = lookup.variant(), lookup.token
+        key = lookup.key
+        if key in lookup.view.unshared:  # Others would wait for nothing.
+            return self._run(lookup)
+        mine: Future[Lookup] = Future()
         with self._lock:
-            flight = self._flights.setdefault(key, mine)
-        found = None
+            flight = self._flights.setdefault((key, lookup.token), mine)
         if flight is mine:
             try:
-                response, found = self._lead(lookup)
-                return response
+                return self._lead(lookup)
             finally:
                 with self._lock:
-                    del self._flights[key]
-                mine.set_result(found)
+                    del self._flights[key, lookup.token]
+                mine.set_result(lookup)
         with suppress(TimeoutError):
-            found = flight.result(LEASE_SECONDS)
-        if found is None or found[0] != lookup.variant():
-            return self._run(lookup)[0]
-        return self._respond(lookup, found[1], cacheability.HIT)
+            leader = flight.result(LEASE_SECONDS)
+            if leader.entry is not None and leader.key == lookup.key:
+                return self._respond(lookup, leader.entry, cacheability.HIT)
+        return self._run(lookup)
 
-    def _lead(self, lookup: Lookup) -> tuple[Response, Found | None]:
+    def _lead(self, lookup: Lookup) -> Response:
         """Make the response for this process, unless another one was faster."""
-        entry = None
         if not self._backend.is_shared or lookup.view.took > WORTH_A_LEASE:
             with suppress(Unavailable):
-                entry = self._wait(lookup)
-        if entry is None:
+                lookup.entry = self._wait(lookup)
+        if lookup.entry is None:
             return self._run(lookup)
         self._store(lookup, {}, LEASE_SECONDS)
-        return self._respond(lookup, entry, cacheability.HIT), (lookup.variant(), entry)
+        return self._respond(lookup, lookup.entry, cacheability.HIT)
 
     def _wait(self, lookup: Lookup) -> Entry | None:
         """Return the entry that another process made, or None: with a lease, or on timeout."""
         mine = entries.new_token()
         for _ in _looks():
-            key = lookup.variant()
-            lease = keys.lease_key(key, lookup.token)
+            key = lookup.key
+            lease = cacheability.variant_key(key, [("", lookup.token)])
             holder, found = self._availability.run(
                 self._backend.get_or_set, {lease: mine}, LEASE_SECONDS, key
             )
             if holder == mine:
                 lookup.leases += (lease,)
             entry = entries.current(found, lookup.token, self._availability.trusted_since)
-            if entry is None and holder == mine:
-                break
             if entry is not None and not entry.head.varies:
                 return entry
             if entry is not None:
                 lookup.view.varies.update(entry.head.varies)
+            elif holder == mine:
+                break
         return None
 
-    def _run(self, lookup: Lookup) -> tuple[Response, Found | None]:
+    def _run(self, lookup: Lookup) -> Response:
         """Run the view, and store its response if it is for others."""
         view, started = lookup.view, time.monotonic()
         stored: dict[str, Entry] = {}
-        entry, seconds = None, LEASE_SECONDS
+        seconds = LEASE_SECONDS
         try:
-            response, entry, seconds = self._fresh(lookup)
-            if entry is not None:
-                stored = {lookup.variant(): entry}
-                if view.varies:
-                    head = entries.Head(lookup.token, entry.head.made, varies=sorted(view.varies))
-                    stored[lookup.key] = Entry(head)
+            response, seconds = self._fresh(lookup)
+            if lookup.entry is None:
+                return response
+            stored = {lookup.key: lookup.entry}
+            if varies := sorted(view.varies):
+                made = lookup.entry.head.made
+                stored[lookup.base] = Entry(entries.Head(lookup.token, made, varies=varies))
         finally:
             view.took = max(time.monotonic() - started, 0.9 * view.took)
-            view.note(lookup.variant(), is_shared=entry is not None)
+            view.note(lookup.key, is_shared=lookup.entry is not None)
             self._store(lookup, stored, seconds)
-        if entry is None:
-            return response, None
-        return self._respond(lookup, entry, cacheability.STORED), (lookup.variant(), entry)
+        return self._respond(lookup, lookup.entry, cacheability.STORED)
 
-    def _store(self, lookup: Lookup, stored: dict[str, Entry], seconds: int) -> None:
-        """Store entries, and release the leases."""
-        if stored or lookup.leases:
-            with suppress(Unavailable):  # The response is sent anyway.
-                self._availability.run(self._backend.set_many, stored, seconds, *lookup.leases)
-
-    def _fresh(self, lookup: Lookup) -> tuple[Response, Entry | None, int]:
-        """Return the view's response, its entry if it may be shared, and its seconds."""
+    def _fresh(self, lookup: Lookup) -> tuple[Response, int]:
+        """Return the view's response, with an entry if it may be shared, and its seconds."""
         view, request, made = lookup.view, lookup.request, time.time()
-        with reads.recording(request, lookup.query):
+        with reads.recording(lookup.query):
             response = current_app.make_response(lookup.run())
         names = cacheability.depends_on(response, request)
         seconds = cacheability.seconds_for(response, view.seconds)
         reason = cacheability.why_not_cached(response, names, view.options)
         if reason or not seconds:
-            cacheability.note_miss(request, reason or "it expires at once")
-            return response, None, LEASE_SECONDS
+            lookup.note("fwd=miss", reason or "it expires at once")
+            return response, LEASE_SECONDS
         varies = cacheability.varies_on(names)
         if request.url_rule.subdomain or request.url_rule.host:
             varies.add("host")  # The path does not tell which of them it was.
@@ -249,10 +211,17 @@ class SingleFlight:
         response.headers.setdefault("Cache-Control", "no-cache")  # Clients revalidate.
         kept = response.get_wsgi_headers(reads.environ_of(request)).to_wsgi_list()
         head = entries.Head(lookup.token, made, response.status_code, kept)
-        return response, Entry(head, response.get_data()), seconds
+        lookup.entry = Entry(head, response.get_data())
+        return response, seconds
+
+    def _store(self, lookup: Lookup, stored: dict[str, Entry], seconds: int) -> None:
+        """Store entries, and release the leases."""
+        if stored or lookup.leases:
+            with suppress(Unavailable):  # The response is sent anyway.
+                self._availability.run(self._backend.set_many, stored, seconds, *lookup.leases)
 
     def _respond(self, lookup: Lookup, entry: Entry, status: str) -> Response:
-        cacheability.note(lookup.request, status)
+        lookup.note(status)
         return self._responses.respond(entry, reads.environ_of(lookup.request))
 
 

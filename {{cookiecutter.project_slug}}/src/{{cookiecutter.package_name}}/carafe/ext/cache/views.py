@@ -25,13 +25,12 @@ from ... import reads
 from ...log import logger
 from ...sync import as_sync
 from . import cacheability
-from . import keys
+from . import entry as entries
 from . import signals
 from .availability import Availability
 from .availability import Backend
 from .availability import FailOpen
 from .availability import Unavailable
-from .entry import StoredResponses
 from .single_flight import Lookup
 from .single_flight import SingleFlight
 from .single_flight import View
@@ -84,16 +83,15 @@ class CachedViews:
     ) -> None:
         self.availability = Availability(backend)
         self.fail_open = FailOpen(self.availability)
-        self._responses = StoredResponses(app.response_class)
-        self._flight = SingleFlight(
-            self.availability, self._responses, before_miss, str(settings["CACHE_KEY_PREFIX"])
-        )
+        self.hits = self.misses = 0
         self._app = app
+        self._responses = entries.StoredResponses(app.response_class)
+        self._flight = SingleFlight(self.availability, self._responses, before_miss)
         self._seconds: int = settings["CACHE_DEFAULT_TIMEOUT"]
+        self._prefix: str = settings["CACHE_KEY_PREFIX"]
         self._ignored = frozenset(app.config["CARAFE_CACHE_IGNORED_REQUEST_ARGS"])
         self._views: dict[Any, View] = {}
         """By decorator, function or class, and namespace if that may change."""
-        self._hits = self._misses = 0
 
     def respond(self, request: Any, options: CachedView, owner: Any, run: Callable[[], Any]) -> Any:
         """Return the cached response, or what the view returns; it runs once at most.
@@ -103,23 +101,23 @@ class CachedViews:
         environ = reads.environ_of(request)
         view = self._view(options, owner, request)
         if environ["REQUEST_METHOD"] not in signals.SAFE_METHODS:
-            signals.add_writer(request, view.sender)
+            environ.setdefault(signals.WRITERS, []).append(view.sender)
         if reason := self._why_bypassed(options, request, environ):
-            cacheability.note_bypass(request, reason)
+            cacheability.note(request, "fwd=bypass", reason)
             return run()
         query = self._counted(options.counted, request, environ.get("QUERY_STRING", ""))
-        key = keys.view_key(view.namespace, request.path, query, request.root_path)
+        key = cacheability.view_key(view.namespace, request.path, query, request.root_path)
         lookup = Lookup(view, request, run, query, key)
         try:
-            entry = self._flight.find(lookup)
+            entry = self._find(lookup)
         except Unavailable:
-            cacheability.note_bypass(request, "the backend is unavailable")
+            lookup.note("fwd=bypass", "the backend is unavailable")
             return run()
         if entry is None:
-            self._misses += 1
-            cacheability.note_miss(request, "the view raised an error")  # until it returns
+            self.misses += 1
+            lookup.note("fwd=miss", "the view raised an error")  # until it returns
             return self._flight.make(lookup)
-        self._hits += 1
+        self.hits += 1
         environ[cacheability.STATUS] = cacheability.HIT
         return self._responses.respond(entry, environ)
 
@@ -129,16 +127,17 @@ class CachedViews:
         view = self._views.get((options, kind, None))
         if view is not None:
             return view
-        sender, view_class = kind, keys.class_of(self._app.view_functions.get(request.endpoint))
+        sender, view_class = kind, signals.class_of(self._app.view_functions.get(request.endpoint))
         is_static = any(getattr(view_class, name, None) is owner for name in dir(view_class))
         if is_static or options in (getattr(view_class, "decorators", None) or ()):
             owner = sender = view_class
-        namespace = options.namespace or keys.namespace_of(owner)
+        namespace = options.namespace or signals.namespace_of(owner)
         view = self._views.get((options, kind, namespace))
         if view is None:
             # A view responds for those that its class inherits from, too.
-            every = [namespace, *map(keys.namespace_of, keys.bases_of(self._app, sender))]
-            tokens = tuple(map(keys.token_key, dict.fromkeys(every)))
+            bases = signals.bases_of(self._app, sender) if isinstance(sender, type) else []
+            every = [namespace, *map(signals.namespace_of, bases)]
+            tokens = tuple(map(cacheability.token_key, dict.fromkeys(every)))
             seconds = self._seconds if options.seconds is None else options.seconds
             view = View(options, options.namespace or sender, namespace, tokens, seconds)
         if len(self._views) >= _MAX_VIEWS:
@@ -186,6 +185,35 @@ class CachedViews:
                 pieces.append(piece)
         return b"&".join(pieces)
 
+    def _find(self, lookup: Lookup) -> entries.Entry | None:
+        """Return the entry of the response, if there is one. Raises Unavailable."""
+        entry = self._read(lookup)
+        if entry is None or not entry.head.varies:
+            return entry
+        lookup.view.varies.update(entry.head.varies)
+        entry = self._read(lookup)
+        return None if entry is None or entry.head.varies else entry
+
+    def _read(self, lookup: Lookup) -> entries.Entry | None:
+        view, availability = lookup.view, self.availability
+        key = lookup.key if view.varies else lookup.base
+        found, *tokens = availability.run(availability.backend.get_many, key, *view.tokens)
+        if not all(map(entries.is_token, tokens)):
+            found, tokens = None, self._new_tokens(view.tokens)
+        # Another app's prefix may end where a namespace here begins.
+        lookup.token = f"{''.join(tokens)}@{self._prefix}"
+        return entries.current(found, lookup.token, availability.trusted_since)
+
+    def _new_tokens(self, needed: tuple[str, ...]) -> list[str]:
+        """Return the tokens, made now if there are none: the same for all processes."""
+        made = {key: entries.new_token() for key in needed}
+        run, backend = self.availability.run, self.availability.backend
+        found = run(backend.get_or_set, made, entries.TOKEN_SECONDS)
+        if all(map(entries.is_token, found)):
+            return found
+        run(backend.set_many, made, entries.TOKEN_SECONDS)
+        return [*made.values()]
+
     def on_write(self, sender: Any, **extra: Any) -> None:
         """Receive a signal, if it was sent in this app."""
         if not current_app:
@@ -193,63 +221,27 @@ class CachedViews:
                 "%r wrote outside an application context; nothing was invalidated.", sender
             )
         elif current_app.extensions.get(KEY) is self:
-            namespaces = keys.namespaces_of(self._app, sender)
+            namespaces = signals.namespaces_of(self._app, sender)
             if not signals.collect(namespaces):
                 self.invalidate(namespaces)
 
     def invalidate(self, namespaces: Iterable[str]) -> None:
         """Revoke the tokens of these namespaces."""
-        if tokens := [*map(keys.token_key, namespaces)]:
+        if tokens := [*map(cacheability.token_key, namespaces)]:
             self.availability.invalidate(tokens)
 
-    def clear(self, prefixes: Sequence[str] | None) -> bool:
-        """Remove keys by prefix; False if the backend is unavailable."""
-        try:
-            self.availability.run(self.availability.backend.clear_prefixes, prefixes)
-        except Unavailable:
-            return False
-        return True
 
-    def is_up(self) -> bool:
-        """Whether the backend takes a write."""
-        return self.availability.is_up()
-
-    def stats(self) -> dict[str, Any]:
-        """As ``Cache.stats``."""
-        return {
-            "state": "unavailable" if self.availability.is_open else "up",
-            "hits": self._hits,
-            "misses": self._misses,
-            "pending": len(self.availability.pending),
-        }
-
-
-class UncachedViews:
-    """A cache that is off. *fail_open* is its backend, which stores nothing."""
-
-    def __init__(self, fail_open: Any) -> None:
-        self.fail_open = fail_open
+class UncachedViews(CachedViews):
+    """The views of an app whose cache is off."""
 
     def respond(self, request: Any, options: CachedView, owner: Any, run: Callable[[], Any]) -> Any:
-        cacheability.note_bypass(request, "the cache is off")
+        cacheability.note(request, "fwd=bypass", "the cache is off")
         return run()
 
-    def invalidate(self, namespaces: Iterable[str]) -> None:
-        """Nothing is cached."""
 
-    def clear(self, prefixes: Sequence[str] | None) -> bool:
-        return True
-
-    def is_up(self) -> bool:
-        return True
-
-    def stats(self) -> dict[str, Any]:
-        return {"state": "off"}
-
-
-def views_of(app: Any) -> CachedViews | UncachedViews:
+def views_of(app: Any) -> CachedViews:
     """Return the cached views of *app*. Raises RuntimeError if it has no cache."""
-    found: CachedViews | UncachedViews | None = app.extensions.get(KEY)
+    found: CachedViews | None = app.extensions.get(KEY)
     if found is None:
         raise RuntimeError("This app has no cache. Call cache.init_app(app) when you make it.")
     return found

@@ -16,7 +16,6 @@ from flask.wrappers import Response
 
 from ...log import logger
 from ...reads import environ_of
-from ...response import vary_on_cookie
 from .seal import Content
 from .seal import Seal
 
@@ -125,7 +124,10 @@ class SessionInterface(SecureCookieSessionInterface):
         if not isinstance(session, Session):
             super().save_session(app, session, response)
         elif session.is_open:
-            vary_on_cookie(response)
+            if "Vary" in response.headers:
+                response.vary.add("Cookie")
+            else:
+                response.headers["Vary"] = "Cookie"
             if not session:
                 super().save_session(app, session, response)
             elif self.should_set_cookie(app, session):

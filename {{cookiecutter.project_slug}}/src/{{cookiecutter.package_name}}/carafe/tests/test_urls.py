@@ -5,9 +5,9 @@ from flask import request
 from werkzeug.test import create_environ
 from werkzeug.test import run_wsgi_app
 
-from .. import address
 from .. import errors
 from .. import FlaskCarafe
+from .. import security
 
 REFUSED = [
     ("/%FF", ""),
@@ -39,14 +39,14 @@ TAKEN = [
 
 
 @pytest.mark.parametrize(("path", "query"), REFUSED)
-def test_an_address_that_is_not_text_is_refused(path, query):
+def test_a_url_that_is_not_text_is_refused(path, query):
     status, content_type, body = get(path, query)
     assert (status, content_type) == (400, "application/problem+json")
     assert b'"detail":"The ' in body
 
 
 @pytest.mark.parametrize(("path", "query"), TAKEN)
-def test_all_other_addresses_are_taken(path, query):
+def test_all_other_urls_are_accepted(path, query):
     assert get(path, query)[0] == 200
 
 
@@ -62,7 +62,7 @@ def test_a_request_without_a_host_is_refused_where_it_has_to_name_one(protocol, 
 def get(path, query, **others):
     app = FlaskCarafe(__name__)
     errors.init_app(app)
-    address.init_app(app)
+    security.init_app(app)
 
     def view(known=""):
         return list(request.args.items())
