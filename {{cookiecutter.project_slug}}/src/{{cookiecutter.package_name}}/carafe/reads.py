@@ -8,6 +8,7 @@ The library's own machinery uses ``environ_of``, which records nothing: what it 
 request it does again for the next one, whether or not the response is cached.
 """
 
+from collections.abc import Callable
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextlib import nullcontext
@@ -17,6 +18,7 @@ from functools import partial
 from typing import Any
 
 from flask import Flask
+from flask import has_request_context
 from flask import Request
 from flask.ctx import _AppCtxGlobals
 from flask.ctx import RequestContext
@@ -76,10 +78,8 @@ The others read these, or the headers, each time."""
 _OF_QUERY = tuple(name for name, reads in READ_BY.items() if QUERY in reads)
 
 
-def current_context() -> RequestContext:
-    """Return the context of the current request itself, without the cost of a proxy."""
-    context: RequestContext = request_ctx._get_current_object()  # type: ignore[attr-defined]
-    return context
+current_context: Callable[[], RequestContext] = request_ctx._get_current_object  # type: ignore[attr-defined]
+"""Return the context of the current request itself, without the cost of a proxy."""
 
 
 def current_request() -> Request:
@@ -101,15 +101,15 @@ def record(*names: str) -> None:
             reads.update(names)
 
 
-def reads_of(request: Any) -> set[str]:
-    """Return what was read of *request* until now."""
-    reads: set[str] = request.reads
-    return reads | {SESSION} if _session().accessed is True else reads
+def reads_of(context: Any) -> set[str]:
+    """Return what was read of the request of *context* until now."""
+    reads: set[str] = context.request.reads
+    return reads | {SESSION} if _session_of(context).accessed is True else reads
 
 
-def _session() -> Any:
+def _session_of(context: Any) -> Any:
     """The session; its public name would mark it as accessed."""
-    return current_context()._session
+    return context._session
 
 
 @contextmanager
@@ -121,11 +121,12 @@ def recording(query: bytes | None = None) -> Iterator[set[str]]:
     without a request, or without a cache.
     """
     names: set[str] = set()
-    request = request_ctx.request if request_ctx else None
+    context = current_context() if has_request_context() else None
+    request = getattr(context, "request", None)
     if not isinstance(request, RecordedRequest):
         yield names
         return
-    before, session, was_making = request.reads, _session(), request.is_making
+    before, session, was_making = request.reads, _session_of(context), request.is_making
     was_accessed, session.accessed = session.accessed, False
     request.reads, request.is_making = names, True
     try:
@@ -163,8 +164,8 @@ def deciding() -> Iterator[None]:
     It is decided anew for each request. But if the block leaves something behind, in ``g`` or
     on the request, which a view could find, then the identity was read.
     """
-    request: Any = current_request()
-    session, names = _session(), set[str]()
+    context: Any = current_context()
+    request, session, names = context.request, _session_of(context), set[str]()
     reads: set[str] = getattr(request, "reads", set())
     was_accessed, known = session.accessed, vars(request).copy()
     request.reads = names

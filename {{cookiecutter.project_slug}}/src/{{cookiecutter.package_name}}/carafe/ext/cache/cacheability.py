@@ -93,9 +93,9 @@ def seconds_for(response: Response, seconds: int) -> int:
     return longest - random.randrange(longest // 10 + 1)
 
 
-def depends_on(response: Response, request: Request) -> set[str]:
-    """Return what was read of *request* to make *response*, and what the response names itself."""
-    names = reads.reads_of(request)
+def depends_on(response: Response) -> set[str]:
+    """Return what was read of the request to make *response*, and what that names itself."""
+    names = reads.reads_of(reads.current_context())
     return names | response.vary.as_set() if "Vary" in response.headers else names
 
 

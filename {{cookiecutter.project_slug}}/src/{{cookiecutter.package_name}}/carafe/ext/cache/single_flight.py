@@ -59,6 +59,12 @@ class View:
     took: float = 1.0
     unshared: set[str] = field(default_factory=set)
 
+    def key_of(self, request: Any, base: str) -> str:
+        """Return the key below *base* for the headers of *request*."""
+        names = sorted(self.varies)
+        values = [(name, cacheability.value_of(name, request)) for name in names]
+        return cacheability.variant_key(base, values)
+
     def note(self, key: str, *, is_shared: bool) -> None:
         """Note whether the response for *key* was for other clients, too."""
         if is_shared:
@@ -83,16 +89,14 @@ class Lookup:
     run: Callable[[], Any]
     query: bytes
     base: str
-    token: str = ""
+    token: str
     leases: tuple[str, ...] = ()
     entry: Entry | None = None
 
     @property
     def key(self) -> str:
         """The cache key for the headers of this request."""
-        names = sorted(self.view.varies)
-        values = [(name, cacheability.value_of(name, self.request)) for name in names]
-        return cacheability.variant_key(self.base, values)
+        return self.view.key_of(self.request, self.base)
 
     def note(self, status: str, reason: str = "") -> None:
         """Note for ``Cache-Status`` what the cache did."""
@@ -195,7 +199,7 @@ class SingleFlight:
         view, request, made = lookup.view, lookup.request, time.time()
         with reads.recording(lookup.query):
             response = current_app.make_response(lookup.run())
-        names = cacheability.depends_on(response, request)
+        names = cacheability.depends_on(response)
         seconds = cacheability.seconds_for(response, view.seconds)
         reason = cacheability.why_not_cached(response, names, view.options)
         if reason or not seconds:

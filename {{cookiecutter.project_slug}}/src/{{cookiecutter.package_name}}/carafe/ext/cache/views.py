@@ -62,7 +62,7 @@ class CachedView:
                 return run(*args, **kwargs)
             context, owner = reads.current_context(), args[0] if args else call
             views = views_of(context.app)
-            return views.respond(context.request, self, owner, partial(run, *args, **kwargs))
+            return views.respond(context, self, owner, partial(run, *args, **kwargs))
 
         call.cached_view = self  # type: ignore[attr-defined]
         return call  # type: ignore[return-value]
@@ -93,30 +93,29 @@ class CachedViews:
         self._views: dict[Any, View] = {}
         """By decorator, function or class, and namespace if that may change."""
 
-    def respond(self, request: Any, options: CachedView, owner: Any, run: Callable[[], Any]) -> Any:
+    def respond(self, context: Any, options: CachedView, owner: Any, run: Callable[[], Any]) -> Any:
         """Return the cached response, or what the view returns; it runs once at most.
 
         *owner* is the view, or the instance of its class.
         """
-        environ = reads.environ_of(request)
+        request, environ = context.request, reads.environ_of(context.request)
         view = self._view(options, owner, request)
         if environ["REQUEST_METHOD"] not in signals.SAFE_METHODS:
             environ.setdefault(signals.WRITERS, []).append(view.sender)
-        if reason := self._why_bypassed(options, request, environ):
+        if reason := self._why_bypassed(options, context, environ):
             cacheability.note(request, "fwd=bypass", reason)
             return run()
         query = self._counted(options.counted, request, environ.get("QUERY_STRING", ""))
         key = cacheability.view_key(view.namespace, request.path, query, request.root_path)
-        lookup = Lookup(view, request, run, query, key)
         try:
-            entry = self._find(lookup)
+            entry, token = self._find(view, request, key)
         except Unavailable:
-            lookup.note("fwd=bypass", "the backend is unavailable")
+            cacheability.note(request, "fwd=bypass", "the backend is unavailable")
             return run()
         if entry is None:
             self.misses += 1
-            lookup.note("fwd=miss", "the view raised an error")  # until it returns
-            return self._flight.make(lookup)
+            cacheability.note(request, "fwd=miss", "the view raised an error")  # until it returns
+            return self._flight.make(Lookup(view, request, run, query, key, token))
         self.hits += 1
         environ[cacheability.STATUS] = cacheability.HIT
         return self._responses.respond(entry, environ)
@@ -148,9 +147,10 @@ class CachedViews:
         return view
 
     def _why_bypassed(
-        self, options: CachedView, request: Any, environ: dict[str, Any]
+        self, options: CachedView, context: Any, environ: dict[str, Any]
     ) -> str | None:
-        """Return why the cache must not be used for *request*, or None if it may."""
+        """Return why the cache must not be used for the request, or None if it may."""
+        request = context.request
         if environ["REQUEST_METHOD"] not in {"GET", "HEAD"}:
             return "the method is not GET"
         if not isinstance(request, reads.RecordedRequest):
@@ -158,7 +158,7 @@ class CachedViews:
         if not options.public:
             if "HTTP_AUTHORIZATION" in environ:
                 return "the request has credentials"
-            if (names := reads.reads_of(request)) and (reason := cacheability.why_personal(names)):
+            if (names := reads.reads_of(context)) and (reason := cacheability.why_personal(names)):
                 return f"{reason} before the view"
         has_body = environ.get("CONTENT_LENGTH", "0") not in {"", "0"}
         if has_body or "HTTP_TRANSFER_ENCODING" in environ:
@@ -185,24 +185,28 @@ class CachedViews:
                 pieces.append(piece)
         return b"&".join(pieces)
 
-    def _find(self, lookup: Lookup) -> entries.Entry | None:
-        """Return the entry of the response, if there is one. Raises Unavailable."""
-        entry = self._read(lookup)
-        if entry is None or not entry.head.varies:
-            return entry
-        lookup.view.varies.update(entry.head.varies)
-        entry = self._read(lookup)
-        return None if entry is None or entry.head.varies else entry
+    def _find(self, view: View, request: Any, key: str) -> tuple[entries.Entry | None, str]:
+        """Return the entry of the response, if there is one, and the token. Raises Unavailable."""
+        entry, token = self._read(view, view.key_of(request, key) if view.varies else key)
+        if entry is not None and entry.head.varies:
+            view.varies.update(entry.head.varies)
+            entry, token = self._read(view, view.key_of(request, key))
+            if entry is not None and entry.head.varies:
+                entry = None
+        return entry, token
 
-    def _read(self, lookup: Lookup) -> entries.Entry | None:
-        view, availability = lookup.view, self.availability
-        key = lookup.key if view.varies else lookup.base
-        found, *tokens = availability.run(availability.backend.get_many, key, *view.tokens)
-        if not all(map(entries.is_token, tokens)):
-            found, tokens = None, self._new_tokens(view.tokens)
-        # Another app's prefix may end where a namespace here begins.
-        lookup.token = f"{''.join(tokens)}@{self._prefix}"
-        return entries.current(found, lookup.token, availability.trusted_since)
+    def _read(self, view: View, key: str) -> tuple[entries.Entry | None, str]:
+        run, backend = self.availability.run, self.availability.backend
+        found, *tokens = run(backend.get_many, key, *view.tokens)
+        token = self._joined(tokens)
+        entry = entries.current(found, token, self.availability.trusted_since)
+        if entry is None and not all(map(entries.is_token, tokens)):
+            token = self._joined(self._new_tokens(view.tokens))
+        return entry, token
+
+    def _joined(self, tokens: list[Any]) -> str:
+        """The *tokens* as one; another app's prefix may end where a namespace here begins."""
+        return f"{''.join(map(str, tokens))}@{self._prefix}"
 
     def _new_tokens(self, needed: tuple[str, ...]) -> list[str]:
         """Return the tokens, made now if there are none: the same for all processes."""
@@ -234,8 +238,8 @@ class CachedViews:
 class UncachedViews(CachedViews):
     """The views of an app whose cache is off."""
 
-    def respond(self, request: Any, options: CachedView, owner: Any, run: Callable[[], Any]) -> Any:
-        cacheability.note(request, "fwd=bypass", "the cache is off")
+    def respond(self, context: Any, options: CachedView, owner: Any, run: Callable[[], Any]) -> Any:
+        cacheability.note(context.request, "fwd=bypass", "the cache is off")
         return run()
 
 
