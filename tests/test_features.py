@@ -1,5 +1,6 @@
 """Every combination of features is a complete project, which passes all of its own checks."""
 
+import subprocess
 import sys
 import tomllib
 from importlib import metadata
@@ -12,6 +13,7 @@ from .conftest import choices
 from .conftest import copied
 from .conftest import environment
 from .conftest import NONE
+from .conftest import TEMPLATE
 from .processes import run
 
 
@@ -48,11 +50,17 @@ def test_it_passes_its_own_tests_and_they_leave_nothing_behind(project, tmp_path
     assert passing.files() == project.files()
 
 
-@pytest.mark.parametrize("project", [*few_or_all()], indirect=True)
-def test_it_passes_the_tests_of_its_library_and_they_leave_nothing_behind(project, tmp_path):
-    passing = copied(project, tmp_path)
-    passing.run("pytest", "-q", "src")
-    assert passing.files() == project.files()
+@pytest.mark.life
+def test_its_library_passes_its_tests_whatever_was_declined(project):
+    folder = project.path / "src" / project.package
+    options = ["-q", "-m", "not slow", "-o", f"pythonpath={folder}"]
+    done = run(
+        [sys.executable, "-m", "pytest", *options, "tests/library"],
+        cwd=TEMPLATE,
+        env=environment(),
+        stderr=subprocess.STDOUT,
+    )
+    assert done.returncode == 0, done.stdout
 
 
 @pytest.mark.slow  # with everything on, test_workflows.py runs them

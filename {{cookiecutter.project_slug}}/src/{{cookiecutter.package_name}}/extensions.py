@@ -1,7 +1,7 @@
 """What is switched on, in this order.
 
-To drop an extension, delete its lines here, its part of ``carafe/ext`` and ``carafe/tests``, and
-the lines that ``grep`` finds for its name.
+To drop an extension, delete its lines here, its part of ``carafe/ext``, and the lines that ``grep``
+finds for its name.
 """
 
 from flask import Flask

@@ -1,0 +1,196 @@
+import pytest
+from carafe import errors
+from carafe.ext.auth import Auth
+from flask import abort
+from flask import Flask
+from flask import g
+from flask import session
+from flask_principal import AnonymousIdentity
+
+
+def test_a_stranger_is_nobody_until_login_and_after_logout(client, login):
+    assert client.get("/me").json == {"id": None}
+    assert login("ada").json == {"id": "ada"}
+    assert client.get("/me").json == {"id": "ada"}
+    client.post("/logout")
+    assert client.get("/me").json == {"id": None}
+
+
+def test_zero_is_a_user(client, login):
+    login(0)
+    assert client.get("/inside").status_code == 200
+    assert client.get("/editors").status_code == 200
+    client.post("/logout")
+    assert client.get("/inside").status_code == 401
+
+
+def test_a_login_counts_in_its_own_request(app, auth):
+    for user_id in (0, "ada"):
+        with app.test_request_context():
+            auth.login(user_id)
+            auth.require.any_of("editor", "admin").check()
+
+
+def test_a_request_that_does_not_ask_loads_nobody(client, login, people):
+    login("ada")
+    people.asked = 0
+    assert "Set-Cookie" not in client.get("/open").headers
+    assert people.asked == 0
+
+
+def test_a_request_asks_the_provider_once(client, app, auth, login, people):
+    @app.get("/twice")
+    @auth.require.auth()
+    @auth.require.admin()
+    def twice():
+        return {"id": auth.user_id, "same": g.identity is g.identity}
+
+    login("ada")
+    people.asked = 0
+    assert client.get("/twice").json == {"id": "ada", "same": True}
+    assert people.asked == 1
+
+
+def test_whoever_asks_makes_the_answer_depend_on_the_cookie(client, login):
+    login("ada")
+    assert client.get("/me").headers["Vary"] == "Cookie"
+    assert "Vary" not in client.get("/open").headers
+
+
+def test_a_response_depends_on_the_cookie_if_a_hook_reads_the_identity(client, app, auth):
+    @app.after_request
+    def name(response):
+        response.headers["X-User"] = str(auth.user_id)
+        return response
+
+    assert client.get("/open").headers["Vary"] == "Cookie"
+
+
+@pytest.mark.parametrize("user_id", [None, True, False, "", 1.0, [1], {"id": 1}, (1,), b"1"])
+def test_what_is_no_id_logs_nobody_in_and_leaves_the_session_alone(app, auth, user_id):
+    with app.test_request_context():
+        session["pen"] = 1
+        with pytest.raises(TypeError, match="logs nobody in"):
+            auth.login(user_id)
+        assert dict(session) == {"pen": 1}
+
+
+def test_login_and_logout_clear_the_session(app, auth):
+    with app.test_request_context():
+        session["pen"] = 1
+        auth.login("ada", ticket="t1")
+        assert dict(session) == {"user_id": "ada", "ticket": "t1"}
+        auth.login(0)
+        assert dict(session) == {"user_id": 0}
+        auth.logout()
+        assert dict(session) == {}
+
+
+def test_a_deleted_user_is_logged_out_by_the_next_request(client, login, people):
+    login("ada")
+    del people.roles["ada"]
+    assert client.get("/inside").status_code == 401
+    people.roles["ada"] = []
+    assert client.get("/inside").status_code == 401
+
+
+def test_a_lost_role_is_lost_by_the_next_request(client, login, people):
+    login(0)
+    assert client.get("/editors").status_code == 200
+    people.roles[0] = []
+    assert client.get("/editors").status_code == 403
+
+
+def test_a_provider_that_fails_lets_nobody_pass_and_logs_nobody_out(client, login, people, caplog):
+    login("ada")
+    known, people.roles = people.roles, None
+    refused = client.get("/inside")
+    assert (refused.status_code, refused.headers["Retry-After"]) == (503, "5")
+    assert refused.mimetype == "application/problem+json"
+    assert "The auth provider failed." in caplog.text
+    people.roles = known
+    assert client.get("/inside").status_code == 200
+
+
+@pytest.mark.parametrize("answer", [True, "ada", 1, {"id": "ada"}, object])
+def test_a_provider_that_answers_with_no_identity_lets_nobody_pass(
+    client, login, app, answer, caplog
+):
+    login("ada")
+    app.extensions["carafe.auth"]._identify = lambda identity: answer
+    assert client.get("/inside").status_code == 503
+    assert f"The auth provider answered with {type(answer).__name__}." in caplog.text
+
+
+@pytest.mark.parametrize("answer", [None, AnonymousIdentity()])
+def test_a_provider_that_knows_nobody_logs_out(client, login, app, answer):
+    login("ada")
+    app.extensions["carafe.auth"]._identify = lambda identity: answer
+    assert client.get("/inside").status_code == 401
+    assert client.get_cookie("session") is None
+
+
+def test_what_a_provider_aborts_with_is_the_answer(client, login, app):
+    login("ada")
+    app.extensions["carafe.auth"]._identify = lambda identity: abort(418)
+    assert client.get("/inside").status_code == 418
+
+
+def test_a_login_that_the_provider_fails_leaves_the_session_as_it_was(client, login, people):
+    login("ada")
+    known, people.roles = people.roles, None
+    assert login(0).status_code == 503
+    people.roles = known
+    assert client.get("/me").json == {"id": "ada"}
+
+
+@pytest.mark.parametrize("planted", [True, False, 1.0, "", [1]])
+def test_what_is_no_id_is_nobody_wherever_it_came_from(client, people, planted):
+    people.roles.update({True: ["editor"], "": ["editor"]})
+    with client.session_transaction() as session:
+        session["user_id"] = planted
+    assert client.get("/inside").status_code == 401
+    assert people.asked == 0
+
+
+def test_the_session_key_can_be_named(people):
+    app, auth = Flask(__name__), Auth(people)
+    app.config.update(SECRET_KEY="a key for tests", CARAFE_AUTH_SESSION_ID_KEY="uid")
+    auth.init_app(app)
+    with app.test_request_context():
+        auth.login("ada")
+        assert session["uid"] == "ada"
+
+
+def test_disabled_auth_refuses_and_does_not_crash(people):
+    app, auth = Flask(__name__), Auth(people)
+    app.config.update(SECRET_KEY="a key for tests", CARAFE_AUTH_ENABLED=False)
+    errors.init_app(app)
+    auth.init_app(app)
+    app.add_url_rule("/in", view_func=auth.require.auth()(lambda: {}), endpoint="in")
+    app.add_url_rule("/up", view_func=lambda: auth.login("ada") or {}, endpoint="up")
+    app.add_url_rule("/down", view_func=lambda: auth.logout() or {}, endpoint="down")
+    client = app.test_client()
+    assert client.get("/up").status_code == 200
+    assert client.get("/in").status_code == 401
+    assert client.get("/down").status_code == 200
+    with app.test_request_context():
+        assert auth.user_id is None
+        assert auth.provider is None
+
+
+def test_a_second_init_app_is_refused(app, auth):
+    with pytest.raises(RuntimeError, match="Call init_app once"):
+        auth.init_app(app)
+
+
+def test_auth_without_a_provider_does_not_start():
+    with pytest.raises(RuntimeError, match="Auth has no provider"):
+        Auth().init_app(Flask(__name__))
+    with pytest.raises(TypeError, match="cannot identify anybody"):
+        Auth(object()).init_app(Flask(__name__))
+
+
+def test_an_app_without_auth_says_so(auth):
+    with Flask(__name__).app_context(), pytest.raises(RuntimeError, match="has no auth"):
+        _ = auth.user_id

@@ -1,0 +1,200 @@
+import copy
+import inspect
+import pickle
+from unittest.mock import create_autospec
+
+import pytest
+from carafe.ext.auth import Auth
+from carafe.ext.auth import permission_denied
+from flask import Blueprint
+from flask.views import MethodView
+from flask_principal import UserNeed
+
+SAFE_NAMES = ["__wrapped__", "__deepcopy__", "__iter__", "_private", "__fspath__"]
+
+
+def test_without_a_code_a_stranger_gets_401_and_a_user_403(client, login):
+    refused = client.get("/editors")
+    assert refused.status_code == 401
+    assert refused.headers["WWW-Authenticate"].lower() == "session"
+    login(1)
+    assert client.get("/editors").status_code == 403
+    login(0)
+    assert client.get("/editors").status_code == 200
+
+
+def test_a_refusal_is_a_problem_that_names_no_role(client, login):
+    login(1)
+    refused = client.get("/editors")
+    assert refused.mimetype == "application/problem+json"
+    assert "editor" not in refused.text
+
+
+@pytest.mark.parametrize("name", ["auth", "login"])
+@pytest.mark.parametrize("code", [401, 403, 404])
+def test_auth_and_login_are_the_same_permission(app, auth, client, login, name, code):
+    guard = getattr(auth.require, name)(code)
+    app.add_url_rule("/guarded", view_func=guard(lambda: {}), endpoint="guarded")
+    assert client.get("/guarded").status_code == code
+    login(1)
+    assert client.get("/guarded").status_code == 200
+
+
+def test_a_role_with_a_code_refuses_with_it(app, auth, client, login):
+    app.add_url_rule("/a", view_func=auth.require.admin(403)(lambda: {}), endpoint="a")
+    assert client.get("/a").status_code == 403
+    login("ada")
+    assert client.get("/a").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("roles", "any_of", "all_of"),
+    [([], 403, 403), (["a"], 200, 403), (["b"], 200, 403), (["a", "b"], 200, 200)],
+)
+def test_any_of_and_all_of_mean_what_they_say(
+    app, auth, client, login, people, roles, any_of, all_of
+):
+    require = auth.require
+    app.add_url_rule("/any", view_func=require.any_of("a", "b")(lambda: {}), endpoint="any")
+    app.add_url_rule("/all", view_func=require.all_of("a", "b")(lambda: {}), endpoint="all")
+    assert client.get("/any").status_code == client.get("/all").status_code == 401
+    people.roles["u"] = roles
+    login("u")
+    assert client.get("/any").status_code == any_of
+    assert client.get("/all").status_code == all_of
+
+
+@pytest.mark.parametrize("name", ["any_of", "all_of"])
+def test_an_empty_composition_lets_nobody_pass(app, auth, client, login, name):
+    guard = getattr(auth.require, name)()(403)
+    app.add_url_rule("/nobody", view_func=guard(lambda: {}), endpoint="nobody")
+    login("ada")
+    assert client.get("/nobody").status_code == 403
+
+
+def test_a_need_composes_with_roles(app, auth, client, login):
+    guard = auth.require.any_of(UserNeed(1), "admin")
+    app.add_url_rule("/own", view_func=guard(lambda: {}), endpoint="own")
+    for user_id, status in [(0, 403), (1, 200), ("ada", 200)]:
+        login(user_id)
+        assert client.get("/own").status_code == status
+
+
+@pytest.mark.parametrize(("user_id", "status"), [(0, 200), (1, 403), ("ada", 200), (None, 401)])
+def test_an_owner_passes_and_so_does_who_has_a_role(app, auth, client, login, user_id, status):
+    app.add_url_rule("/own", view_func=auth.require.owner(0, "admin")(lambda: {}), endpoint="own")
+    if user_id is not None:
+        login(user_id)
+    assert client.get("/own").status_code == status
+
+
+def test_a_guard_is_a_context_manager_and_a_check(app, auth, client, login):
+    @app.get("/block")
+    def block():
+        with auth.require.admin(403):
+            return {}
+
+    @app.get("/check")
+    def check():
+        auth.require.admin(403).check()
+        return {}
+
+    login(1)
+    assert client.get("/block").status_code == client.get("/check").status_code == 403
+    login("ada")
+    assert client.get("/block").status_code == client.get("/check").status_code == 200
+
+
+def test_an_async_view_is_guarded(app, auth, client, login):
+    @app.get("/async")
+    @auth.require.admin()
+    async def view():
+        return {"awaited": True}
+
+    assert client.get("/async").status_code == 401
+    login("ada")
+    assert client.get("/async").json == {"awaited": True}
+
+
+def test_a_guard_that_was_not_called_fails_at_start(auth):
+    with pytest.raises(TypeError, match="A guard was not called"):
+
+        @auth.require.editor
+        def view(): ...
+
+
+def test_declared_roles_turn_a_typo_into_an_error_at_start(people):
+    auth = Auth(people, roles=["editor"])
+    auth.require.editor()
+    with pytest.raises(AttributeError, match="No role is called 'editr'"):
+        auth.require.editr()
+    with pytest.raises(AttributeError, match="No role is called 'x'"):
+        auth.require.any_of("editor", "x")
+
+
+@pytest.mark.parametrize("name", SAFE_NAMES)
+def test_private_names_are_no_roles(auth, name):
+    assert not hasattr(auth.require, name)
+
+
+def test_introspection_is_safe(auth):
+    assert copy.copy(auth.require).editor()
+    assert copy.deepcopy(auth.require).editor()
+    assert pickle.loads(pickle.dumps(auth.require)).editor()
+    assert inspect.unwrap(auth.require) is auth.require
+
+
+def test_a_guard_tells_the_document_how_it_refuses(auth):
+    assert auth.require.editor()(lambda: {}).__problems__ == {401, 403}
+    assert auth.require.editor(404)(lambda: {}).__problems__ == {404}
+
+
+def test_a_refusal_is_announced_to_its_own_app(app, client, login):
+    heard = []
+
+    def on_denied(sender, identity, code):
+        heard.append((sender, identity.id, code))
+
+    with permission_denied.connected_to(on_denied, app):
+        client.get("/editors")
+        login(1)
+        client.get("/editors")
+        client.get("/inside")
+    assert heard == [(app, None, 401), (app, 1, 403)]
+
+
+def test_a_blueprint_is_guarded_as_a_whole(app, auth, client, login):
+    bp = Blueprint("staff", __name__, url_prefix="/staff")
+    bp.add_url_rule("/a", view_func=lambda: {}, endpoint="a", methods=["GET", "POST"])
+    app.register_blueprint(auth.require.admin()(bp))
+    for method in ("GET", "HEAD", "POST", "OPTIONS"):
+        assert client.open("/staff/a", method=method).status_code == 401
+    assert client.get("/open").status_code == 200
+    login("ada")
+    assert client.post("/staff/a").status_code == 200
+
+
+def test_a_view_class_is_guarded_in_all_its_methods_and_its_base_is_not(app, auth, client, login):
+    class Open(MethodView):
+        def get(self):
+            return {}
+
+        def delete(self):
+            return {}
+
+    @auth.require.admin()
+    class Closed(Open):
+        pass
+
+    app.add_url_rule("/base", view_func=Open.as_view("base"))
+    app.add_url_rule("/closed", view_func=Closed.as_view("closed"))
+    assert client.get("/base").status_code == 200
+    assert client.get("/closed").status_code == client.delete("/closed").status_code == 401
+    login("ada")
+    assert client.delete("/closed").status_code == 200
+
+
+def test_a_mock_and_a_doctest_may_look_at_everything(auth):
+    create_autospec(auth.require)
+    assert not hasattr(auth.require, "__code__")
+    assert vars(auth.require).keys() == {"_identities", "_roles"}

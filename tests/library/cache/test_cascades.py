@@ -1,0 +1,50 @@
+"""A name in a ``cache_cascade`` is that of a view, or the app does not start."""
+
+import pytest
+from carafe import config
+from flask import Blueprint
+from flask.views import MethodView
+from flask_classful import FlaskView
+
+from .apps import app_with
+
+
+def app_of(cascade, **options):
+    app = app_with(**options)
+
+    class BookView(MethodView):
+        def get(self): ...
+
+    class ShelfView(MethodView):
+        cache_namespace = "shelves"
+
+    class AuthorView(MethodView):
+        cache_cascade = cascade
+
+    class ShopView(FlaskView):
+        def index(self): ...
+
+    bp = Blueprint("shop", __name__)
+    bp.add_url_rule("/books", view_func=BookView.as_view("books"))
+    bp.add_url_rule("/shelves", view_func=ShelfView.as_view("shelves"))
+    app.register_blueprint(bp)
+    app.add_url_rule("/authors", view_func=AuthorView.as_view("authors"))
+    app.add_url_rule("/f", "f", app.cache.cached_view(namespace="feed")(lambda: ""))
+    ShopView.register(app)
+    return app
+
+
+def test_a_view_is_named_by_its_class_its_namespace_or_itself():
+    config.check(app_of(["BookView", "shelves", "feed", "ShopView", "AuthorView"]))
+
+
+@pytest.mark.parametrize("name", ["BokView", "ShelfView", "", "book"])
+@pytest.mark.parametrize("is_on", [True, False])
+def test_another_name_refuses_the_start_and_the_nearest_is_named(name, is_on):
+    with pytest.raises(ValueError, match=f"AuthorView.cache_cascade names '{name}'.*Did you mean"):
+        config.check(app_of([name], CARAFE_CACHE_ENABLED=is_on))
+
+
+def test_a_text_is_no_list():
+    with pytest.raises(ValueError, match="Give a list"):
+        config.check(app_of("BookView"))

@@ -1,0 +1,76 @@
+import pytest
+from carafe.ext.logger.known import mask
+from carafe.ext.logger.known import secrets_of_process
+from carafe.ext.logger.known import secrets_of_request
+from flask import Flask
+from flask import request
+
+
+def asking(**kwargs):
+    return Flask("shop").test_request_context("/", method="POST", **kwargs)
+
+
+@pytest.mark.parametrize(
+    ("config", "found"),
+    [
+        ({"SECRET_KEY": "0123456789"}, {"0123456789"}),
+        ({"SECRET_KEY_FALLBACKS": ["0123456789", "abcdefghij"]}, {"0123456789", "abcdefghij"}),
+        ({"MAIL_PASSWORD": "two words"}, {"two words", "two%20words"}),
+        ({"MAIL_PASSWORD": "short"}, set()),
+        ({"API_TOKEN": None, "TOKEN_LIFETIME": 86_400_000}, set()),
+        ({"REDIS": "redis://:a%2Fbcdefgh@db"}, {"a%2Fbcdefgh", "a/bcdefgh", "a%252Fbcdefgh"}),
+        ({"SENTRY": "https://0123456789@sentry.test/1"}, {"0123456789"}),
+        ({"DATABASE": "postgresql://postgres@db/app"}, set()),
+        ({"DATABASE": "postgresql://postgres:postgres@db/app"}, set()),
+        ({"SENDER": "somebody@example.org", "BROKEN": "http://[@:@"}, set()),
+        ({"SESSION_COOKIE_NAME": "__Host-my_api", "OPENAPI_TITLE": "0123456789"}, set()),
+    ],
+)
+def test_secrets_of_the_process_have_a_name_or_stand_in_a_url(monkeypatch, config, found):
+    monkeypatch.setattr("os.environ", {})
+    assert set(secrets_of_process(config)) == found
+
+
+def test_the_environment_has_secrets_too(monkeypatch):
+    monkeypatch.setattr("os.environ", {"AWS_SECRET_ACCESS_KEY": "0123456789", "HOME": "/home/ada"})
+    assert secrets_of_process({}) == ("0123456789",)
+
+
+def test_nobody_asks_and_nothing_is_known():
+    assert secrets_of_request() == ()
+
+
+def test_a_body_that_nobody_has_read_stays_unread():
+    for body in ({"json": {"password": "0123456789"}}, {"data": {"password": "0123456789"}}):
+        with asking(**body):
+            assert secrets_of_request() == ()
+            assert request.stream.read()
+
+
+@pytest.mark.parametrize("body", [b"{", b"\xff", b"[]", b'{"password": 1}', b"[" * 1000])
+def test_a_body_that_is_no_object_has_no_secrets_and_fails_nobody(body):
+    with asking(data=body, content_type="application/json"):
+        request.get_data()
+        assert secrets_of_request() == ()
+
+
+def test_a_large_body_is_not_searched():
+    with asking(json={"text": "x" * 20_000, "password": "0123456789"}):
+        request.get_json()
+        assert secrets_of_request() == ()
+
+
+@pytest.mark.parametrize("value", ["Basic", "Basic ???", "Basic /w==", "Bearer", "x", "Basic YQ=="])
+def test_a_broken_authorization_fails_nobody(value):
+    with asking(headers={"Authorization": value}):
+        assert secrets_of_request() == ()
+
+
+def test_who_sends_words_of_the_log_as_a_secret_hides_no_line():
+    with asking(query_string={"token": "login failed", "secret": "denied"}):
+        assert mask("login failed, denied", secrets_of_request()) == "login failed, denied"
+
+
+def test_the_longest_goes_first():
+    with asking(query_string={"token": "0123456789", "secret": "0123456789abc"}):
+        assert mask("0123456789abc", secrets_of_request()) == "***"

@@ -1,0 +1,215 @@
+import logging
+import os
+import time
+import timeit
+
+import pytest
+from carafe.ext.logger import Formatter
+from carafe.ext.logger import Logger
+from carafe.ext.logger.redaction import redact_text
+from flask import Flask
+from werkzeug.datastructures import Headers
+from werkzeug.datastructures import ImmutableMultiDict
+
+from .configs import file_config
+from .configs import mail_config
+from .mailbox import text_of
+
+CANARY = "canary-7f3a"
+
+
+@pytest.fixture
+def app(file):
+    app = Flask("shop")
+    app.config.update(file_config(file))
+    Logger(app)
+    return app
+
+
+def log(app, message, *args, **extra):
+    """Log to the handlers of *app* alone: pytest's own raise what a format raises."""
+    record = app.logger.makeRecord("shop", 40, __file__, 1, message, args, None, extra=extra)
+    for handler in app.extensions["carafe.logger"].handlers:
+        handler.handle(record)
+
+
+class Account:
+    def __repr__(self):
+        return f"Account(name='ada', password='{CANARY}')"
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ("%s", {"password": CANARY}),
+        ("%(password)s", {"password": CANARY}),
+        ("%s", {"a": [{"b": {"Session_Id": CANARY}}]}),
+        ("%s %s", "form", ImmutableMultiDict([("passwd", CANARY)])),
+        ("%s", Headers({"Authorization": f"Basic {CANARY}"})),
+        ("%s", [("X-Api-Key", CANARY)]),
+        ({"event": "login", "API_KEY": CANARY},),
+        ("%s=%s", "csrf_token", CANARY),
+        ("%s", Account()),
+        ("reset_token=%s", CANARY),
+        (f"GET /reset?token={CANARY}&page=2",),
+        (f"Authorization: Bearer {CANARY}",),
+        (f"Cookie: theme=dark; sid={CANARY}; x={CANARY}",),
+        (f"sent Bearer {CANARY}{CANARY}",),
+        (f'{{"secret": "with spaces {CANARY}"}}',),
+        (f'"{{\\"secret\\": \\"with spaces {CANARY}\\"}}"',),
+        (f"SENTRY_DSN=https://{CANARY}@sentry.example/1",),
+        (f"https://{CANARY}@sentry.example/1",),
+        (f"cannot reach postgresql+psycopg://shop:{CANARY}@db:5432/shop",),
+        (f"cannot reach redis://:p@{CANARY}@localhost:6379/0",),
+        ("%s", {"environ": {"HTTP_COOKIE": CANARY, "SECRET_KEY": CANARY}}),
+        ("pwd=%s", CANARY),
+        ("%s", {"aws_access_key_id": CANARY}),
+        (f"a JWT: eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.{CANARY}",),
+        (f"a cookie of Flask: eyJ1c2VyX2lkIjoxfQ.aSVj4A.{CANARY}",),
+        ("%d", {"password": CANARY}),
+        ("%d of %s", "x", {"password": CANARY}),
+    ],
+)
+def test_a_secret_reaches_no_sink(app, file, mailbox, args):
+    office = Flask("office")
+    office.config.update(mail_config(mailbox.port))
+    Logger(office)
+    log(app, *args)
+    log(office, *args)
+    assert CANARY not in file.read_text()
+    assert CANARY not in text_of(*mailbox.wait_for(1))
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [
+        {"token": CANARY},
+        {"user": {"password": CANARY}},
+        {"headers": [("X-Api-Key", CANARY)]},
+        {"user": Account()},
+        {"user": {"account": Account()}},
+        {"url": f"redis://:{CANARY}@localhost"},
+        {"deep": [[[[[[[[[[{"password": CANARY}]]]]]]]]]]},
+    ],
+)
+def test_a_secret_in_extra_reaches_no_format(app, file, extra):
+    (name,) = extra
+    app.extensions["carafe.logger"].handlers[0].setFormatter(logging.Formatter(f"%({name})s"))
+    app.logger.error("hello", extra=extra)
+    assert "***" in file.read_text()
+    assert CANARY not in file.read_text()
+
+
+def test_a_secret_in_a_traceback_reaches_no_sink(app, file):
+    try:
+        try:
+            raise ValueError(f"password={CANARY}")
+        except ValueError as error:
+            raise RuntimeError(f"redis://:{CANARY}@localhost failed") from error
+    except RuntimeError:
+        app.logger.exception("failed", stack_info=True)
+    text = file.read_text()
+    assert CANARY not in text
+    assert "\n  Stack (most recent call last):\n" in text
+    assert "ValueError: password=***" in text and "RuntimeError: redis://:***@localhost" in text
+
+
+def test_what_is_no_secret_stays(app, file):
+    app.logger.error(
+        "%s of %d, %.1f at %s", {"name": "ada", "page": 2}, 3, 0.5, "http://h:80/x?a=b@c"
+    )
+    assert "{'name': 'ada', 'page': 2} of 3, 0.5 at http://h:80/x?a=b@c" in file.read_text()
+
+
+def test_the_record_itself_is_left_to_other_handlers(app, caplog):
+    values = {"password": CANARY}
+    app.logger.error("%s", values, extra={"token": CANARY})
+    (record,) = caplog.records
+    assert record.args is values
+    assert record.token == CANARY
+
+
+def test_a_handler_of_your_own_is_as_careful_with_the_formatter():
+    record = logging.makeLogRecord({"msg": "a\nb %s", "args": ({"token": CANARY},)})
+    text = Formatter("%(request_path)s %(message)s").format(record)
+    assert text == r"- a\nb {'token': ***}"
+
+
+@pytest.mark.parametrize(
+    ("raw", "shown"),
+    [
+        ("a\r\nb", r"a\r\nb"),
+        ("\x1b[31mred", r"\x1b[31mred"),
+        ("\x00\x7f\x9b", r"\x00\x7f\x9b"),
+        ("a\u2028b\u2029c", r"a\u2028b\u2029c"),
+        ("\u202eevil\u2066", r"\u202eevil\u2066"),
+        ("\u200e\u200f\u061c", r"\u200e\u200f\u061c"),
+        ("\udcff", r"\udcff"),
+    ],
+)
+def test_no_character_forges_a_line_or_drives_a_terminal(app, file, raw, shown):
+    app.logger.error("a message: %s", raw)
+    assert file.read_text("utf-8").endswith(f"a message: {shown}\n")
+
+
+def test_ordinary_text_of_the_world_is_left_alone(app, file):
+    app.logger.error("žluťoučký 日本語 🙂")
+    assert "žluťoučký 日本語 🙂" in file.read_text("utf-8")
+
+
+def test_a_traceback_keeps_its_lines_and_cannot_forge_one(app, file):
+    try:
+        raise ValueError("x\n2026-01-01T00:00:00.000Z INFO shop [- - - -] all is well\x1b[2J")
+    except ValueError:
+        app.logger.exception("failed")
+    lines = file.read_text("utf-8").split("\n")
+    assert lines[1] == "  Traceback (most recent call last):"
+    assert [line for line in lines if line.startswith("2026-01-01")] == []
+    assert lines[-2].endswith(r"all is well\x1b[2J")
+
+
+def test_arguments_that_do_not_fit_keep_their_record(app, file):
+    log(app, "%d of %d", "one")
+    assert "%d of %d (TypeError in its arguments)" in file.read_text()
+
+
+class Broken:
+    def __str__(self):
+        raise RuntimeError("no text")
+
+
+def test_arguments_that_cannot_be_shown_raise_nothing(app, file, capsys):
+    log(app, "broken: %s", Broken())
+    log(app, "broken", thing=Broken())
+    assert "broken: %s (RuntimeError in its arguments)" in file.read_text()
+    assert "carafe.logger: RuntimeError in the record of" in capsys.readouterr().err
+
+
+def test_values_that_contain_themselves_end(app, file):
+    values = {}
+    values["again"] = values
+    app.logger.error("%s", values)
+    assert "again" in file.read_text()
+
+
+def test_a_very_long_message_loses_its_middle(app, file):
+    app.logger.error("start %s end", "x" * 1_000_000)
+    text = file.read_text()
+    assert "start" in text and "end" in text
+    assert len(text) < 40_000
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows counts processor time in steps of 16 ms")
+@pytest.mark.parametrize(
+    "piece",
+    ["eyJa", "eyJaaaaaaaa.", "token=[", "token", "a://b:", "token='\\", "password=(", "=", '"'],
+)
+def test_the_time_to_search_a_text_grows_as_its_length(piece):
+    text = piece * (8192 // len(piece))
+    assert seconds(text * 8) < 24 * seconds(text)  # 64 times, if it grew as the square
+
+
+def seconds(text):
+    """The processor time that a text takes."""
+    repeat = {"repeat": 3, "number": 1, "timer": time.process_time}
+    return min(timeit.repeat(lambda: redact_text(text), **repeat))

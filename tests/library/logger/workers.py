@@ -1,0 +1,106 @@
+"""What tests have other processes do."""
+
+import os
+import subprocess
+import sys
+import warnings
+
+from carafe.ext.logger import file as file_module
+from carafe.ext.logger import Logger
+from carafe.ext.logger import mail
+from carafe.ext.logger import turn
+from flask import Flask
+
+from .configs import file_config
+from .configs import mail_config
+from .configs import stream_config
+
+
+def start(worker, *args, stdout=subprocess.DEVNULL):
+    """A new process that calls *worker*, a function of this module."""
+    command = f"from {__name__} import {worker.__name__} as work; work(*{args!r})"
+    return subprocess.Popen(
+        [sys.executable, "-c", command],
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+        stdin=subprocess.DEVNULL,
+        stdout=stdout,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+
+
+def run(worker, *args, **output):
+    """The exit code of a new process that calls *worker*."""
+    with start(worker, *args, **output) as process:
+        try:
+            return process.wait(timeout=300)
+        finally:
+            process.kill()
+
+
+def make_app(config, patience=60):
+    """An app that waits *patience* seconds for other processes and for its mail."""
+    file_module._PATIENCE = turn._PATIENCE = mail._FLUSH_TIMEOUT = patience
+    app = Flask("shop")
+    app.config.update(config)
+    Logger(app)
+    return app
+
+
+def log_many_lines(file, worker, count):
+    rotation = {"CARAFE_LOGGER_RF_MAXBYTES": 20_000, "CARAFE_LOGGER_RF_BACKUPCOUNT": 50}
+    app = make_app(file_config(file, **rotation))
+    for number in range(count):
+        app.logger.error("worker %d line %d.", worker, number)
+
+
+def request_with_a_full_disk(file):
+    import resource
+    import signal
+
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    app = make_app(file_config(file))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+
+    @app.get("/")
+    def index():
+        for _ in range(20):
+            app.logger.error("x" * 100)
+        return {}
+
+    sys.exit(app.test_client().get("/").status_code - 200)
+
+
+def log_long_lines(count=100, patience=60):
+    app = make_app(stream_config(CARAFE_LOGGER_STREAM_FORMAT="json"), patience)
+    for _ in range(count):
+        app.logger.error("x" * 16_000)
+
+
+def request_with_a_full_output():
+    app = make_app(stream_config())
+
+    @app.get("/")
+    def index():
+        app.logger.error("x" * 10_000)
+        return {}
+
+    status = app.test_client().get("/").status_code
+    os._exit(status - 200)  # Python itself ends with an error if it cannot flush.
+
+
+def log_and_exit(port):
+    app = make_app(mail_config(port))
+    for _ in range(10):
+        app.logger.error("failed")
+
+
+def log_on_both_sides_of_a_fork(port):
+    warnings.simplefilter("ignore", DeprecationWarning)
+    app = make_app(mail_config(port))
+    for _ in range(3):
+        app.logger.error("before the fork")
+    child = os.fork()
+    app.logger.error("in the parent" if child else "in the child")
+    if child:
+        sys.exit(os.waitpid(child, 0)[1])

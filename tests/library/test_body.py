@@ -1,0 +1,121 @@
+from typing import Annotated
+from typing import Literal
+
+import pytest
+from carafe.operation import operation
+from pydantic import BaseModel
+from pydantic import Field
+
+from .operations import BookIn
+from .operations import faults_of
+from .operations import make_client
+
+JSON = "application/json"
+
+
+class Cat(BaseModel):
+    kind: Literal["cat"]
+
+
+class Dog(BaseModel):
+    kind: Literal["dog"]
+
+
+class Owner(BaseModel):
+    pet: Annotated[Cat | Dog, Field(discriminator="kind")]
+
+
+@pytest.fixture
+def client():
+    @operation(201)
+    def add(body: BookIn) -> BookIn:
+        return body
+
+    return make_client(add)
+
+
+def test_the_body_is_loaded_and_the_result_sent_with_its_status(client):
+    response = client.post("/", {"title": "Emma", "on": "2026-01-02", "tags": ["a"]})
+    assert (response.status_code, response.mimetype) == (201, JSON)
+    assert response.json == {"title": "Emma", "pages": 1, "on": "2026-01-02", "tags": ["a"]}
+
+
+@pytest.mark.parametrize("content_type", ["application/json; charset=utf-8", "application/a+json"])
+def test_any_json_type_will_do(client, content_type):
+    body = b'{"title": "Emma"}'
+    assert client.post("/", body, content_type=content_type).status_code == 201
+
+
+@pytest.mark.parametrize(
+    "content_type", ["text/plain", "application/x-www-form-urlencoded", "text/json", None]
+)
+@pytest.mark.parametrize("body", [b'{"title": "Emma"}', b""])
+def test_a_body_of_another_type_is_a_415(client, content_type, body):
+    response = client.post("/", body, content_type=content_type)
+    assert (response.status_code, response.mimetype) == (415, "application/problem+json")
+
+
+NOT_JSON = [b"", b"{", b"{} x", b'{"title": "\\ud800"}', b'{"title": "\xff"}', b"\xff"]
+NOT_JSON += [b"\xef\xbb\xbf{}", b'{"title":' + b"[" * 100_000, b"[" * 100_000]
+
+
+@pytest.mark.parametrize("body", NOT_JSON, ids=lambda body: repr(body[:20]))
+def test_a_body_that_is_not_json_is_a_400(client, body):
+    response = client.post("/", body, content_type=JSON)
+    assert (response.status_code, response.mimetype) == (400, "application/problem+json")
+    assert response.json["detail"] == "The body is not valid JSON."
+
+
+@pytest.mark.parametrize("body", [b"[]", b"null", b"1", b'"a"', b"true"])
+def test_a_body_that_is_no_object_is_a_422(client, body):
+    assert faults_of(client.post("/", body, content_type=JSON)) == [("body", "")]
+
+
+@pytest.mark.parametrize(
+    ("body", "path"),
+    [
+        ({}, "title"),
+        ({"title": None}, "title"),
+        ({"title": "E"}, "title"),
+        ({"title": "Emma", "pages": 0}, "pages"),
+        ({"title": "Emma", "pages": "2"}, "pages"),
+        ({"title": "Emma", "pages": 2.5}, "pages"),
+        ({"title": "Emma", "on": "soon"}, "on"),
+        ({"title": "Emma", "tags": ["a", 1]}, "tags/1"),
+        ({"title": "Emma", "colour": "red"}, "colour"),
+    ],
+)
+def test_what_does_not_match_is_a_422_that_says_where(client, body, path):
+    assert faults_of(client.post("/", body)) == [("body", path)]
+
+
+def test_every_fault_is_listed(client):
+    response = client.post("/", {"title": "E", "pages": 0, "tags": [1, 2], "colour": "red"})
+    paths = ["title", "pages", "tags/0", "tags/1", "colour"]
+    assert faults_of(response) == [("body", path) for path in paths]
+    assert all(fault["detail"] for fault in response.json["errors"])
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"title": ["hunter2"]},
+        {"title": "Emma", "pages": "hunter2"},
+        {"title": "Emma", "on": "hunter2"},
+        {"title": "Emma", "colour": "hunter2"},
+        {"title": {"hunter2": "hunter2"}},
+    ],
+)
+def test_the_value_that_was_sent_is_never_repeated(client, body):
+    response = client.post("/", body)
+    assert response.status_code == 422
+    assert "hunter2" not in response.text
+
+
+def test_nor_is_the_tag_of_a_union():
+    @operation()
+    def view(body: Owner) -> None: ...
+
+    response = make_client(view).post("/", {"pet": {"kind": "hunter2"}})
+    assert faults_of(response) == [("body", "pet")]
+    assert "hunter2" not in response.text

@@ -1,0 +1,118 @@
+import pytest
+from carafe import errors
+from carafe.ext import csrf
+from flask import Flask
+
+HERE, APP = "http://localhost", "https://app.example.com"
+UNSAFE = ["POST", "PUT", "PATCH", "DELETE", "PURGE"]
+
+
+def make_client(**config):
+    app = Flask(__name__)
+    app.config.update(config)
+    errors.init_app(app)
+    csrf.init_app(app)
+    app.add_url_rule("/", view_func=lambda: {}, methods=["GET", "OPTIONS", *UNSAFE])
+    return app.test_client()
+
+
+@pytest.fixture
+def client():
+    return make_client(CARAFE_CSRF_TRUSTED_ORIGINS=[APP])
+
+
+@pytest.mark.parametrize("method", UNSAFE)
+@pytest.mark.parametrize(
+    ("origin", "site", "status"),
+    [
+        (None, None, 200),  # no browser
+        (HERE, None, 200),
+        (HERE, "same-origin", 200),
+        (None, "same-origin", 200),
+        (None, "none", 200),  # typed by hand
+        (None, "same-site", 403),
+        (None, "cross-site", 403),
+        (None, "", 403),
+        (None, "SAME-ORIGIN", 403),
+        (HERE, "cross-site", 403),
+        ("https://evil.example", None, 403),
+        ("https://evil.example", "cross-site", 403),
+        ("http://localhost.evil.example", None, 403),
+        ("http://localhost:81", None, 403),
+        ("http://x@localhost", None, 403),
+        ("null", None, 403),
+        ("null", "cross-site", 403),
+        ("", None, 403),
+        ("localhost", None, 403),
+        ("http://[", None, 403),
+        (APP, None, 200),
+        (APP, "cross-site", 200),
+        (f"{APP}.evil.example", "cross-site", 403),
+        (APP.replace("https", "http"), None, 403),
+    ],
+)
+def test_only_this_site_and_those_it_trusts_may_write(client, method, origin, site, status):
+    headers = {"Origin": origin, "Sec-Fetch-Site": site}
+    sent = {name: value for name, value in headers.items() if value is not None}
+    answer = client.open("/", method=method, headers=sent)
+    assert answer.status_code == status
+    assert status == 200 or answer.mimetype == "application/problem+json"
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS"])
+def test_everybody_may_read(client, method):
+    headers = {"Origin": "https://evil.example", "Sec-Fetch-Site": "cross-site"}
+    answer = client.open("/", method=method, headers=headers, content_type="text/plain", data="x")
+    assert answer.status_code == 200
+
+
+@pytest.mark.parametrize("method", UNSAFE)
+@pytest.mark.parametrize(
+    ("content_type", "body", "status"),
+    [
+        (None, b"", 200),
+        (None, b"{}", 415),
+        ("application/json", b"{}", 200),
+        ("application/merge-patch+json; charset=utf-8", b"{}", 200),
+        ("image/png", b"png", 200),
+        ("text/plain", b"{}", 415),
+        ("TEXT/PLAIN; charset=utf-8", b"{}", 415),
+        ("text/plain", b"", 415),
+        ("application/x-www-form-urlencoded", b"a=1", 415),
+        ("multipart/form-data; boundary=x", b"--x--", 415),
+    ],
+)
+def test_what_any_page_can_send_is_refused(client, method, content_type, body, status):
+    answer = client.open("/", method=method, content_type=content_type, data=body)
+    assert answer.status_code == status
+
+
+def test_a_body_of_unknown_length_needs_a_content_type(client):
+    answer = client.post("/", headers={"Transfer-Encoding": "chunked"})
+    assert answer.status_code == 415
+
+
+def test_forms_can_be_accepted_from_this_site():
+    client = make_client(CARAFE_CSRF_FORMS=True)
+    assert client.post("/", data={"a": 1}).status_code == 200
+    headers = {"Sec-Fetch-Site": "cross-site"}
+    assert client.post("/", data={"a": 1}, headers=headers).status_code == 403
+
+
+def test_protection_can_be_off():
+    client = make_client(CARAFE_CSRF_ENABLED=False)
+    headers = {"Sec-Fetch-Site": "cross-site"}
+    assert client.post("/", data={"a": 1}, headers=headers).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "origins", [APP, ["*"], ["app.example.com"], [f"{APP}/"], [f"{APP}/path"], [""]]
+)
+def test_an_origin_that_is_none_is_refused_at_start(origins):
+    with pytest.raises(ValueError, match="CARAFE_CSRF_TRUSTED_ORIGINS is not a list of origins"):
+        make_client(CARAFE_CSRF_TRUSTED_ORIGINS=origins)
+
+
+def test_a_second_init_app_is_refused(client):
+    with pytest.raises(RuntimeError, match="Call init_app once"):
+        csrf.init_app(client.application)

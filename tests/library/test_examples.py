@@ -1,0 +1,156 @@
+"""Each body in the document has an example, and the view takes it."""
+
+import enum
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+from tempfile import gettempdir
+from typing import Annotated
+from typing import Literal
+from uuid import UUID
+
+import pytest
+from carafe import errors
+from carafe import FlaskCarafe
+from carafe import JSONClient
+from carafe import openapi
+from carafe.operation import operation
+from carafe.schema import Body
+from carafe.schema import Id
+from carafe.schema import Line
+from carafe.schema import Text
+from carafe.schema import Timestamp
+from hypothesis import given
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.configuration import set_hypothesis_home_dir
+from pydantic import BaseModel
+from pydantic import ConfigDict
+from pydantic import create_model
+from pydantic import Field
+from pydantic import RootModel
+
+set_hypothesis_home_dir(Path(gettempdir(), "hypothesis"))  # and not the folder of the project
+
+
+class Color(enum.StrEnum):
+    RED = "red"
+
+
+class Tags(RootModel[list[Line]]):
+    pass
+
+
+class Node(Body):
+    children: list["Node"] = []
+
+
+TYPES = [
+    Line,
+    Text,
+    Id,
+    Timestamp,
+    str,
+    int,
+    float,
+    bool,
+    datetime,
+    UUID,
+    Color,
+    Tags,
+    Node,
+    Literal["a", "b"],
+    Annotated[str, Field(pattern=r"^[0-9]{1,4}$")],
+    Annotated[str, Field(min_length=30, max_length=40)],
+    Annotated[str, Field(max_length=2)],
+    Annotated[str, Field(pattern="^x{3}$", examples=["xxx"])],
+    Annotated[int, Field(gt=7, lt=9)],
+    Annotated[int, Field(le=-3)],
+    Annotated[int, Field(ge=5, multiple_of=4)],
+    Annotated[Decimal, Field(max_digits=10, decimal_places=2)],
+    Annotated[list[Id], Field(min_length=3)],
+    dict[str, int],
+    Line | None,
+]
+
+
+def post(model):
+    """The document's example for this body, and what a view answers to it."""
+    app = FlaskCarafe("shop")
+    app.test_client_class = JSONClient
+    errors.init_app(app)
+    openapi.init_app(app)
+
+    @app.post("/things")
+    @operation(204)
+    def add(body: model) -> None: ...
+
+    content = openapi.document(app)["paths"]["/things"]["post"]["requestBody"]["content"]
+    example = content["application/json"]["example"]
+    return example, app.test_client().post("/things", example)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.sampled_from(TYPES), min_size=1, max_size=4))
+def test_the_example_is_accepted(types):
+    fields = {f"field_{number}": (each, ...) for number, each in enumerate(types)}
+    example, response = post(create_model("Thing", __base__=Body, **fields))
+    assert example.keys() == fields.keys()
+    assert response.status_code == 204, (example, response.json)
+
+
+def test_what_the_owner_offers_comes_first():
+    class Author(Body):
+        name: Line = Field(examples=["Mary Shelley"])
+        born: int = 1797
+
+    assert post(Author)[0] == {"name": "Mary Shelley", "born": 1797}
+
+
+def test_a_field_is_called_as_in_json():
+    class Author(Body):
+        model_config = ConfigDict(alias_generator=str.upper)
+
+        first_name: Line
+
+    assert post(Author)[0] == {"FIRST_NAME": "First name"}
+
+
+class Looped(Body):
+    inner: "Looped"
+
+
+@pytest.mark.parametrize(
+    "model", [create_model("Odd", word=(Annotated[str, Field(pattern="^x{3}$")], ...)), Looped]
+)
+def test_no_example_is_better_than_a_wrong_one(model):
+    with pytest.raises(KeyError, match="example"):
+        post(model)
+
+
+def test_a_text_in_a_body_is_said_to_have_no_nul():
+    class Inner(BaseModel):
+        words: list[str]
+
+    class Outer(Body):
+        note: str | None
+        inner: Inner
+        by_name: dict[str, str]
+        color: Color
+
+    app = FlaskCarafe("shop")
+    openapi.init_app(app)
+    app.post("/things")(operation(204)(_taking(Outer)))
+    found = openapi.document(app)["components"]["schemas"]
+    no_nul = r"^[^\x00]*$"
+    assert found["Inner"]["properties"]["words"]["items"]["pattern"] == no_nul
+    outer = found["Outer"]["properties"]
+    assert outer["note"]["anyOf"][0]["pattern"] == no_nul
+    assert outer["by_name"]["propertyNames"] == {"pattern": no_nul}
+    assert "pattern" not in found["Color"]
+
+
+def _taking(model):
+    def add(body: model) -> None: ...
+
+    return add
