@@ -1,8 +1,8 @@
-"""Draw what a request passes through, and list the files of a project, by asking the code.
+"""Draw what a request passes through, by asking the code.
 
-python docs/draw.py PROJECT [FOLDER] writes requests.svg and files.md for a baked project with
-everything on, in whose environment it runs. The picture is of three requests that are really made:
-a box is the part of the project that is called, inside of the one that calls it.
+python docs/draw.py PROJECT [FOLDER] writes requests.svg for a baked project with everything on, in
+whose environment it runs. The picture is of three requests that are really made: a box is the part
+of the project that is called, inside of the one that calls it.
 """
 
 import sys
@@ -158,17 +158,7 @@ def _box(x: int, y: int, name: str) -> str:
     )
 
 
-def files(project: Path) -> str:
-    """The files of a project, as a page."""
-    paths = (path for path in project.rglob("*") if path.is_file())
-    names = sorted(path.relative_to(project).as_posix() for path in paths)
-    lines = "\n".join(f"    {name}" for name in names if "__pycache__" not in name)
-    return f"# The files of a project with everything on\n\n{lines}\n"
-
-
 if __name__ == "__main__":
     project = Path(sys.argv[1]).resolve()
     folder = Path(*sys.argv[2:3]) if sys.argv[2:] else Path(__file__).parent
-    listing = files(project)
     (folder / "requests.svg").write_text(draw(list(record(project))), encoding="utf-8")
-    (folder / "files.md").write_text(listing, encoding="utf-8")

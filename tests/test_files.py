@@ -6,7 +6,10 @@ import stat
 
 import pytest
 
-CORE = {
+from .conftest import ALL
+from .conftest import FEATURES
+
+FILES = {
     ".dockerignore",
     ".env",
     ".env.example",
@@ -23,12 +26,15 @@ CORE = {
     "migrations/env.py",
     "migrations/script.py.mako",
     "migrations/versions/0001_books.py",
+    "migrations/versions/0002_accounts.py",
     "pyproject.toml",
     "src/my_api/__init__.py",
     "src/my_api/about.json",
+    "src/my_api/accounts.py",
+    "src/my_api/attempts.py",
+    "src/my_api/audit.py",
     "src/my_api/carafe/LICENSE",
     "src/my_api/carafe/PROVENANCE.md",
-    "src/my_api/carafe/SHA256SUMS",
     "src/my_api/carafe/__init__.py",
     "src/my_api/carafe/app.py",
     "src/my_api/carafe/body.py",
@@ -37,6 +43,43 @@ CORE = {
     "src/my_api/carafe/errors.py",
     "src/my_api/carafe/examples.py",
     "src/my_api/carafe/ext/__init__.py",
+    "src/my_api/carafe/ext/auth/__init__.py",
+    "src/my_api/carafe/ext/auth/identity.py",
+    "src/my_api/carafe/ext/auth/provider.py",
+    "src/my_api/carafe/ext/auth/require.py",
+    "src/my_api/carafe/ext/cache/__init__.py",
+    "src/my_api/carafe/ext/cache/availability.py",
+    "src/my_api/carafe/ext/cache/cacheability.py",
+    "src/my_api/carafe/ext/cache/entry.py",
+    "src/my_api/carafe/ext/cache/memory.py",
+    "src/my_api/carafe/ext/cache/redis.py",
+    "src/my_api/carafe/ext/cache/settings.py",
+    "src/my_api/carafe/ext/cache/signals.py",
+    "src/my_api/carafe/ext/cache/single_flight.py",
+    "src/my_api/carafe/ext/cache/views.py",
+    "src/my_api/carafe/ext/csrf.py",
+    "src/my_api/carafe/ext/logger/__init__.py",
+    "src/my_api/carafe/ext/logger/context.py",
+    "src/my_api/carafe/ext/logger/file.py",
+    "src/my_api/carafe/ext/logger/json.py",
+    "src/my_api/carafe/ext/logger/known.py",
+    "src/my_api/carafe/ext/logger/mail.py",
+    "src/my_api/carafe/ext/logger/options.py",
+    "src/my_api/carafe/ext/logger/outbox.py",
+    "src/my_api/carafe/ext/logger/record.py",
+    "src/my_api/carafe/ext/logger/redaction.py",
+    "src/my_api/carafe/ext/logger/settings.py",
+    "src/my_api/carafe/ext/logger/sink.py",
+    "src/my_api/carafe/ext/logger/smtp.py",
+    "src/my_api/carafe/ext/logger/stderr.py",
+    "src/my_api/carafe/ext/logger/stream.py",
+    "src/my_api/carafe/ext/logger/text.py",
+    "src/my_api/carafe/ext/logger/throttle.py",
+    "src/my_api/carafe/ext/logger/turn.py",
+    "src/my_api/carafe/ext/session/__init__.py",
+    "src/my_api/carafe/ext/session/interface.py",
+    "src/my_api/carafe/ext/session/seal.py",
+    "src/my_api/carafe/ext/session/settings.py",
     "src/my_api/carafe/json.py",
     "src/my_api/carafe/log.py",
     "src/my_api/carafe/openapi.py",
@@ -54,20 +97,27 @@ CORE = {
     "src/my_api/carafe/utils.py",
     "src/my_api/checks/__init__.py",
     "src/my_api/checks/application.py",
+    "src/my_api/checks/cookies.py",
+    "src/my_api/checks/demo.py",
+    "src/my_api/checks/log.py",
     "src/my_api/checks/machine.py",
     "src/my_api/checks/nearness.py",
     "src/my_api/checks/origins.py",
+    "src/my_api/checks/redis.py",
     "src/my_api/checks/store.py",
     "src/my_api/column_types.py",
     "src/my_api/commands.py",
+    "src/my_api/credentials.py",
     "src/my_api/database.py",
+    "src/my_api/database_errors.py",
     "src/my_api/extensions.py",
     "src/my_api/health.py",
+    "src/my_api/logins.py",
     "src/my_api/meter.py",
     "src/my_api/metrics.py",
     "src/my_api/models.py",
-    "src/my_api/database_errors.py",
     "src/my_api/paging.py",
+    "src/my_api/passwords.py",
     "src/my_api/patience.py",
     "src/my_api/postgresql/__init__.py",
     "src/my_api/postgresql/connection.py",
@@ -76,140 +126,66 @@ CORE = {
     "src/my_api/resources/__init__.py",
     "src/my_api/resources/authors.py",
     "src/my_api/resources/books.py",
+    "src/my_api/resources/login.py",
+    "src/my_api/resources/logins.py",
     "src/my_api/secret_key.py",
     "src/my_api/seed.py",
+    "src/my_api/seed_admin.py",
     "src/my_api/settings.py",
+    "src/my_api/shared_limiter.py",
     "src/my_api/sqlite.py",
+    "src/my_api/users.py",
     "src/my_api/worker.py",
+    "tests/accounts.py",
     "tests/conftest.py",
     "tests/notes.py",
-    "tests/test_http.py",
     "tests/outages.py",
+    "tests/schemathesis.toml",
     "tests/served.py",
     "tests/servers.py",
-    "tests/schemathesis.toml",
     "tests/test_app.py",
+    "tests/test_attempts.py",
+    "tests/test_audit.py",
     "tests/test_authors.py",
     "tests/test_books.py",
+    "tests/test_cache.py",
+    "tests/test_check_deploy.py",
     "tests/test_column_types.py",
     "tests/test_contract.py",
-    "tests/test_check_deploy.py",
+    "tests/test_csrf.py",
     "tests/test_database.py",
     "tests/test_database_errors.py",
+    "tests/test_default_deny.py",
     "tests/test_dev.py",
     "tests/test_health.py",
+    "tests/test_http.py",
+    "tests/test_logger.py",
+    "tests/test_login.py",
+    "tests/test_login_machine.py",
     "tests/test_metrics.py",
     "tests/test_migrations.py",
     "tests/test_openapi.py",
     "tests/test_outage.py",
-    "tests/test_serving.py",
+    "tests/test_private_views.py",
     "tests/test_raw_input.py",
+    "tests/test_serving.py",
+    "tests/test_shared_limiter.py",
     "tests/test_slow_clients.py",
     "tests/test_start.py",
-}
-
-OWNED = {
-    "auth": {
-        "migrations/versions/0002_accounts.py",
-        "src/my_api/accounts.py",
-        "src/my_api/attempts.py",
-        "src/my_api/audit.py",
-        "src/my_api/carafe/ext/auth/__init__.py",
-        "src/my_api/carafe/ext/auth/identity.py",
-        "src/my_api/carafe/ext/auth/provider.py",
-        "src/my_api/carafe/ext/auth/require.py",
-        "src/my_api/checks/demo.py",
-        "src/my_api/credentials.py",
-        "src/my_api/logins.py",
-        "src/my_api/passwords.py",
-        "src/my_api/resources/login.py",
-        "src/my_api/resources/logins.py",
-        "src/my_api/seed_admin.py",
-        "src/my_api/shared_limiter.py",
-        "src/my_api/users.py",
-        "tests/accounts.py",
-        "tests/test_attempts.py",
-        "tests/test_audit.py",
-        "tests/test_default_deny.py",
-        "tests/test_login.py",
-        "tests/test_login_machine.py",
-        "tests/test_private_views.py",
-        "tests/test_shared_limiter.py",
-        "tests/test_users.py",
-    },
-    "cache": {
-        "src/my_api/carafe/ext/cache/__init__.py",
-        "src/my_api/carafe/ext/cache/availability.py",
-        "src/my_api/carafe/ext/cache/cacheability.py",
-        "src/my_api/carafe/ext/cache/entry.py",
-        "src/my_api/carafe/ext/cache/memory.py",
-        "src/my_api/carafe/ext/cache/redis.py",
-        "src/my_api/carafe/ext/cache/settings.py",
-        "src/my_api/carafe/ext/cache/signals.py",
-        "src/my_api/carafe/ext/cache/single_flight.py",
-        "src/my_api/carafe/ext/cache/views.py",
-        "src/my_api/checks/redis.py",
-        "src/my_api/shared_limiter.py",
-        "tests/test_cache.py",
-        "tests/test_private_views.py",
-        "tests/test_shared_limiter.py",
-    },
-    "logger": {
-        "src/my_api/carafe/ext/logger/__init__.py",
-        "src/my_api/carafe/ext/logger/context.py",
-        "src/my_api/carafe/ext/logger/file.py",
-        "src/my_api/carafe/ext/logger/json.py",
-        "src/my_api/carafe/ext/logger/known.py",
-        "src/my_api/carafe/ext/logger/mail.py",
-        "src/my_api/carafe/ext/logger/options.py",
-        "src/my_api/carafe/ext/logger/outbox.py",
-        "src/my_api/carafe/ext/logger/record.py",
-        "src/my_api/carafe/ext/logger/redaction.py",
-        "src/my_api/carafe/ext/logger/settings.py",
-        "src/my_api/carafe/ext/logger/sink.py",
-        "src/my_api/carafe/ext/logger/smtp.py",
-        "src/my_api/carafe/ext/logger/stderr.py",
-        "src/my_api/carafe/ext/logger/stream.py",
-        "src/my_api/carafe/ext/logger/text.py",
-        "src/my_api/carafe/ext/logger/throttle.py",
-        "src/my_api/carafe/ext/logger/turn.py",
-        "tests/test_logger.py",
-        "src/my_api/checks/log.py",
-    },
-    "session": {
-        "src/my_api/carafe/ext/session/__init__.py",
-        "src/my_api/carafe/ext/session/interface.py",
-        "src/my_api/carafe/ext/session/seal.py",
-        "src/my_api/carafe/ext/session/settings.py",
-    },
-}
-
-OF_SESSION_OR_AUTH = {
-    "src/my_api/carafe/ext/csrf.py",
-    "src/my_api/checks/cookies.py",
-    "tests/test_csrf.py",
+    "tests/test_users.py",
 }
 
 
 def test_the_default_project_is_exactly_these_files(default):
-    assert default.files() == CORE.union(OF_SESSION_OR_AUTH, *OWNED.values())
+    assert default.files() == FILES
 
 
-def test_a_project_without_features_is_exactly_the_core(baked):
-    assert baked(frozenset()).files() == CORE
-
-
-@pytest.mark.parametrize("feature", OWNED)
-def test_declining_a_feature_takes_exactly_its_own_files(default, baked, feature):
-    without = baked(frozenset(OWNED) - {feature})
-    assert default.files() - without.files() == OWNED[feature]
-
-
-def test_every_project_is_without_what_its_declined_features_own(default, project):
-    declined = [OWNED[name] for name in OWNED if not project.answers[f"use_{name}"]]
-    if not (project.answers["use_session"] or project.answers["use_auth"]):
-        declined.append(OF_SESSION_OR_AUTH)
-    assert project.files() == default.files().difference(*declined)
+def test_a_project_lacks_what_each_of_its_declined_features_takes(baked, project):
+    declined = {name for name in FEATURES if not project.answers[f"use_{name}"]}
+    taken = [FILES - baked(ALL - {name}).files() for name in declined]
+    if {"auth", "session"} <= declined:
+        taken.append(FILES - baked(ALL - {"auth", "session"}).files())
+    assert project.files() == FILES.difference(*taken)
 
 
 def test_no_folder_is_empty(project):

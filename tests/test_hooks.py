@@ -1,4 +1,4 @@
-"""The hook knows every file and every line that can go, and takes away no more than those."""
+"""The hook takes out what a declined feature owns, and no more."""
 
 import json
 import re
@@ -13,40 +13,28 @@ from .conftest import FEATURES
 from .conftest import SOURCE
 from .conftest import TEMPLATE
 
-TAG = re.compile(r"\S  # feature: (\w+(?:(?:, | or )\w+)*)$")
+TAG = b"# feature:"
+FILE_TAG = re.compile(r"^# feature: (\w+(?:(?:, | or )\w+)*)$")
+LINE_TAG = re.compile(r"\S  # feature: (\w+(?:(?:, | or )\w+)*)$")
+CARAFE = SOURCE / "src/{{cookiecutter.package_name}}/carafe"
 
 
-def test_every_file_in_the_hooks_table_is_in_the_tree(table):
-    for paths in table["FILES"].values():
-        assert len(paths) == len(set(paths))
-        for path in paths:
-            assert source(path).is_file(), path
-
-
-def test_every_file_that_is_named_for_a_feature_is_in_the_hooks_table(table):
-    for feature, paths in table["FILES"].items():
-        owned = {source(path) for path in paths}
-        named = re.compile(rf"/(ext|tests)/(test_)?{feature}(\.py$|/)")
-        assert {path for path in files() if named.search(path.as_posix())} <= owned
-
-
-def test_the_hook_reads_exactly_the_files_that_have_tags(table):
-    tagged = {path for path in files() if b"# feature:" in path.read_bytes()}
-    assert tagged == {source(path) for path in table["TAGGED"]}
-
-
-def test_every_tag_ends_a_line_and_names_features(table):
-    for path in table["TAGGED"]:
-        for line in source(path).read_text(encoding="utf-8").splitlines():
+def test_every_tag_is_a_first_line_or_ends_a_line_and_names_features():
+    for path in files():
+        for number, line in enumerate(path.read_bytes().decode().splitlines()):
             if "# feature:" in line:
-                names = re.split(", | or ", TAG.search(line)[1])
-                assert set(names) <= set(FEATURES), line
+                tag = (FILE_TAG if number == 0 else LINE_TAG).search(line)
+                assert tag and set(re.split(", | or ", tag[1])) <= set(FEATURES), f"{path}: {line}"
 
 
-def test_every_feature_is_a_question_and_a_row_of_the_table(table):
+def test_the_library_has_no_tags():
+    assert not [path for path in files() if CARAFE in path.parents and TAG in path.read_bytes()]
+
+
+def test_every_feature_is_a_question(hook):
     questions = json.loads((TEMPLATE / "cookiecutter.json").read_text(encoding="utf-8"))
     switches = {name.removeprefix("use_") for name in questions if name.startswith("use_")}
-    assert switches == set(FEATURES) == table["FEATURES"] <= table["FILES"].keys()
+    assert switches == set(FEATURES) == hook()["FEATURES"]
     assert all(questions[f"use_{name}"] is True for name in FEATURES)
     asked = {name for name in questions if not name.startswith("_")}
     assert questions["__prompts__"].keys() == asked
@@ -76,30 +64,32 @@ def test_tagged_lines_go_with_their_paragraphs_or_lose_their_tags(hook, before, 
     assert hook(auth=False, cache=True, logger=True, session=False)["untag"](before) == after
 
 
-def test_the_hook_removes_emptied_folders_and_keeps_the_owners_files(hook, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    for name in ("one/two/a.py", "one/two/b.py", "three/a.py", "three/note.md"):
-        path = tmp_path / name
+def test_what_is_named_for_a_declined_feature_goes_but_not_the_package(hook, tmp_path, monkeypatch):
+    take_out = hook("cache", auth=False, cache=False, session=False)["take_out"]
+    gone = ["accounts/a.py", "tests/test_auth.py", "src/cache/ext/cache/a.py", "src/cache/csrf.py"]
+    tagged = {"a.py": "# feature: auth, logger\na\n", "b.py": "# feature: auth or logger\nb\n"}
+    kept = ["src/cache/caches.py", "tests/test_logger.py"]
+    project = tmp_path / "project"
+    for name in [*gone, *kept, *tagged]:
+        path = project / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch()
-    remove = hook()["remove"]
-    for name in ("one/two/a.py", "one/two/b.py", "three/a.py"):
-        remove(Path(name))
-    assert [path.name for path in tmp_path.rglob("*")] == ["three", "note.md"]
-    with pytest.raises(FileNotFoundError):
-        remove(Path("three/a.py"))
+        path.write_text(tagged.get(name, ""))
+    monkeypatch.chdir(project)
+    take_out(Path())
+    left = {path.as_posix() for path in Path().rglob("*") if path.is_file()}
+    assert left == {*kept, "b.py"}
+    assert Path("b.py").read_text() == "b\n"
 
 
 @pytest.fixture
 def hook(tmp_path):
     """The names in the hook, as it is rendered for these answers."""
 
-    def hook(**wanted):
+    def hook(package="my_api", /, **wanted):
         answers = {f"use_{name}": wanted.get(name, True) for name in FEATURES}
         text = (TEMPLATE / "hooks/post_gen_project.py").read_text(encoding="utf-8")
         rendered = tmp_path / "rendered" / "post_gen_project.py"
         rendered.parent.mkdir()
-        package = "{{cookiecutter.package_name}}"
         context = {"cookiecutter": answers | {"package_name": package, "project_slug": "my-api"}}
         rendered.write_text(jinja2.Environment().from_string(text).render(context))
         names = runpy.run_path(str(rendered), run_name="hook")
@@ -107,16 +97,6 @@ def hook(tmp_path):
         return names
 
     return hook
-
-
-@pytest.fixture
-def table(hook):
-    """The hook's tables, of paths in the source."""
-    return hook()
-
-
-def source(path):
-    return SOURCE / path
 
 
 def files():

@@ -319,7 +319,7 @@ def tables(project):
 
 def code(project):
     """The lines of each file but those of the pages, without the blank ones."""
-    pages = {"README.md", PAGE, ".env", "src/my_api/carafe/SHA256SUMS"}
+    pages = {"README.md", PAGE, ".env"}
     for_both = "from my_api.extensions import auth as auth"
     return {
         name: [line for line in project.read(name).splitlines() if line and line != for_both]

@@ -99,6 +99,11 @@ def test_the_library_is_copied_byte_for_byte(default, template):
         assert (copy / path.relative_to(source)).read_bytes() == path.read_bytes()
 
 
+def test_the_license_of_the_template_comes_with_its_library(default):
+    copy = default.read(f"src/{default.package}/carafe/LICENSE")
+    assert copy == (TEMPLATE / "LICENSE").read_text(encoding="utf-8")
+
+
 def test_the_core_imports_no_extension():
     for path in python_files(CARAFE):
         if path.parent == CARAFE:

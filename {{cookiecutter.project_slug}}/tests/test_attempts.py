@@ -1,3 +1,4 @@
+# feature: auth
 from itertools import count
 
 import pytest

@@ -1,3 +1,4 @@
+# feature: auth
 import logging
 
 import pytest

@@ -1,3 +1,4 @@
+# feature: auth
 import pytest
 
 ALLOWED = {("POST", "/login"), ("DELETE", "/login")}

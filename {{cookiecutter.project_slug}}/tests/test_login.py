@@ -1,3 +1,4 @@
+# feature: auth
 from datetime import timedelta
 
 import pytest

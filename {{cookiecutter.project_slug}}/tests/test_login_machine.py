@@ -1,3 +1,4 @@
+# feature: auth
 from itertools import count
 from pathlib import Path
 from tempfile import gettempdir

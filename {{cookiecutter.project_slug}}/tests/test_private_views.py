@@ -1,3 +1,4 @@
+# feature: auth, cache
 import pytest
 from accounts import log_in
 from conftest import auth

@@ -1,3 +1,4 @@
+# feature: auth, cache
 from uuid import uuid4
 
 import pytest

@@ -1,3 +1,4 @@
+# feature: auth
 import pytest
 from accounts import log_in
 from accounts import make_user

@@ -1,3 +1,4 @@
+# feature: auth
 """Users, their logins, and the books that are theirs."""
 
 import sqlalchemy as sa

@@ -1,3 +1,4 @@
+# feature: auth
 """How often a password may be wrong: ten times in three minutes, by address and by account.
 
 Then it is a 429, without a look at the password. An account that is attacked from many addresses

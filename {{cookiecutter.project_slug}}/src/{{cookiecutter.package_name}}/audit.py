@@ -1,3 +1,4 @@
+# feature: auth
 """What happens to accounts, in the log: who, from where, and never a secret.
 
 One line each, at INFO of the logger ``<package>.audit``; a handler of its own sees nothing else.

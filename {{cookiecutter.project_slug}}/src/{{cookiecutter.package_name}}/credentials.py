@@ -1,3 +1,4 @@
+# feature: auth
 """What users prove themselves by: an e-mail address and a password.
 
 A hash takes long, by intention. No transaction is open meanwhile, because on SQLite nobody else

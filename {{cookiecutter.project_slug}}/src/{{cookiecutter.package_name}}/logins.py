@@ -1,3 +1,4 @@
+# feature: auth
 """Logins, opened and ended."""
 
 from flask import request

@@ -1,3 +1,4 @@
+# feature: auth
 """Passwords: which are good enough, and their argon2id hashes with OWASP's least parameters."""
 
 from typing import Annotated

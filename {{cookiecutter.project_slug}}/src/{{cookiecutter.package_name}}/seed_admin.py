@@ -1,3 +1,4 @@
+# feature: auth
 """Somebody who may change everything, in development."""
 
 import hmac

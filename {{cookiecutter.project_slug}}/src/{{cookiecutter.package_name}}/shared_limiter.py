@@ -1,3 +1,4 @@
+# feature: auth, cache
 """Limits that count in the Redis of the cache, for all processes together."""
 
 import time

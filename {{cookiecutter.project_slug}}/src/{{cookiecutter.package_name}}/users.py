@@ -1,3 +1,4 @@
+# feature: auth
 """``flask users``: make, list and change users."""
 
 import click

@@ -1,3 +1,4 @@
+# feature: session or auth
 """Cookies, and writes that come from other sites."""
 
 from collections.abc import Iterator

@@ -1,3 +1,4 @@
+# feature: auth
 """Who is known to everybody."""
 
 from collections.abc import Iterator

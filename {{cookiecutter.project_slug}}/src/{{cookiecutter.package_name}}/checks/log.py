@@ -1,3 +1,4 @@
+# feature: logger
 """What is written down, and where it is sent."""
 
 import logging

@@ -1,3 +1,4 @@
+# feature: cache
 """The server of the cache."""
 
 from collections.abc import Iterator

@@ -1,3 +1,4 @@
+# feature: auth
 """The login of this session: made, shown, and ended."""
 
 from flask import abort

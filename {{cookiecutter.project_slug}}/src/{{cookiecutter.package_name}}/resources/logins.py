@@ -1,3 +1,4 @@
+# feature: auth
 """The logins of the current user, on all devices: listed, and ended."""
 
 from datetime import datetime
