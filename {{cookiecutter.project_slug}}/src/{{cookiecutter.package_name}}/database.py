@@ -49,7 +49,7 @@ from sqlalchemy.orm import SessionTransaction
 from . import column_types
 from . import postgresql
 from . import sqlite
-from .carafe.sync import as_sync
+from .carafe.app import as_sync
 from .patience import at_most
 from .settings import project_folder
 

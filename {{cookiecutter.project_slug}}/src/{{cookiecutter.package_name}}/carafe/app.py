@@ -1,8 +1,12 @@
 """The application class."""
 
+from collections.abc import Callable
 from dataclasses import is_dataclass
+from functools import wraps
+from inspect import iscoroutinefunction
 from typing import Any
 
+from flask import current_app
 from flask import Flask
 from flask import Response as FlaskResponse
 from pydantic import BaseModel
@@ -16,11 +20,11 @@ from .testing import Client
 
 
 class FlaskCarafe(Flask):
-    """A Flask that speaks JSON.
+    """A Flask application for JSON.
 
-    A view may return a dict, a list, a dataclass or a pydantic model, alone or in a tuple
-    with a status, with headers, or with both. What Flask answers by itself, to OPTIONS and to
-    an address that lacks a slash, has no body and so no HTML.
+    A view may return a dict, a list, a dataclass or a pydantic model, alone or in a tuple with a
+    status, headers, or both. Flask's own responses to OPTIONS, and to a URL without its trailing
+    slash, have no body and so no HTML.
     """
 
     request_class = Request
@@ -29,7 +33,7 @@ class FlaskCarafe(Flask):
     test_client_class = Client
 
     def make_response(self, rv: Any) -> Response:
-        """Turn what a view returned into a response."""
+        """Make a response of what a view returned."""
         value, *rest = rv if isinstance(rv, tuple) and rv else (rv,)
         if isinstance(value, BaseModel) or (is_dataclass(value) and not isinstance(value, type)):
             value = self.json.response(value)
@@ -40,7 +44,7 @@ class FlaskCarafe(Flask):
         return super().make_response((value, *rest) if rest else value)  # type: ignore[return-value]
 
     def make_default_options_response(self, *args: Any) -> FlaskResponse:
-        """The answer to OPTIONS: the methods, in ``Allow``."""
+        """Return the response to OPTIONS, with the methods in ``Allow``."""
         response = super().make_default_options_response(*args)
         response.status_code = 204
         return _without_body(response)
@@ -49,3 +53,15 @@ class FlaskCarafe(Flask):
 def _without_body(response: FlaskResponse) -> FlaskResponse:
     del response.headers["Content-Type"]
     return response
+
+
+def as_sync(view: Callable[..., Any]) -> Callable[..., Any]:
+    """Return *view*, or for an ``async def`` a function that runs the coroutine to its end."""
+    if not iscoroutinefunction(view):
+        return view
+
+    @wraps(view)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        return current_app.ensure_sync(view)(*args, **kwargs)
+
+    return call

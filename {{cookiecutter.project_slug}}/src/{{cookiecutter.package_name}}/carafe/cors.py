@@ -1,31 +1,30 @@
-"""Pages of other sites may read, and write, what this API answers: only those that are listed.
-
-A browser asks before it sends another site's JSON; the answer to that question, and each
-answer to a page of a listed site, says yes. Without a list nothing is said, which is a no.
+"""Cross-origin resource sharing: which other sites' pages may call this API from a browser.
 
 ==================== ========= ===========================================================
 ``CORS_ORIGINS``     ``[]``    a list such as ``["https://app.example.com"]``, or ``["*"]``
-``CORS_CREDENTIALS`` ``False`` on: cookies come along; not with ``["*"]``
+``CORS_CREDENTIALS`` ``False`` on: with cookies; not possible with ``["*"]``
 ==================== ========= ===========================================================
 
-What a site may do here is still decided by the views, and by ``ext.csrf``.
+Before a browser sends another site's JSON, it asks in a preflight request, which is answered here
+before any guard sees it. What a listed site may do is still decided by the views and by
+``ext.csrf``.
 """
 
 from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
 
 from flask import current_app
 from flask import Flask
 from flask import Response
 
-from .origins import origins
 from .reads import current_request
 from .reads import environ_of
 
-_EVERY = ["*"]
-_ANSWER = {
+_HEADERS = {
     "Access-Control-Expose-Headers": "Allow, ETag, Link, Location, Retry-After, X-Request-ID",
 }
-_ANSWER_TO_QUESTION = {
+_PREFLIGHT_HEADERS = {
     "Access-Control-Allow-Headers": (
         "Authorization, Content-Type, If-Match, If-None-Match, X-Request-ID"
     ),
@@ -34,10 +33,10 @@ _ANSWER_TO_QUESTION = {
 
 
 def init_app(app: Flask) -> None:
-    """Let the sites in that *app* lists. Raises ValueError for a list that cannot be meant."""
+    """Let pages of the configured origins call *app*. Raises ValueError for a bad setting."""
     app.config.setdefault("CORS_ORIGINS", [])
     app.config.setdefault("CORS_CREDENTIALS", False)
-    is_every, credentials = app.config["CORS_ORIGINS"] == _EVERY, app.config["CORS_CREDENTIALS"]
+    is_every, credentials = app.config["CORS_ORIGINS"] == ["*"], app.config["CORS_CREDENTIALS"]
     if is_every and credentials:
         raise ValueError(
             "CORS_ORIGINS is every site, and CORS_CREDENTIALS lets each act for its visitors. "
@@ -46,34 +45,52 @@ def init_app(app: Flask) -> None:
     listed = frozenset[str]() if is_every else origins(app, "CORS_ORIGINS")
     if is_every or listed:
         sharing = Sharing(listed, credentials)
-        app.before_request(sharing.answer)
+        app.before_request(sharing.answer_preflight)
         app.after_request(sharing.allow)
+
+
+def origins(app: Flask, key: str) -> frozenset[str]:
+    """Return the origins in the setting *key*. Raises ValueError if it is not a list of origins."""
+    given = app.config[key]
+    if not isinstance(given, list | tuple | set | frozenset) or not all(map(_is_origin, given)):
+        raise ValueError(
+            f"{key} is not a list of origins. "
+            'Set a list such as ["https://app.example.com"], without paths.'
+        )
+    return frozenset(given)
+
+
+def _is_origin(text: Any) -> bool:
+    if not isinstance(text, str):
+        return False
+    parts = urlsplit(text)
+    return bool(parts.netloc) and text == f"{parts.scheme}://{parts.netloc}"
 
 
 @dataclass(frozen=True)
 class Sharing:
-    """The sites that one app lets in; none listed is every site."""
+    """The *origins* that one app shares its responses with; none listed means every one."""
 
     origins: frozenset[str]
     credentials: bool
 
-    def answer(self) -> Response | None:
-        """Answer the question of a browser, before a guard asks who that is."""
-        if not _is_question() or current_request().routing_exception:
+    def answer_preflight(self) -> Response | None:
+        """Answer a preflight request before any guard refuses it."""
+        if not _is_preflight() or current_request().routing_exception:
             return None
         return current_app.make_default_options_response()
 
     def allow(self, response: Response) -> Response:
-        """Say yes to a page of a site that is let in."""
+        """Add the headers that let a page of an allowed origin read *response*."""
         if self.origins:
             response.vary.add("Origin")
         if allowed := self._allowed():
-            response.headers.update(_ANSWER | {"Access-Control-Allow-Origin": allowed})
+            response.headers.update(_HEADERS | {"Access-Control-Allow-Origin": allowed})
             if self.credentials:
                 response.headers["Access-Control-Allow-Credentials"] = "true"
-            if _is_question():
+            if _is_preflight():
                 methods = response.headers.get("Allow", "")
-                response.headers.update(_ANSWER_TO_QUESTION)
+                response.headers.update(_PREFLIGHT_HEADERS)
                 response.headers["Access-Control-Allow-Methods"] = methods
         return response
 
@@ -84,7 +101,7 @@ class Sharing:
         return origin if origin in self.origins else None
 
 
-def _is_question() -> bool:
+def _is_preflight() -> bool:
     request = current_request()
     wanted = "HTTP_ACCESS_CONTROL_REQUEST_METHOD"
     return request.method == "OPTIONS" and wanted in environ_of(request)

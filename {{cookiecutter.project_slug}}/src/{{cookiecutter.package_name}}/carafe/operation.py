@@ -37,9 +37,9 @@ from werkzeug.exceptions import UnsupportedMediaType
 from werkzeug.wrappers import Response as WerkzeugResponse
 
 from . import strict
+from .app import as_sync
 from .errors import Fault
 from .errors import Invalid
-from .sync import as_sync
 
 Headers = Mapping[str, str]
 Model = TypeVar("Model", bound=BaseModel)

@@ -8,9 +8,9 @@ from uuid import uuid4
 from flask import Request as FlaskRequest
 from werkzeug.exceptions import BadRequest
 from werkzeug.utils import cached_property
+from werkzeug.wsgi import LimitedStream
 
 from . import strict
-from .body import UnsizedBody
 from .reads import BODY
 from .reads import environ_of
 from .reads import record
@@ -20,7 +20,7 @@ _WELL_FORMED = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
 
 def id_of(environ: dict[str, Any]) -> str:
-    """What the request of *environ* goes by: its ``X-Request-ID`` if well-formed, or a new id."""
+    """Return the request id: a well-formed ``X-Request-ID`` of the client, or a new one."""
     if _ID not in environ:
         sent = environ.get("HTTP_X_REQUEST_ID", "")
         environ[_ID] = sent if _WELL_FORMED.fullmatch(sent) else uuid4().hex
@@ -29,18 +29,18 @@ def id_of(environ: dict[str, Any]) -> str:
 
 
 class Request(FlaskRequest):
-    """Flask's request, with an id and with its data as one dict."""
+    """Flask's request, with an id, and with its data as one dict."""
 
     _dict: dict[str, Any] | None = None
 
     @property
     def id(self) -> str:
-        """What it goes by in the log and in problems; made when first asked for."""
+        """The id of the request in the log and in problem documents."""
         return id_of(environ_of(self))
 
     @cached_property
     def stream(self) -> IO[bytes]:
-        """The body, of which no more is read than ``MAX_CONTENT_LENGTH``."""
+        """The body, of which no more than ``MAX_CONTENT_LENGTH`` bytes are read."""
         limit = self.max_content_length
         environ = environ_of(self)
         is_unsized = self.content_length is None and "wsgi.input_terminated" in environ
@@ -49,18 +49,17 @@ class Request(FlaskRequest):
         return super().stream
 
     def get_json(self, *args: Any, **kwargs: Any) -> Any:
-        """As Flask's, but read by ``strict`` and not by the app's provider."""
+        """Return the JSON body, parsed by ``strict`` instead of the app's provider."""
         self.json_module = strict
         return super().get_json(*args, **kwargs)
 
     def get_dict(self, *, force: bool = False, silent: bool = False) -> dict[str, Any]:
-        """The JSON object or the form fields that were sent, or an empty dict.
+        """Return the JSON object or the form fields of the request, or an empty dict.
 
-        A repeated form field counts once, with its first value. A body that claims to be
-        JSON and is not, or is not an object, is a 400; a body of another type is not read.
-
-        *force* reads JSON whatever the content type; *silent* answers a bad body with an
-        empty dict. Computed once for a request.
+        A repeated form field counts once, with its first value. A body of another type is not
+        read. *force* parses the body as JSON whatever its content type; with *silent*, a bad body
+        is an empty dict. Computed once for each request. Raises BadRequest for a JSON body that is
+        malformed or not an object.
         """
         record(BODY)
         if self._dict is not None:
@@ -80,3 +79,17 @@ class Request(FlaskRequest):
         if not isinstance(data, dict):
             raise BadRequest("The body is not a JSON object.")
         return data
+
+
+class UnsizedBody(LimitedStream):
+    """A body without a length, such as one in chunks.
+
+    Werkzeug's own stream would end at the limit, and half a body would look like a whole one.
+    """
+
+    def readall(self) -> bytes:
+        """Return all of it. Raises RequestEntityTooLarge for one that is longer than the limit."""
+        body = super().readall()
+        if self.is_exhausted and self._stream.read(1):
+            self.on_exhausted()
+        return body

@@ -23,7 +23,7 @@ from werkzeug.wsgi import get_content_length
 from werkzeug.wsgi import get_host
 
 from ..config import declare
-from ..origins import origins
+from ..cors import origins
 from ..reads import current_request
 from ..reads import environ_of
 

@@ -22,9 +22,9 @@ from flask_principal import UserNeed
 from werkzeug.datastructures import WWWAuthenticate
 from werkzeug.exceptions import Unauthorized
 
+from ...app import as_sync
 from ...reads import IDENTITY
 from ...reads import record
-from ...sync import as_sync
 from .identity import LOGGED_IN
 
 View = TypeVar("View", bound=Callable[..., Any])

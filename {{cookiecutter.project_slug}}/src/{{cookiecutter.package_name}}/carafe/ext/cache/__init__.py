@@ -47,9 +47,9 @@ from flask import Flask
 from flask_caching import Cache as FlaskCache
 
 from ... import reads
+from ...app import as_sync
 from ...config import before_start
 from ...config import declare
-from ...sync import as_sync
 from . import settings
 from . import signals
 from .cacheability import send_status

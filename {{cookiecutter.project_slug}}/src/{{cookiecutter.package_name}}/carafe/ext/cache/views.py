@@ -22,8 +22,8 @@ from flask import Flask
 from flask import has_request_context
 
 from ... import reads
+from ...app import as_sync
 from ...log import logger
-from ...sync import as_sync
 from . import cacheability
 from . import entry as entries
 from . import signals

@@ -1,4 +1,4 @@
-"""Flask's sessions, with a lazy session, a salt of your own and a stronger signature."""
+"""A session that opens its cookie when it is used, and the interface that saves it."""
 
 import hashlib
 from collections.abc import Callable
@@ -16,22 +16,22 @@ from flask.wrappers import Response
 
 from ...log import logger
 from ...reads import environ_of
-from .seal import Content
-from .seal import Seal
+from .signer import Content
+from .signer import CookieSigner
 
-SKEW = 60
-"""Seconds that another server's clock may be ahead."""
+MAX_CLOCK_SKEW = 60
+"""Seconds that the clock of another server may be ahead."""
 
-LARGEST = 4093
-"""Bytes of a cookie that every browser keeps."""
+MAX_COOKIE_BYTES = 4093
+"""The largest cookie that every browser stores."""
 
 
 class Session(SecureCookieSession):
-    """What Flask's ``session`` is; *read* opens the cookie."""
+    """Flask's ``session``, whose content *read* takes from the cookie."""
 
     is_open = False
     content: Content | None = None
-    """What the cookie held, unless it was cleared since."""
+    """The content of the cookie, unless the session was cleared since."""
 
     def __init__(self, read: Callable[[], Content | None], permanent: bool) -> None:
         super().__init__()
@@ -40,7 +40,7 @@ class Session(SecureCookieSession):
 
     @property
     def permanent(self) -> bool:
-        """Whether the cookie outlives the browser: what was set here, else configured."""
+        """Whether the cookie outlives the browser, as set here or else configured."""
         return bool(self.get("_permanent", self._is_permanent))
 
     @permanent.setter
@@ -48,7 +48,7 @@ class Session(SecureCookieSession):
         self["_permanent"] = bool(value)
 
     def clear(self) -> None:
-        """Forget everything, also when the session began."""
+        """Remove everything, and begin the session anew."""
         self.open()
         super().clear()
         self.content = None
@@ -101,26 +101,26 @@ class SessionInterface(SecureCookieSessionInterface):
             self.salt = f"{type(self).salt}.{salt}"
         self.permanent = permanent
         self._absolute_lifetime = absolute_lifetime
-        self._seals: dict[tuple[Any, ...], Seal] = {}
+        self._signers: dict[tuple[Any, ...], CookieSigner] = {}
 
     def open_session(self, app: Flask, request: Request) -> Session | None:
-        """A closed session, or None without a key."""
+        """Return a session that is not open yet, or None if the app has no key."""
         if not app.secret_key:
             return None
         return Session(partial(self._read, app, request), self.permanent)
 
     def should_set_cookie(self, app: Flask, session: SessionMixin) -> bool:
-        """Whether the session changed, or its cookie is to be renewed."""
+        """Whether the session changed or its cookie has to be renewed."""
         content = getattr(session, "content", None)
         if content is None or session.modified or content.outdated:
             return content is not None or session.modified
         if not (session.permanent and app.config["SESSION_REFRESH_EACH_REQUEST"]):
             return False
-        age = self._seal(app).now() - content.signed_at
+        age = self._signer(app).now() - content.signed_at
         return bool(age > app.permanent_session_lifetime.total_seconds() / 2)
 
     def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
-        """Write the cookie, if the session was opened and has to."""
+        """Set the cookie of a session that was opened, if that is necessary."""
         if not isinstance(session, Session):
             super().save_session(app, session, response)
         elif session.is_open:
@@ -134,12 +134,12 @@ class SessionInterface(SecureCookieSessionInterface):
                 self._set_cookie(app, session, response)
 
     def _set_cookie(self, app: Flask, session: Session, response: Response) -> None:
-        name, seal = self.get_cookie_name(app), self._seal(app)
-        began_at = session.content.began_at if session.content else seal.now()
-        value = seal.close(session, began_at)
-        if len(name) + 1 + len(value) > LARGEST:
+        name, signer = self.get_cookie_name(app), self._signer(app)
+        began_at = session.content.began_at if session.content else signer.now()
+        value = signer.sign(session, began_at)
+        if len(name) + 1 + len(value) > MAX_COOKIE_BYTES:
             size = len(value)
-            logger.warning("A session of %s bytes is too large: browsers forget it.", size)
+            logger.warning("A session of %s bytes is too large: browsers ignore its cookie.", size)
         response.set_cookie(
             name,
             value,
@@ -153,43 +153,43 @@ class SessionInterface(SecureCookieSessionInterface):
         )
 
     def _read(self, app: Flask, request: Request) -> Content | None:
-        """What the cookie holds; nothing if it is missing, altered, too old or another's.
+        """Return the content of the cookie, or None if it is missing, invalid or too old.
 
-        What cannot be read is left where it is: a server with a newer key may know it.
+        A cookie that cannot be verified is left alone: another server may have a newer key.
         """
         cookie = _cookie(request, self.get_cookie_name(app))
         if not cookie:
             return None
-        seal = self._seal(app)
-        content = seal.open(cookie)
-        return content if content and self._is_of_age(app, content, seal.now()) else None
+        signer = self._signer(app)
+        content = signer.verify(cookie)
+        return content if content and self._is_current(app, content, signer.now()) else None
 
-    def _is_of_age(self, app: Flask, content: Content, now: int) -> bool:
+    def _is_current(self, app: Flask, content: Content, now: int) -> bool:
         idle = app.permanent_session_lifetime.total_seconds()
         absolute = self._absolute_lifetime.total_seconds()
         return (
-            content.signed_at - now <= SKEW
+            content.signed_at - now <= MAX_CLOCK_SKEW
             and (not idle or now - content.signed_at <= idle)
             and (not absolute or now - content.began_at <= absolute)
         )
 
-    def _seal(self, app: Flask) -> Seal:
-        """That of the app's keys as they are now."""
+    def _signer(self, app: Flask) -> CookieSigner:
+        """The signer for the app's current keys."""
         keys = (app.secret_key, *(app.config["SECRET_KEY_FALLBACKS"] or ()))
-        seal = self._seals.get(keys)
-        if seal is None:
+        signer = self._signers.get(keys)
+        if signer is None:
             derivation = {"key_derivation": self.key_derivation}
-            seal = self._seals[keys] = Seal(
+            signer = self._signers[keys] = CookieSigner(
                 keys,
                 salt=self.salt,
                 serializer=self.serializer,
                 signer_kwargs={**derivation, "digest_method": self.digest_method},
             )
-        return seal
+        return signer
 
 
 def _cookie(request: Request, name: str) -> str | None:
-    """The first one of that name: ``request.cookies`` would unquote all of them."""
+    """The first cookie of that name; ``request.cookies`` would parse all of them."""
     for pair in environ_of(request).get("HTTP_COOKIE", "").split(";"):
         key, _, value = pair.partition("=")
         if key.strip(" \t") == name:

@@ -1,4 +1,4 @@
-"""What a session holds, as the signed text of a cookie."""
+"""The content of a session as the signed text of a cookie."""
 
 from collections.abc import Mapping
 from collections.abc import Sequence
@@ -12,17 +12,19 @@ from itsdangerous import BadData
 from itsdangerous import URLSafeTimedSerializer
 from itsdangerous.timed import TimestampSigner
 
-_BEGAN = "_began"
-_MANY = 1024
+MAX_VERIFIED = 1024
+"""Cookies whose verified content is cached."""
 
-_UNCHANGING = (str, int, float, bool, type(None), bytes, UUID, date)
+_BEGAN = "_began"
+
+_IMMUTABLE = (str, int, float, bool, type(None), bytes, UUID, date)
 
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What a cookie held, when it was signed and when its session began, in seconds since 1970.
+    """The data of a session, and when it was signed and began, in seconds since 1970.
 
-    It is *outdated* if the key is not the one that signs today.
+    It is *outdated* if an older key signed it.
     """
 
     data: dict[str, Any]
@@ -31,37 +33,37 @@ class Content:
     outdated: bool = False
 
 
-class Seal:
-    """Signs with the first of the *keys*, and reads what any of them signed."""
+class CookieSigner:
+    """Signs with the first of *keys*, and verifies with all of them."""
 
     def __init__(self, keys: Sequence[Any], **options: Any) -> None:
         newest, *older = keys
         self._newest = URLSafeTimedSerializer(newest, **options)
         self._older = URLSafeTimedSerializer(older, **options) if older else None
         self._clock = TimestampSigner(newest)
-        self._read: dict[str, Content] = {}
+        self._verified: dict[str, Content] = {}
 
     def now(self) -> int:
-        """The time that a signature would have."""
+        """Return the time that a signature would have now."""
         return self._clock.get_timestamp()
 
-    def close(self, data: Mapping[str, Any], began_at: int) -> str:
-        """The text of a cookie with *data*."""
+    def sign(self, data: Mapping[str, Any], began_at: int) -> str:
+        """Return a cookie with *data*."""
         return str(self._newest.dumps({**data, _BEGAN: began_at}))
 
-    def open(self, cookie: str) -> Content | None:
-        """What was signed, or None if it was not, or not by us."""
-        content = self._read.get(cookie)
+    def verify(self, cookie: str) -> Content | None:
+        """Return the content of *cookie*, or None if none of the keys signed it."""
+        content = self._verified.get(cookie)
         if content is None:
-            content = self._verified(cookie)
-            # A list would be changed by one request and then read by the next.
-            if content is not None and _is_unchanging(content.data):
-                if len(self._read) >= _MANY:
-                    self._read.clear()
-                self._read[cookie] = content
+            content = self._load(cookie)
+            # A mutable value would be changed by one request and then read by the next.
+            if content is not None and _is_immutable(content.data):
+                if len(self._verified) >= MAX_VERIFIED:
+                    self._verified.clear()
+                self._verified[cookie] = content
         return content
 
-    def _verified(self, cookie: str) -> Content | None:
+    def _load(self, cookie: str) -> Content | None:
         content = _loaded(self._newest, cookie)
         if content is None and self._older is not None:
             content = _loaded(self._older, cookie)
@@ -80,5 +82,5 @@ def _loaded(serializer: URLSafeTimedSerializer, cookie: str) -> Content | None:
     return Content(data, signed_at, data.pop(_BEGAN, signed_at))
 
 
-def _is_unchanging(data: dict[str, Any]) -> bool:
-    return all(isinstance(value, _UNCHANGING) for value in data.values())
+def _is_immutable(data: dict[str, Any]) -> bool:
+    return all(isinstance(value, _IMMUTABLE) for value in data.values())
