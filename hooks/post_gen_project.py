@@ -1,8 +1,8 @@
 """Take out every feature that was declined, and write the secret key.
 
-A file or folder that is named for a feature goes with it, and so do a file whose first line is
-`# feature: auth` and a line that ends in `# feature: cache`. `# feature: auth, cache` asks for both
-features, `# feature: auth or session` for one of them. Only whole lines go.
+A file or folder that is named for a feature goes with it. So does a file whose first line is
+`# feature: auth`, and a line that ends in `# feature: cache`, with the block that it opens.
+`# feature: auth, cache` asks for both features, `# feature: auth or session` for one of them.
 """
 
 import json
@@ -28,13 +28,6 @@ NAMES = {name: name for name in FEATURES} | {"accounts": "auth", "csrf": "auth o
 
 FILE_TAG = re.compile(r"\A# feature: ([a-z, ]+)\n")
 LINE_TAG = re.compile(r"  # feature: ([a-z, ]+)$")
-
-
-def finish() -> None:
-    """Make the whole that cookiecutter wrote into the project that was asked for."""
-    make_writable()
-    take_out(Path())
-    write_secret()
 
 
 def make_writable() -> None:
@@ -65,13 +58,19 @@ def untag(text: str) -> str:
     """The text without the lines of declined features, and without the paragraphs this empties."""
     parts = re.split(r"(\n\n+)", text.strip("\n"))
     kept = gap = ""
+    block = None  # the indentation of a line that goes with the block below it
     for paragraph, after in zip_longest(parts[::2], parts[1::2], fillvalue=""):
-        lines = [LINE_TAG.split(line) for line in paragraph.split("\n")]
-        code = [code for code, *names in lines if not names or is_wanted(names[0])]
+        lines, code = paragraph.split("\n"), []
+        for line in lines:
+            indentation = len(line) - len(line.lstrip())
+            if block is None or indentation <= block:
+                content, *names = LINE_TAG.split(line)
+                is_kept = not names or is_wanted(names[0])
+                block = None if is_kept or not content.endswith(":") else indentation
+                code += [content] if is_kept else []
         if code:
             kept += gap + "\n".join(code)
-            lost_its_beginning = code[-1].endswith(":") and len(code) < len(lines)
-            gap = "\n" if lost_its_beginning else after
+            gap = "\n" if code[-1].endswith(":") and len(code) < len(lines) else after
         elif kept:
             gap = max(gap, after)
     return kept + "\n"
@@ -89,8 +88,7 @@ def write_secret() -> None:
     except FileExistsError:
         return
     with open(file, "w", encoding="utf-8", newline="\n") as env:
-        env.write("# For this machine only; git ignores it.\n")
-        env.write("FLASK_ENVIRONMENT=development\n")
+        env.write("# For this machine only; git ignores it.\nFLASK_ENVIRONMENT=development\n")
         env.write(f"SECRET_KEY={secrets.token_urlsafe(48)}\n")
 
 
@@ -110,7 +108,9 @@ def report() -> None:
 if __name__ == "__main__":
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        finish()
+        make_writable()
+        take_out(Path())
+        write_secret()
         report()
     except BaseException as fault:
         clear()

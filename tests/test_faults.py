@@ -66,7 +66,7 @@ def test_whichever_line_of_the_hook_fails_nothing_stays(finish):
 @POSIX
 @pytest.mark.parametrize("fault", ["SIGINT", "SIGTERM"])
 def test_a_signal_to_the_hook_leaves_not_even_the_folder(finish, fault):
-    done, folder = finish(line_of("write_secret()"), fault)
+    done, folder = finish(line_of("path.chmod(path.stat().st_mode | stat.S_IWUSR)"), fault)
     assert done.returncode != 0
     assert not folder.exists()
 

@@ -52,6 +52,13 @@ def test_every_feature_is_a_question(hook):
         ("a\n\nb  # feature: auth\nc  # feature: auth\n", "a\n"),
         ("a\n\nb  # feature: auth\n\n    c  # feature: auth\n\n\nd\n", "a\n\n\nd\n"),
         ("class A:\n    b = 1  # feature: auth\n\n    c = 2\n", "class A:\n    c = 2\n"),
+        ("a\ndef b():  # feature: auth\n    c\n\n    d\n\n\ne\n", "a\n\n\ne\n"),
+        (
+            "a\ndef b():  # feature: cache\n    c\n\n    d\n\n\ne\n",
+            "a\ndef b():\n    c\n\n    d\n\n\ne\n",
+        ),
+        ("def a():\n    if b:  # feature: auth\n        c\n    d\n", "def a():\n    d\n"),
+        ("a:  # feature: auth\n  b: 1\n  c:\n    - 2\nd: 3\n", "d: 3\n"),
         ("both  # feature: cache, logger\n", "both\n"),
         ("a\nboth  # feature: auth, cache\n", "a\n"),
         ("a\nneither  # feature: auth, session\n", "a\n"),

@@ -13,7 +13,6 @@ import psycopg
 import pytest
 
 from .conftest import ALL
-from .conftest import copied
 from .conftest import FEATURES
 from .conftest import NONE
 from .howto import Owner
@@ -25,14 +24,14 @@ from .test_story import ask
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="these are lines for a POSIX shell")
 
-DELETE, DROP = "Delete the example", "Drop an extension by hand"
+DELETE, FOLLOW = "Delete the example", "Follow the template"
 PORT, POSTGRESQL, DEBUGGER = "Use another port", "Use PostgreSQL", "Use a debugger"
 
-OF_THEIR_OWN = {PORT, POSTGRESQL, DEBUGGER, DELETE, DROP}
+OF_THEIR_OWN = {PORT, POSTGRESQL, DEBUGGER, DELETE}
 """The sections that have a test of their own; the others are followed one after another."""
 
 NOT_RUN = {
-    "Follow the template": "test_update.py",
+    FOLLOW: "test_update.py",
     "Run in production": "test_readmes.py, test_compose.py and test_image.py",
     "Read metrics": "tests/test_metrics.py of every project",
     "Survive outages": "tests/test_outage.py of every project",
@@ -281,31 +280,9 @@ def test_the_example_is_deleted_and_the_whole_suite_passes(owner, wanted):
     owner.type("uv run pytest -q tests")
 
 
-def dropped():
-    """What is dropped from which project. What auth leaves is tested by test_update.py."""
-    for name in ("cache", "logger", "session"):
-        yield pytest.param(ALL, name, id=f"{name} from all")
-    for name in ("cache", "logger"):
-        yield pytest.param(NONE | {name}, name, id=f"{name} from {name}")
-
-
-@pytest.mark.parametrize(("wanted", "feature"), [*dropped()])
-def test_what_is_left_of_a_dropped_extension_is_as_if_it_had_been_declined(
-    baked, tmp_path, wanted, feature
-):
-    owner = Owner(copied(baked(wanted), tmp_path), tmp_path / "tools")
-    common, *parts = re.split(r"^(?=\*\*)", owner.sections()[DROP], flags=re.MULTILINE)
-    [part] = [part for part in parts if part.lower().startswith(f"**{feature}")]
-    assert owner.follow(part) and list(steps(common))
-    few = "tests/test_app.py tests/test_start.py tests/test_authors.py"
-    for step in steps(common):
-        owner.type(step.text, PYTEST_ADDOPTS=f"-p no:cacheprovider {few}")
-    assert code(owner.project) == code(baked(wanted - {feature}))
-
-
 def test_the_tables_of_auth_go_before_its_migration(owner):
     owner = owner(ALL)
-    [line] = re.findall("`(uv run flask db downgrade .*?)`", owner.sections()[DROP])
+    [line] = re.findall("`(uv run flask db downgrade .*?)`", owner.sections()[FOLLOW])
     owner.type(line)
     assert not tables(owner.project) & {"users", "logins"}
     assert tables(owner.project) >= {"authors", "books"}
@@ -315,16 +292,6 @@ def tables(project):
     with closing(sqlite3.connect(project.path / "instance/app.db")) as connection:
         found = connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")
         return {name for (name,) in found}
-
-
-def code(project):
-    """The lines of each file but those of the pages, without the blank ones."""
-    pages = {"README.md", PAGE, ".env"}
-    for_both = "from my_api.extensions import auth as auth"
-    return {
-        name: [line for line in project.read(name).splitlines() if line and line != for_both]
-        for name in project.files() - pages
-    }
 
 
 def assert_sound(owner):

@@ -58,7 +58,7 @@ def on_starting(server):
     import_module(f"{package}.carafe.ext.logger").Logger(app)  # feature: logger
     on_reload(server)
     if server.cfg.workers > 1 and not app.config.get("CACHE_REDIS_URL"):  # feature: cache
-        server.log.warning("The cache is off: several workers need REDIS_URL.")  # feature: cache
+        server.log.warning("The cache is off: several workers need REDIS_URL.")
 
 
 def on_reload(server):
@@ -68,8 +68,8 @@ def on_reload(server):
         server.worker_class = import_module(f"{package}.worker").Worker
     # gunicorn's lines go where those of libraries go, if anywhere.  # feature: logger
     if server.log.error_log.root.handlers:  # feature: logger
-        server.log.error_log.handlers.clear()  # feature: logger
-        server.log.error_log.propagate = True  # feature: logger
+        server.log.error_log.handlers.clear()
+        server.log.error_log.propagate = True
 
 
 def post_fork(server, worker):

@@ -35,9 +35,9 @@ VALUES = ("1", "1.5", "00000000-0000-0000-0000-000000000001")
 
 @pytest.fixture(scope="session", autouse=True)  # feature: auth
 def careful():  # feature: auth
-    """The hasher of passwords, which is a fast one in other tests."""  # feature: auth
-    hasher, passwords._hasher = passwords._hasher, FAST  # feature: auth
-    return hasher  # feature: auth
+    """The hasher of passwords, which is a fast one in other tests."""
+    hasher, passwords._hasher = passwords._hasher, FAST
+    return hasher
 
 
 @pytest.fixture(scope="session")
@@ -76,7 +76,7 @@ def make_app():
 def app(migrated):
     """The application; whatever a test writes is rolled back."""
     with migrated.app_context():  # feature: cache
-        cache.clear()  # feature: cache
+        cache.clear()
     attempts.init_app(migrated)  # feature: auth
     with rolled_back(migrated):
         yield migrated

@@ -50,18 +50,18 @@ def test_a_new_author_is_in_the_list_at_once(writer, client):
 
 
 def test_only_an_editor_writes_authors(app, writer, client):  # feature: auth
-    author = writer.post("/authors", AUTHOR)  # feature: auth
-    path, body = author.location, AUTHOR | {"name": "Nobody"}  # feature: auth
-    for reader, status in [(client, 401), (log_in(app, "admin"), 403)]:  # feature: auth
-        refused = [reader.put(path, body), reader.patch(path, body)]  # feature: auth
-        refused += [reader.delete(path), reader.post("/authors", body)]  # feature: auth
-        assert {response.status_code for response in refused} == {status}  # feature: auth
-    assert client.get("/authors").json["items"] == [author.json]  # feature: auth
+    author = writer.post("/authors", AUTHOR)
+    path, body = author.location, AUTHOR | {"name": "Nobody"}
+    for reader, status in [(client, 401), (log_in(app, "admin"), 403)]:
+        refused = [reader.put(path, body), reader.patch(path, body)]
+        refused += [reader.delete(path), reader.post("/authors", body)]
+        assert {response.status_code for response in refused} == {status}
+    assert client.get("/authors").json["items"] == [author.json]
 
 
 @pytest.mark.parametrize("field", ["id", "books", "__class__", "no_such_field"])  # feature: auth
 def test_nothing_sets_the_field_of_an_author(writer, field):  # feature: auth
-    path = writer.post("/authors", AUTHOR).location  # feature: auth
-    for method, url in [("POST", "/authors"), ("PUT", path)]:  # feature: auth
-        response = writer.open(url, method=method, json=AUTHOR | {field: 7})  # feature: auth
-        assert response.status_code == 422  # feature: auth
+    path = writer.post("/authors", AUTHOR).location
+    for method, url in [("POST", "/authors"), ("PUT", path)]:
+        response = writer.open(url, method=method, json=AUTHOR | {field: 7})
+        assert response.status_code == 422

@@ -118,21 +118,21 @@ def test_an_author_with_books_stays(writer, author, book):
 
 
 def test_its_owner_and_an_admin_change_a_book(app, client, book, body, path):  # feature: auth
-    body["title"], change = "Stolen", {"title": "Stolen"}  # feature: auth
-    other = log_in(app, "editor", email="eve@example.com")  # feature: auth
-    for reader, status in [(client, 401), (other, 403)]:  # feature: auth
-        refused = [reader.put(path, body), reader.patch(path, change)]  # feature: auth
-        refused += [reader.delete(path)]  # feature: auth
-        assert {response.status_code for response in refused} == {status}  # feature: auth
-    assert client.get(path).json == book  # feature: auth
-    admin = log_in(app, "admin", email="admin@example.com")  # feature: auth
-    assert admin.patch(path, {"title": "Corrected"}).json["title"] == "Corrected"  # feature: auth
-    assert admin.delete(path).status_code == 204  # feature: auth
+    body["title"], change = "Stolen", {"title": "Stolen"}
+    other = log_in(app, "editor", email="eve@example.com")
+    for reader, status in [(client, 401), (other, 403)]:
+        refused = [reader.put(path, body), reader.patch(path, change)]
+        refused += [reader.delete(path)]
+        assert {response.status_code for response in refused} == {status}
+    assert client.get(path).json == book
+    admin = log_in(app, "admin", email="admin@example.com")
+    assert admin.patch(path, {"title": "Corrected"}).json["title"] == "Corrected"
+    assert admin.delete(path).status_code == 204
 
 
 def test_a_stranger_adds_no_book(client, body):  # feature: auth
-    assert client.post("/books", body).status_code == 401  # feature: auth
-    assert client.get("/books").json["items"] == []  # feature: auth
+    assert client.post("/books", body).status_code == 401
+    assert client.get("/books").json["items"] == []
 
 
 @pytest.fixture

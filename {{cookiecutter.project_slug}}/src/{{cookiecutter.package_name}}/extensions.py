@@ -1,8 +1,4 @@
-"""What is switched on, in this order.
-
-To drop an extension, delete its lines here, its part of ``carafe/ext``, and the lines that ``grep``
-finds for its name.
-"""
+"""The extensions of the application, in the order in which they start."""
 
 from flask import Flask
 

@@ -73,5 +73,5 @@ def _faults() -> dict[str, str]:
     if fault := database.fault():
         faults["database"] = fault
     if not cache.is_up():  # feature: cache
-        faults["cache"] = "The cache is unavailable."  # feature: cache
+        faults["cache"] = "The cache is unavailable."
     return faults

@@ -1,11 +1,21 @@
-"""``/metrics``, where Prometheus reads the meter.
+"""Metrics for Prometheus, at ``/metrics``.
 
-It is served if ``METRICS_TOKEN`` is set, to clients that send it as a bearer token. The workers of
-gunicorn count together, in the folder ``PROMETHEUS_MULTIPROC_DIR`` that ``gunicorn.conf.py`` makes.
+They are served if ``METRICS_TOKEN`` is set, to clients that send it as a bearer token. The workers
+of gunicorn count together, in the folder ``PROMETHEUS_MULTIPROC_DIR`` that ``gunicorn.conf.py``
+makes.
+
+================================= ========================== ==============================
+``http_request_duration_seconds`` ``method, rule, status``   a histogram; counts requests too
+``http_requests_in_progress``                                a gauge
+================================= ========================== ==============================
+
+A label has as many values as the application has rules and statuses, whatever clients send.
 """
 
 import os
+from collections.abc import Iterable
 from hmac import compare_digest
+from time import perf_counter
 from typing import Any
 
 from flask import current_app
@@ -14,38 +24,29 @@ from flask import request
 from flask import Response
 from prometheus_client import CollectorRegistry
 from prometheus_client import CONTENT_TYPE_LATEST
+from prometheus_client import Gauge
 from prometheus_client import generate_latest
+from prometheus_client import Histogram
 from prometheus_client.multiprocess import MultiProcessCollector
 from werkzeug.datastructures import WWWAuthenticate
 from werkzeug.exceptions import Unauthorized
 
-from .meter import Meter
+PATH = "/metrics"
+METHODS = {"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"}
 
 _KEY = "metrics"
-PATH = "/metrics"
 
 
 def init_app(app: Flask) -> None:
-    """Measure *app* from its outside, and serve the metrics, if there is a token for them."""
+    """Measure the requests of *app* and serve the metrics, if there is a token for them."""
     if app.config["METRICS_TOKEN"]:
-        app.extensions[_KEY] = meter = Meter(app.wsgi_app)
-        app.wsgi_app = _by_any_name(meter)  # type: ignore[method-assign]
+        app.extensions[_KEY] = middleware = MetricsMiddleware(app.wsgi_app)
+        app.wsgi_app = middleware  # type: ignore[method-assign]
         app.add_url_rule(PATH, view_func=show)
 
 
-def _by_any_name(app: Any) -> Any:
-    """Prometheus asks each copy by its address, which is none of the trusted hosts."""
-
-    def call(environ: dict[str, Any], start_response: Any) -> Any:
-        if environ["PATH_INFO"] == PATH:
-            environ["HTTP_HOST"] = "localhost"
-        return app(environ, start_response)
-
-    return call
-
-
 def show() -> Response:
-    """The metrics of all workers, as text."""
+    """Return the metrics of all workers, as text."""
     expected = f"Bearer {current_app.config['METRICS_TOKEN']}"
     given = request.headers.get("Authorization", "")
     if not compare_digest(given.encode(), expected.encode()):
@@ -55,8 +56,56 @@ def show() -> Response:
 
 def _registry() -> CollectorRegistry:
     if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
-        meter: Meter = current_app.extensions[_KEY]
-        return meter.registry
+        middleware: MetricsMiddleware = current_app.extensions[_KEY]
+        return middleware.registry
     registry = CollectorRegistry()
     MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
     return registry
+
+
+class MetricsMiddleware:
+    """Measures the requests that it passes to *app*."""
+
+    def __init__(self, app: Any) -> None:
+        self._app = app
+        self.registry = CollectorRegistry()
+        self._duration = Histogram(
+            "http_request_duration_seconds",
+            "Time until the response was ready.",
+            ["method", "rule", "status"],
+            registry=self.registry,
+        )
+        self._in_progress = Gauge(
+            "http_requests_in_progress",
+            "Requests that wait for their response.",
+            multiprocess_mode="livesum",
+            registry=self.registry,
+        )
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        """Pass on a request, and measure it."""
+        rule, status = "none", "500"  # What the server sends if the application raises.
+
+        def start(line: str, *rest: Any) -> Any:
+            nonlocal rule, status
+            rule, status = _rule(environ), line[:3]
+            return start_response(line, *rest)
+
+        if environ["PATH_INFO"] == PATH:  # Prometheus uses the IP address of each replica.
+            environ["HTTP_HOST"] = "localhost"
+        began = perf_counter()
+        self._in_progress.inc()
+        try:
+            response: Iterable[bytes] = self._app(environ, start)
+            return response
+        finally:
+            self._in_progress.dec()
+            method = environ["REQUEST_METHOD"]
+            duration = self._duration.labels(method if method in METHODS else "other", rule, status)
+            duration.observe(perf_counter() - began)
+
+
+def _rule(environ: dict[str, Any]) -> str:
+    """The rule that matched, such as ``/books/<int:id>``, or ``none``."""
+    request = environ.get("werkzeug.request")
+    return request.url_rule.rule if request and request.url_rule else "none"

@@ -29,6 +29,7 @@ import json
 import re
 import secrets
 from collections.abc import Mapping
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated
 from typing import Any
@@ -50,11 +51,21 @@ from pydantic_settings import BaseSettings
 from pydantic_settings import SettingsConfigDict
 from pydantic_settings import SettingsError
 
-from .secret_key import is_weak
-
 _WEAK = (
     "production needs a random SECRET_KEY of 32 characters or more, and such SECRET_KEY_FALLBACKS; "
     'make one with: python -c "import secrets; print(secrets.token_urlsafe(48))"'
+)
+
+SHORTEST_KEY = 32
+"""Bytes."""
+
+FEWEST_CHARACTERS = 8
+"""Different characters; 32 random hexadecimal digits have twelve or more."""
+
+# In words so long that a random key practically never holds one.
+_PLACEHOLDERS = (
+    *("change", "default", "develop", "example", "insecure", "passwor", "placeholder"),
+    *("replace", "sample", "secret", "supersec", "testing"),
 )
 
 ABOUT = json.loads(Path(__file__).with_name("about.json").read_text(encoding="utf-8"))
@@ -108,7 +119,7 @@ def _check(app: Flask) -> None:
     if app.config["METRICS_TOKEN"] and is_weak(app.config["METRICS_TOKEN"]):
         faults.append("METRICS_TOKEN: it can be guessed; make it as you made SECRET_KEY")
     if not app.config["CARAFE_SESSION_SALT"]:  # feature: session
-        faults.append("CARAFE_SESSION_SALT: it is empty; unset it")  # feature: session
+        faults.append("CARAFE_SESSION_SALT: it is empty; unset it")
     if faults:
         _refuse(faults)
 
@@ -215,13 +226,32 @@ class Settings(BaseSettings):
             "SESSION_COOKIE_SAMESITE": "Lax",  # feature: session or auth
         }
         if self.redis_url:  # feature: cache
-            config["CACHE_TYPE"] = "RedisCache"  # feature: cache
-            config["CACHE_REDIS_URL"] = self.redis_url.get_secret_value()  # feature: cache
+            config["CACHE_TYPE"] = "RedisCache"
+            config["CACHE_REDIS_URL"] = self.redis_url.get_secret_value()
         if not self.redis_url and self.environment == "production":  # feature: cache
-            config["CACHE_TYPE"] = "NullCache"  # feature: cache
+            config["CACHE_TYPE"] = "NullCache"
         return config
 
 
 def _usual(url: str) -> str:
     """Some platforms still say ``postgres://``, which SQLAlchemy does not know."""
     return url.replace("postgres://", "postgresql://", 1)
+
+
+def is_weak(key: str) -> bool:
+    """Whether *key* is too short, a pattern, or a placeholder that everybody knows."""
+    steps = [abs(ord(one) - ord(other)) for one, other in pairwise(key)]
+    return (
+        len(key.encode(errors="replace")) < SHORTEST_KEY
+        or len(set(key)) < FEWEST_CHARACTERS
+        or is_placeholder(key)
+        # As in "abcabcab".
+        or any(key[length:] == key[:-length] for length in range(1, len(key) // 2 + 1))
+        # As in "abcdefgh" or "87654321": most characters are neighbors.
+        or sum(step <= 1 for step in steps) > len(steps) * 3 / 4
+    )
+
+
+def is_placeholder(key: str) -> bool:
+    """Whether *key* comes from an example."""
+    return any(word in key.lower() for word in _PLACEHOLDERS)

@@ -1,0 +1,223 @@
+"""``flask check-deploy``: settings that are not fit for production.
+
+One line for each fault: the setting and the remedy, never a value. What is worse than that, such as
+a key that can be guessed, does not even start in production.
+"""
+
+import logging  # feature: logger
+import os
+from collections.abc import Iterator
+from datetime import timedelta  # feature: session or auth
+from ipaddress import ip_address
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import click
+from flask import current_app
+from flask import Flask
+from flask.cli import with_appcontext
+from sqlalchemy import make_url
+from sqlalchemy import URL
+from sqlalchemy.exc import SQLAlchemyError  # feature: auth
+
+from .carafe.ext.logger.options import read_mail_options  # feature: logger
+from .carafe.ext.logger.options import TLS  # feature: logger
+from .carafe.ext.logger.settings import boolean  # feature: logger
+from .carafe.ext.logger.settings import integer  # feature: logger
+from .carafe.ext.logger.settings import level  # feature: logger
+from .credentials import find_user  # feature: auth
+from .database import db
+from .database import fault
+from .database import UNAVAILABLE
+from .database import UNMIGRATED
+from .seed_admin import EMAIL  # feature: auth
+from .settings import is_placeholder
+from .settings import is_weak
+
+MAX_BODY_BYTES = 64 * 1024 * 1024
+MAX_HOPS = 4
+MAX_DATABASE_SECONDS = 10.0
+MAX_LIFETIME = timedelta(days=90)  # feature: session or auth
+
+EXPECTED: list[tuple[str, object, str]] = [
+    ("ENVIRONMENT", "production", "it is development; set FLASK_ENVIRONMENT=production"),
+    ("DEBUG", False, "it shows the code to everybody; unset FLASK_DEBUG"),
+    ("TESTING", False, "an error ends the request without a response; unset FLASK_TESTING"),
+    ("PROPAGATE_EXCEPTIONS", False, "errors have no response; unset FLASK_PROPAGATE_EXCEPTIONS"),
+    ("TRAP_HTTP_EXCEPTIONS", False, "refusals become errors; unset FLASK_TRAP_HTTP_EXCEPTIONS"),
+    ("TRAP_BAD_REQUEST_ERRORS", False, "refusals become errors; unset it"),
+    ("SQLALCHEMY_ECHO", False, "data of others is written down; unset it"),
+    ("SQLALCHEMY_RECORD_QUERIES", False, "data of others is written down; unset it"),
+    ("SESSION_COOKIE_SECURE", True, "it is sent in clear; unset it"),  # feature: session or auth
+    ("SESSION_COOKIE_HTTPONLY", True, "scripts can read it; unset it"),  # feature: session or auth
+    ("CARAFE_CSRF_ENABLED", True, "other sites can write; unset it"),  # feature: session or auth
+    ("CARAFE_CSRF_FORMS", False, "any page can send one; unset it"),  # feature: session or auth
+]
+"""Settings, their expected values, and what is wrong with others."""
+
+
+@click.command("check-deploy")
+@with_appcontext
+def check_deploy() -> None:
+    """Look for settings that are not fit for production."""
+    app = current_app._get_current_object()  # type: ignore[attr-defined]
+    found = list(faults(app))
+    for line in found:
+        click.echo(line)
+    if found:
+        raise SystemExit(1)
+
+
+def faults(app: Flask) -> Iterator[str]:
+    """Yield what is wrong with the settings of *app* and around it."""
+    for key, expected, remedy in EXPECTED:
+        value = app.config[key]
+        if (value if isinstance(expected, str) else bool(value)) != expected:
+            yield f"{key}: {remedy}"
+    yield from _secrets(app)
+    yield from _requests(app)
+    yield from _cookies(app)  # feature: session or auth
+    yield from _logs(app)  # feature: logger
+    yield from _cache(app)  # feature: cache
+    yield from _database(app)
+    yield from _accounts()  # feature: auth
+
+
+def _secrets(app: Flask) -> Iterator[str]:
+    key, fallbacks = app.config["SECRET_KEY"], app.config["SECRET_KEY_FALLBACKS"] or []
+    if is_weak(key):
+        yield "SECRET_KEY: it can be guessed; make one with secrets.token_urlsafe(48)"
+    if any(map(is_weak, fallbacks)):
+        yield "SECRET_KEY_FALLBACKS: one can be guessed; take it out"
+    if key in fallbacks:
+        yield "SECRET_KEY_FALLBACKS: the new key is among the old ones; take it out"
+    env = Path(".env")
+    if os.name == "posix" and env.exists() and env.stat().st_mode & 0o077:
+        yield ".env: others can read it; chmod 600 .env"
+
+
+def _requests(app: Flask) -> Iterator[str]:
+    hops, hosts = app.config["PROXY_HOPS"], app.config["TRUSTED_HOSTS"]
+    if not 0 < (app.config["MAX_CONTENT_LENGTH"] or 0) <= MAX_BODY_BYTES:
+        yield "MAX_CONTENT_LENGTH: a request can fill the memory; set 1048576, or what you need"
+    if not 0 <= hops <= MAX_HOPS:
+        yield "PROXY_HOPS: clients can choose their IP address; set how many proxies there are"
+    if hops and not hosts:
+        yield "TRUSTED_HOSTS: clients choose the host of links; list the names of the API"
+    if any(host.strip(".*") == "" or "/" in host for host in hosts or ()):
+        yield "TRUSTED_HOSTS: one is not a name, or every name; list the names of the API"
+    if "*" in app.config["CORS_ORIGINS"]:
+        yield "CORS_ORIGINS: every site may read the responses; list your own"
+    if any(map(_is_insecure, app.config["CORS_ORIGINS"])):
+        yield "CORS_ORIGINS: the network can impersonate one; use https://"
+
+
+def _cookies(app: Flask) -> Iterator[str]:  # feature: session or auth
+    config = app.config
+    same_site = config["SESSION_COOKIE_SAMESITE"]
+    domain, path = config["SESSION_COOKIE_DOMAIN"], config["SESSION_COOKIE_PATH"]
+    trusted = {*config["CARAFE_CSRF_TRUSTED_ORIGINS"]} - {*config["CORS_ORIGINS"]}
+    if same_site not in {"Lax", "Strict"}:
+        yield "SESSION_COOKIE_SAMESITE: other sites send it; unset it"
+    if not config["SESSION_COOKIE_NAME"].startswith("__Host-"):
+        yield "SESSION_COOKIE_NAME: subdomains can set it; begin it with __Host-"
+    if domain or path not in {None, "/"}:
+        yield "SESSION_COOKIE_DOMAIN: __Host- allows none, and no path; unset both"
+    if app.permanent_session_lifetime > MAX_LIFETIME:
+        yield "PERMANENT_SESSION_LIFETIME: it is long; set 90 days at most"
+    if any(map(_is_insecure, trusted)):
+        yield "CARAFE_CSRF_TRUSTED_ORIGINS: one can be impersonated; use https://"
+
+
+def _logs(app: Flask) -> Iterator[str]:  # feature: logger
+    lowest = {"STREAM": "INFO", "RF": "INFO", "SMTP": "WARNING"}
+    for kind, name in lowest.items():
+        key = f"CARAFE_LOGGER_{kind}_LEVEL"
+        is_enabled = app.config.get(f"CARAFE_LOGGER_{kind}_ENABLED")
+        if is_enabled and level(app.config, key) < logging.getLevelName(name):
+            yield f"{key}: it logs too much, too often; set {name}"
+    if boolean(app.config, "CARAFE_LOGGER_RF_ENABLED"):
+        if not integer(app.config, "CARAFE_LOGGER_RF_MAXBYTES"):
+            yield "CARAFE_LOGGER_RF_MAXBYTES: the file grows forever; set 10485760"
+    mail = read_mail_options(app.config, may_send_in_clear=True)
+    if mail and mail.tls is TLS.NONE and not _is_local(mail.server):
+        yield "CARAFE_LOGGER_SMTP_USE_TLS: mail is sent in clear; set true"
+
+
+def _cache(app: Flask) -> Iterator[str]:  # feature: cache
+    url, is_enabled = app.config.get("CACHE_REDIS_URL"), app.config["CARAFE_CACHE_ENABLED"]
+    if not url and is_enabled:
+        in_memory = app.config.get("CACHE_TYPE") == "SimpleCache"
+        reason = "each process has its own cache" if in_memory else "nothing is cached"
+        yield f"REDIS_URL: {reason}; set it, or FLASK_CARAFE_CACHE_ENABLED=false"
+    parts = urlsplit(url or "")
+    credentials, _, hosts = parts.netloc.rpartition("@")
+    names = [urlsplit(f"//{address}").hostname for address in hosts.split(",")]
+    if parts.scheme.startswith("unix") or all(map(_is_local, names)):
+        return
+    if not parts.scheme.startswith("rediss"):
+        yield "REDIS_URL: cached data travels in clear; use rediss://"
+    if ":" not in credentials:
+        yield "REDIS_URL: everybody can write to the server; add credentials"
+
+
+def _database(app: Flask) -> Iterator[str]:
+    url = make_url(app.config["SQLALCHEMY_DATABASE_URI"])
+    yield from _sqlite(url) if url.get_backend_name() == "sqlite" else _postgresql(url)
+    if app.config["DATABASE_TIMEOUT"] > MAX_DATABASE_SECONDS:
+        yield "DATABASE_TIMEOUT: requests pile up while the database is unavailable; set 1.5"
+    if not db.engine.hide_parameters:
+        yield "SQLALCHEMY_ENGINE_OPTIONS: errors show data; set hide_parameters"
+    if not Path(app.extensions["migrate"].directory).is_dir():
+        yield "migrations: the folder is not here; start the command beside it"
+    found = fault()
+    if found == UNAVAILABLE:
+        yield "DATABASE_URL: the database does not respond; start it, or name another"
+    if found == UNMIGRATED:
+        yield "DATABASE_URL: migrations are missing; run flask db upgrade"
+
+
+def _sqlite(url: URL) -> Iterator[str]:
+    if url.database in {None, "", ":memory:"}:
+        yield "DATABASE_URL: all data is lost when the process ends; name a file, or PostgreSQL"
+    elif int(os.environ.get("WEB_CONCURRENCY", "1")) > 1:
+        yield "DATABASE_URL: SQLite lets one worker write at a time; use PostgreSQL"
+
+
+def _postgresql(url: URL) -> Iterator[str]:
+    known = {url.username, "postgres"}
+    if url.password and (is_placeholder(url.password) or url.password in known):
+        yield "DATABASE_URL: everybody knows its secret; make another"
+    if all(map(_is_local, (url.host or "").split(","))):
+        return
+    if not (url.password or os.environ.get("PGPASSWORD") or os.environ.get("PGPASSFILE")):
+        yield "DATABASE_URL: it has no secret; put one in it, or set PGPASSWORD"
+    mode = url.query.get("sslmode", os.environ.get("PGSSLMODE"))
+    if mode not in {"require", "verify-ca", "verify-full"}:
+        yield "DATABASE_URL: data travels in clear; add ?sslmode=verify-full"
+
+
+def _accounts() -> Iterator[str]:  # feature: auth
+    try:
+        user = find_user(EMAIL)
+    except SQLAlchemyError:  # The check of the database says so.
+        db.session.rollback()
+        return
+    if user is not None and user.active:
+        yield "DATABASE_URL: the user of flask dev is in it; flask users disable that one"
+
+
+def _is_insecure(origin: str) -> bool:
+    """Whether *origin* is reached over a network without encryption."""
+    parts = urlsplit(origin)
+    return parts.scheme == "http" and not _is_local(parts.hostname)
+
+
+def _is_local(host: str | None) -> bool:
+    """Whether *host* is this machine, or a neighbor such as another service in compose.yaml."""
+    if not host or host.startswith("/"):
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return "." not in host

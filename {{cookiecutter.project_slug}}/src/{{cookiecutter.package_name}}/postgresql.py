@@ -1,0 +1,191 @@
+"""PostgreSQL on another machine, which may be unavailable, slow, or silent.
+
+A request waits ``DATABASE_TIMEOUT`` seconds, 1.5 by default: for a free connection or a new one,
+and then for each response. The server itself ends a statement that takes longer; one that is
+stopped, or behind a network that loses everything, sends no error, so the client has a deadline,
+too. Outside a request a response may take its time, as that to a migration does.
+"""
+
+from collections.abc import Callable
+from collections.abc import Generator
+from collections.abc import Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import partial
+from math import ceil
+from math import inf
+from threading import Lock
+from threading import Thread
+from time import monotonic
+from time import sleep
+from typing import Any
+
+from flask import current_app
+from flask import has_request_context
+from psycopg import Connection as PsycopgConnection
+from psycopg import Error
+from psycopg import OperationalError
+from psycopg.abc import PQGen
+from psycopg.abc import RV
+from psycopg.errors import ConnectionTimeout
+from sqlalchemy import Connection
+from sqlalchemy import Engine
+from sqlalchemy import event
+from sqlalchemy import PoolProxiedConnection
+from sqlalchemy import QueuePool
+from sqlalchemy import text
+from sqlalchemy.exc import DisconnectionError
+
+_LIMIT = "statement_timeout"
+_TRY_LOCK = text("SELECT pg_try_advisory_xact_lock(hashtext('alembic_version'))")
+
+_GRACE = 0.2
+"""Seconds in which the server may report by itself that a statement took too long."""
+
+_WAIT_FOR_ANOTHER = 0.1
+"""Seconds to wait for another request that tries to connect to a silent server."""
+
+_until: ContextVar[float] = ContextVar("until", default=inf)
+
+
+def options(seconds: float) -> dict[str, Any]:
+    """Return the options of an engine; its pool counts in whole seconds."""
+    return {
+        "poolclass": DeadlinePool,
+        "pool_pre_ping": True,
+        "pool_timeout": max(1, int(seconds)),
+    }
+
+
+def tune(engine: Engine, seconds: float) -> None:
+    """Let nobody wait longer than *seconds* for a connection, and no request for a response."""
+    event.listen(engine, "do_connect", Connector(seconds).connect)
+    event.listen(engine, "checkout", partial(_on_checkout, seconds))
+
+
+@contextmanager
+def migrating(engine: Engine) -> Iterator[Connection]:
+    """A connection, while no other process has one from here.
+
+    The lock is held by a second connection. It ends with that one's transaction, so that it works
+    through pgbouncer. Those who wait for it have no transaction open meanwhile, because ``CREATE
+    INDEX CONCURRENTLY`` would wait for its end.
+    """
+    with engine.connect() as lock:
+        while not lock.scalar(_TRY_LOCK):
+            lock.rollback()
+            sleep(0.1)
+        with engine.connect() as connection:
+            yield connection
+
+
+@contextmanager
+def deadline(seconds: float) -> Iterator[None]:
+    """Wait for the server no longer than *seconds* in this block."""
+    token = _until.set(min(_until.get(), monotonic() + seconds))
+    try:
+        yield
+    finally:
+        _until.reset(token)
+
+
+def remaining() -> float:
+    """Return the seconds that the current request, or block, may wait for a response."""
+    seconds = current_app.config["DATABASE_TIMEOUT"] if has_request_context() else inf
+    return max(0.0, min(seconds, _until.get() - monotonic()))
+
+
+def _on_checkout(seconds: float, connection: Any, record: Any, proxy: Any) -> None:
+    """In a request, the server itself ends a statement that takes too long."""
+    limit = ceil(seconds * 1000) if has_request_context() else "DEFAULT"
+    if record.info.get(_LIMIT, "DEFAULT") == limit:
+        return
+    try:
+        connection.execute(f"SET {_LIMIT} TO {limit}")
+        connection.commit()
+    except Error as error:
+        raise DisconnectionError from error
+    record.info[_LIMIT] = limit
+
+
+class DeadlinePool(QueuePool):
+    """A pool with one deadline for a connection, its ping, and another one in its place."""
+
+    def connect(self) -> PoolProxiedConnection:
+        with deadline(remaining()):
+            return super().connect()
+
+
+class DeadlineConnection(PsycopgConnection[Any]):
+    """A connection that is closed when the server does not respond in time."""
+
+    def wait(self, gen: PQGen[RV], *args: Any, **named: Any) -> RV:
+        seconds = remaining()
+        if seconds < inf:
+            gen = self._bounded(gen, monotonic() + seconds + _GRACE)
+        return super().wait(gen, *args, **named)
+
+    def _bounded(self, gen: PQGen[RV], until: float) -> Generator[Any, Any, RV]:
+        """The same steps, which psycopg takes every 0.1 seconds even if nothing has come."""
+        try:
+            step = next(gen)
+            while True:
+                ready = yield step
+                if not ready and monotonic() >= until:
+                    self.close()
+                    raise OperationalError("The server did not respond.")
+                step = gen.send(ready)
+        except StopIteration as end:
+            result: RV = end.value
+            return result
+
+
+class Connector:
+    """Makes connections; while the server is silent, for one request at a time.
+
+    The others are refused, or they would take all the threads for their waiting.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._is_silent = False
+        self._lock = Lock()
+
+    def connect(self, dialect: Any, record: Any, args: Any, named: Any) -> DeadlineConnection:
+        """Return a new connection. Raises OperationalError if there is none in time."""
+        named = {"connect_timeout": ceil(self._seconds), **named}
+        make = partial(DeadlineConnection.connect, *args, **named)
+        if not self._is_silent:
+            return self._made(make)
+        if not self._lock.acquire(timeout=_WAIT_FOR_ANOTHER):
+            raise OperationalError("Another request waits for the server.")
+        try:
+            return self._made(make)
+        finally:
+            self._lock.release()
+
+    def _made(self, make: Callable[[], DeadlineConnection]) -> DeadlineConnection:
+        """The connection that a thread makes: nothing interrupts the lookup of a name."""
+        made: Future[DeadlineConnection] = Future()
+        Thread(target=_settle, args=(made, make), daemon=True).start()
+        try:
+            connection = made.result(min(self._seconds, remaining()))
+        except (TimeoutError, ConnectionTimeout):  # ours, or the driver's
+            self._is_silent = True
+            made.add_done_callback(_close)
+            raise OperationalError("The server did not accept a connection.") from None
+        self._is_silent = False
+        return connection
+
+
+def _settle(made: Future[DeadlineConnection], make: Callable[[], DeadlineConnection]) -> None:
+    try:
+        made.set_result(make())
+    except Exception as error:  # The thread that waits for it raises it.
+        made.set_exception(error)
+
+
+def _close(made: Future[DeadlineConnection]) -> None:
+    if made.exception() is None:
+        made.result().close()
