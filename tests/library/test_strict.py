@@ -7,8 +7,8 @@ import timeit
 import pytest
 from carafe import strict
 
-SAME = "The body has an object with the same name twice."
-NUL = "The body has a character NUL."
+SAME = "The body has an object with a duplicate name."
+NUL = "The body has a NUL character."
 LARGE = "The body has a number that is too large."
 DEEP = "The body is nested deeper than 64."
 NOT_JSON = "The body is not valid JSON."

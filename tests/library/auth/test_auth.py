@@ -119,7 +119,7 @@ def test_a_provider_that_answers_with_no_identity_lets_nobody_pass(
     login("ada")
     app.extensions["carafe.auth"]._identify = lambda identity: answer
     assert client.get("/inside").status_code == 503
-    assert f"The auth provider answered with {type(answer).__name__}." in caplog.text
+    assert f"The auth provider returned a {type(answer).__name__}." in caplog.text
 
 
 @pytest.mark.parametrize("answer", [None, AnonymousIdentity()])

@@ -6,10 +6,14 @@
         __tablename__ = "shelves"
         id: Mapped[int] = mapped_column(primary_key=True)
 
-A request has a transaction of its own, which ends with the request unless it was committed. On
-SQLite, a request that may write (any but GET and HEAD) takes the one write lock before it reads,
-so that no update is lost; everything else reads without a lock. What else reads first and then
-writes, such as a job, a command or a GET, says so with the decorator ``writes``.
+A request has a transaction of its own, which is rolled back at its end unless it was committed. On
+SQLite, a request that may write (any but GET and HEAD) takes the single write lock before it reads,
+so that no update is lost; everything else reads without a lock. Other code that reads first and
+then writes, such as a job, a command or a GET, needs the decorator ``writes``.
+
+``Mapped[datetime]`` is a time in UTC: other time zones are converted, and a time without one is
+taken for UTC. A ``Numeric`` is a decimal on SQLite, too, exact to 15 digits. Values that are out of
+range raise OverflowError.
 """
 
 import enum
@@ -17,6 +21,9 @@ from collections.abc import Callable
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from datetime import UTC
+from decimal import Decimal
+from decimal import ROUND_HALF_UP
 from functools import wraps
 from types import ModuleType
 from typing import Any
@@ -33,6 +40,7 @@ from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import Connection
 from sqlalchemy import create_engine
 from sqlalchemy import DateTime
+from sqlalchemy import Dialect
 from sqlalchemy import Engine
 from sqlalchemy import Enum
 from sqlalchemy import event
@@ -40,22 +48,24 @@ from sqlalchemy import inspect
 from sqlalchemy import make_url
 from sqlalchemy import MetaData
 from sqlalchemy import NullPool
+from sqlalchemy import Numeric
 from sqlalchemy import text
+from sqlalchemy import TIMESTAMP
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.orm import registry
 from sqlalchemy.orm import SessionTransaction
 
-from . import column_types
 from . import postgresql
 from . import sqlite
 from .carafe.app import as_sync
 from .settings import project_folder
 
 Function = TypeVar("Function", bound=Callable[..., Any])
+Processor = Callable[[Any], Any]
 
-LONGEST_PROBE = 0.6
-"""Seconds that the database has to show that it is up."""
+MAX_PROBE_SECONDS = 0.6
+"""Seconds that the database has to respond to a health check."""
 
 _DIALECTS: dict[str, ModuleType] = {"postgresql": postgresql, "sqlite": sqlite}
 UNAVAILABLE = "The database is unavailable."
@@ -67,7 +77,7 @@ _WROTE = "wrote"
 
 
 class Base(DeclarativeBase):
-    """What models inherit from. An enum is stored as text, which needs no type on PostgreSQL."""
+    """The base of models. An enum is stored as text, which needs no type on PostgreSQL."""
 
     registry = registry(
         type_annotation_map={
@@ -88,7 +98,7 @@ class Base(DeclarativeBase):
 
 
 class Database(SQLAlchemy):
-    """Flask-SQLAlchemy's, with a connection for migrations."""
+    """Flask-SQLAlchemy's database, with a connection for migrations."""
 
     @contextmanager
     def migrating(self) -> Iterator[Connection]:
@@ -102,7 +112,7 @@ migrate = Migrate(db=db)
 
 
 def init_app(app: Flask) -> None:
-    """Connect *app* to its database, lazily."""
+    """Prepare the database of *app*, which is connected to when it is used."""
     seconds = app.config["DATABASE_TIMEOUT"]
     dialect = _DIALECTS[make_url(app.config["SQLALCHEMY_DATABASE_URI"]).get_backend_name()]
     given = app.config["SQLALCHEMY_ENGINE_OPTIONS"]
@@ -112,16 +122,16 @@ def init_app(app: Flask) -> None:
     with app.app_context():
         app.extensions[_PROBE] = probe = create_engine(db.engine.url, poolclass=NullPool)
         dialect.tune(db.engine, seconds)
-        column_types.install(db.engine)
-    dialect.tune(probe, min(seconds, LONGEST_PROBE))
+        _use_column_types(db.engine)
+    dialect.tune(probe, min(seconds, MAX_PROBE_SECONDS))
 
 
 def writes(function: Function) -> Function:
-    """Let *function* read and then write without losing an update, or being refused, on SQLite.
+    """Let *function* read and then write on SQLite, without lost updates.
 
-    It is for what SQLite cannot know to be a writer: a view for GET, a command, a job. Before the
-    first read it waits for the write lock, for ``DATABASE_TIMEOUT`` seconds at most, as a POST
-    does. What was read before is read again, so keep no row from outside of the function.
+    It is for code that SQLite does not know to be a writer: a view for GET, a command, a job. It
+    waits for the write lock before the first read, at most ``DATABASE_TIMEOUT`` seconds, as a POST
+    does. Rows that were loaded before are read again, so use none of them in the function.
     """
     run = as_sync(function)
 
@@ -136,7 +146,7 @@ def writes(function: Function) -> Function:
 
 
 def end_snapshot() -> bool:
-    """End the transaction, so that the next query reads afresh; False if it has to write first."""
+    """End the transaction, so that the next query reads anew; False if it has changes."""
     session = db.session
     if session.new or session.dirty or session.deleted or session.info.get(_WROTE):
         return False
@@ -145,9 +155,9 @@ def end_snapshot() -> bool:
 
 
 def fault() -> str | None:
-    """Why the database cannot serve requests: ``UNAVAILABLE``, ``UNMIGRATED``, or None if it can.
+    """Return why the database cannot serve requests, ``UNAVAILABLE`` or ``UNMIGRATED``, or None.
 
-    It is asked on a connection of its own, however busy the others are.
+    The check has its own connection, however busy the others are.
     """
     try:
         with _probing() as connection:
@@ -157,7 +167,7 @@ def fault() -> str | None:
 
 
 def _lacks_migrations(connection: Connection) -> bool:
-    """Whether ``flask db upgrade`` has something to do; not if the database is newer than we."""
+    """Whether ``flask db upgrade`` is due; not if the database is newer than the code."""
     found: set[str] = set()
     if inspect(connection).has_table("alembic_version"):
         found.update(connection.scalars(text("SELECT version_num FROM alembic_version")))
@@ -166,11 +176,11 @@ def _lacks_migrations(connection: Connection) -> bool:
 
 
 def _revisions() -> tuple[set[str], set[str]]:
-    """The newest revisions in the folder ``migrations``, and all of them; read once for an app."""
+    """The newest revisions in the folder ``migrations``, and all of them; read once."""
     if _REVISIONS not in current_app.extensions:
         try:
             script = ScriptDirectory.from_config(migrate.get_config())
-        except CommandError:  # The folder is not here, so nobody can tell.
+        except CommandError:  # There is no folder.
             return set(), set()
         revisions = set(script.get_heads()), {each.revision for each in script.walk_revisions()}
         current_app.extensions[_REVISIONS] = revisions
@@ -181,7 +191,7 @@ def _revisions() -> tuple[set[str], set[str]]:
 @contextmanager
 def _probing() -> Iterator[Connection]:
     probe: Engine = current_app.extensions[_PROBE]
-    with postgresql.deadline(LONGEST_PROBE), probe.connect() as connection:
+    with postgresql.deadline(MAX_PROBE_SECONDS), probe.connect() as connection:
         yield connection
 
 
@@ -202,6 +212,62 @@ def _on_execute(execution: Any) -> None:
 
 @event.listens_for(db.session, "after_transaction_end")
 def _on_end(session: Any, transaction: SessionTransaction) -> None:
-    """A savepoint that ends, or rolls back, does not end what was written before it."""
+    """Forget the writes when the outermost transaction ends; a savepoint ends nothing."""
     if transaction.parent is None:
         session.info.pop(_WROTE, None)
+
+
+def _use_column_types(engine: Engine) -> None:
+    """Store times in UTC, and decimals exactly on SQLite, too."""
+    specs: dict[Any, Any] = dict(engine.dialect.colspecs)
+    for kind in (DateTime, TIMESTAMP):
+        specs[kind] = type("UTC", (_UTCDateTime, specs.get(kind, kind)), {})
+    if engine.dialect.name == "sqlite":
+        specs[Numeric] = _ExactNumeric
+    engine.dialect.colspecs = specs
+
+
+class _UTCDateTime(DateTime):
+    """A time in UTC."""
+
+    def bind_processor(self, dialect: Dialect) -> Processor | None:
+        return self._in_utc(super().bind_processor(dialect), is_result=False)
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> Processor | None:
+        return self._in_utc(super().result_processor(dialect, coltype), is_result=True)
+
+    def _in_utc(self, process: Processor | None, is_result: bool) -> Processor | None:
+        if not self.timezone:
+            return process
+        run = process or (lambda value: value)
+        if is_result:
+            return lambda value: _utc(run(value))
+        return lambda value: run(_utc(value))
+
+
+def _utc(value: Any) -> Any:
+    if not isinstance(value, datetime):
+        return value
+    return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class _ExactNumeric(Numeric[Any]):
+    """A decimal, which is given to SQLite as text and stored as a number."""
+
+    def bind_processor(self, dialect: Dialect) -> Processor:
+        return lambda value: None if value is None else str(self._rounded(Decimal(value)))
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> Processor:
+        kind = Decimal if self.asdecimal else float
+        return lambda value: None if value is None else kind(self._rounded(Decimal(str(value))))
+
+    def _rounded(self, value: Decimal) -> Decimal:
+        """*value*, rounded as PostgreSQL does it."""
+        if self.scale is None or not value.is_finite():
+            return value
+        if self.precision is not None and value.adjusted() >= self.precision:
+            raise OverflowError("The number has too many digits.")
+        rounded = value.quantize(Decimal(1).scaleb(-self.scale), ROUND_HALF_UP)
+        if self.precision is not None and rounded.adjusted() >= self.precision - self.scale:
+            raise OverflowError("The number has too many digits.")
+        return rounded

@@ -1,14 +1,14 @@
-"""What the database cannot do, as problem documents, wherever a view forgot to check.
+"""Errors of the database as problem documents, for whatever a view did not check itself.
 
 ====== ===========================================================================================
-503    It cannot be reached, does not answer in time, or is shutting down; SQLite's file cannot be
-       read or written, or is locked by another process; or migrations are missing.
-409    A constraint is violated: a value that has to be unique, a row that is referred to.
+503    The database is unreachable, slow, or shutting down; SQLite's file cannot be read or written,
+       or is locked by another process; or migrations are missing.
+409    A constraint is violated: a value has to be unique, or a row is referred to.
 422    A value is out of the range of its column.
 ====== ===========================================================================================
 
-No value is shown or logged. Nothing has to be restarted after a 503: the first request that finds
-the database back is served.
+No value is shown or logged. Nothing has to be restarted after a 503: requests are served as soon as
+the database is available.
 """
 
 import sqlite3
@@ -53,17 +53,17 @@ _BAD_VALUES = {"22001", "22003", "22007", "22008", "22021", "22P02", "22P05", No
 
 
 def init_app(app: Flask) -> None:
-    """Answer for *app* what its database cannot do."""
+    """Respond to errors of the database of *app*."""
     app.register_error_handler(StatementError, on_error)
     app.register_error_handler(PoolTimeout, on_error)
 
 
 def on_error(error: SQLAlchemyError) -> Response:
-    """The response for *error*, which is raised again if it is a mistake in the code."""
+    """Return the response for *error*, or raise it again if it is a mistake in the code."""
     db.session.rollback()
     if isinstance(error, IntegrityError):
         logger.warning("A constraint was violated: %s", _constraint(error.orig))
-        return problem(Conflict("This conflicts with what is stored."))
+        return problem(Conflict("This conflicts with existing data."))
     if _is_out_of_range(error):
         logger.warning("A value did not fit its column.")
         return problem(UnprocessableEntity("A value is out of range."))
@@ -81,7 +81,7 @@ def _try_later(detail: str) -> HTTPException:
 
 
 def _constraint(error: Any) -> str:
-    """Which one, without the values that it was violated with."""
+    """The name of the violated constraint, without any value."""
     if isinstance(error, sqlite3.Error):
         return str(error)
     return str(error.diag.constraint_name or error.diag.column_name or type(error).__name__)
@@ -94,7 +94,7 @@ def _is_out_of_range(error: Any) -> bool:
 
 
 def _unavailable(error: SQLAlchemyError) -> str | None:
-    """Why the database did not do what it was asked, or None if the statement was wrong."""
+    """Why the database is unavailable, or None if the statement was wrong."""
     if isinstance(error, PoolTimeout) or getattr(error, "connection_invalidated", False):
         return UNAVAILABLE
     code = getattr(getattr(error, "orig", None), "sqlite_errorcode", None)
@@ -106,7 +106,7 @@ def _unavailable(error: SQLAlchemyError) -> str | None:
 
 
 def _hint(error: SQLAlchemyError) -> str:
-    """What the log adds for the one who has to mend it."""
+    """The cause, for the log."""
     if getattr(getattr(error, "orig", None), "sqlite_errorcode", 0) == sqlite3.SQLITE_BUSY_SNAPSHOT:
-        return 'It was read, changed by another, and then written: see "writes" in database.py.'
+        return 'A row was read, then changed elsewhere, then written: see "writes" in database.py.'
     return f"({type(getattr(error, 'orig', error)).__name__})"

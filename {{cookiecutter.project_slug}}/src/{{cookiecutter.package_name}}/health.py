@@ -14,7 +14,7 @@ from .carafe.operation import operation
 from .extensions import cache  # feature: cache
 
 DRAINING = "draining"
-"""Under this key of ``app.extensions``, a server puts what tells whether the process ends."""
+"""The key in ``app.extensions`` of a function that returns whether the server is shutting down."""
 
 bp = Blueprint("health", __name__)
 
@@ -22,13 +22,13 @@ State = Literal["ok", "degraded"]
 
 
 class Liveness(BaseModel):
-    """The process answers."""
+    """The process is alive."""
 
     status: Literal["ok"]
 
 
 class Readiness(BaseModel):
-    """The process can serve; what is degraded it can do without."""
+    """The process can serve requests, although a check may be degraded."""
 
     status: State
     checks: dict[str, State]
@@ -41,7 +41,7 @@ def init_app(app: Flask) -> None:
 
 
 def report() -> None:
-    """Log what cannot be used, as the current app starts."""
+    """Log what is unavailable when the current app starts."""
     for fault in _faults().values():
         logger.warning(fault)
 
@@ -49,16 +49,16 @@ def report() -> None:
 @bp.get("/health/live")
 @operation()
 def live() -> Liveness:
-    """Check that the process is alive; nothing else is checked."""
+    """Check liveness."""
     return Liveness(status="ok")
 
 
 @bp.get("/health/ready")
 @operation(problems=[503])
 def ready() -> Readiness:
-    """Check that requests can be served."""
+    """Check readiness."""
     if current_app.extensions[DRAINING]():
-        abort(503, "The process is ending.")
+        abort(503, "The server is shutting down.")
     faults = _faults()
     if "database" in faults:
         abort(503, " ".join(faults.values()))
@@ -68,7 +68,7 @@ def ready() -> Readiness:
 
 
 def _faults() -> dict[str, str]:
-    """What cannot be used, and why."""
+    """What is unavailable, and why."""
     faults = {}
     if fault := database.fault():
         faults["database"] = fault

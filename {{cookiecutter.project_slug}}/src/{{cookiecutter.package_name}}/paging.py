@@ -1,7 +1,7 @@
-"""Lists in pages, each continued after the last row of the one before.
+"""Lists in pages (keyset pagination): each page continues after the last row of the previous one.
 
-``{"items": [...], "next": cursor}``; *cursor* is null on the last page. The ``Link`` header
-holds the address of the next page.
+A page is ``{"items": [...], "next": cursor}``; the cursor is null on the last page. The ``Link``
+header has the URL of the next page.
 """
 
 from collections.abc import Sequence
@@ -23,20 +23,20 @@ from .database import db
 Item = TypeVar("Item", bound=BaseModel)
 
 Cursor = Annotated[
-    str, Field(pattern=r"^[0-7][0-9a-f]{7}$", description="What the page before gave as next.")
+    str, Field(pattern=r"^[0-7][0-9a-f]{7}$", description="The next cursor of the previous page.")
 ]
-"""The number of a row, which a database takes: at most ``LARGEST_ID``."""
+"""The id of a row in hexadecimal, at most ``MAX_ID``."""
 
 
 class PageQuery(BaseModel):
-    """Which page is wanted."""
+    """The arguments of a list."""
 
-    limit: int = Field(20, ge=1, le=100, description="How many items.")
+    limit: int = Field(20, ge=1, le=100, description="Maximum number of items.")
     cursor: Cursor = optional()
 
 
 class Page(BaseModel, Generic[Item]):
-    """One page."""
+    """One page of a list."""
 
     items: list[Item]
     next: Cursor | None
@@ -45,7 +45,7 @@ class Page(BaseModel, Generic[Item]):
 def page(
     model: type[Item], rows: Select[Any], key: Any, query: PageQuery
 ) -> tuple[Page[Item], Headers]:
-    """The page of *rows*, as *model*, in the order of *key*: an integer column, unique."""
+    """Return a page of *rows*, as *model*, in the order of *key*, a unique integer column."""
     if query.cursor is not None:
         rows = rows.where(key > int(query.cursor, 16))
     found = db.session.scalars(rows.order_by(key).limit(query.limit + 1)).all()

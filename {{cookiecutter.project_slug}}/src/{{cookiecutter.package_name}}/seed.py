@@ -1,4 +1,4 @@
-"""What an empty database starts with in development."""
+"""The initial data of a development database."""
 
 from sqlalchemy import select
 
@@ -24,7 +24,7 @@ def fill() -> None:
 
 
 def welcome(address: str) -> str:
-    """What to try first at *address*."""
+    """Return a text with requests to try at *address*."""
     return f"""
 Serving {address}, described at {address}/docs
 

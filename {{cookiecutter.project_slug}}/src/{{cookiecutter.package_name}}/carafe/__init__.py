@@ -1,6 +1,7 @@
-"""A small library for JSON APIs on Flask. It is yours: read it, change it, keep what you need.
+"""A small library for JSON APIs on Flask.
 
-It imports nothing above itself, and each module of ``ext`` can be deleted alone.
+It is yours: read it, change it, delete what you do not need. It imports nothing above itself, and
+the extensions in ``ext`` do not import each other.
 """
 
 from .app import FlaskCarafe as FlaskCarafe

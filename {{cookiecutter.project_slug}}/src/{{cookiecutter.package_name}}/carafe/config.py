@@ -1,4 +1,4 @@
-"""Settings of the library's extensions, and those that nobody reads."""
+"""Settings of the library's extensions, and a warning about unknown ones."""
 
 import difflib
 import warnings
@@ -12,7 +12,7 @@ _CHECKS = "carafe.checks"
 
 
 def declare(app: Flask, prefix: str, **defaults: Any) -> None:
-    """Give the settings *prefix* + name their defaults, and warn about others with the prefix."""
+    """Set the defaults of *prefix* + name, and warn about other settings with this prefix."""
     for name, default in defaults.items():
         app.config.setdefault(f"{prefix}{name}", default)
     declared: set[str] = app.extensions.setdefault(_KEY, set())
@@ -21,14 +21,14 @@ def declare(app: Flask, prefix: str, **defaults: Any) -> None:
 
 
 def before_start(app: Flask, check: Callable[[Flask], None]) -> None:
-    """Have *check* called by ``check(app)``, when all views of *app* are registered."""
+    """Let ``check(app)`` call *check*, when all views of *app* are registered."""
     app.extensions.setdefault(_CHECKS, []).append(check)
 
 
 def check(app: Flask) -> None:
-    """Check what the extensions of *app* were told; call it last, when all views are registered.
+    """Check the configuration of the extensions; call it last, when all views are registered.
 
-    A ``CARAFE_`` setting that nothing reads is a warning, a wrong name an error.
+    An unknown ``CARAFE_`` setting is a warning; other checks raise ValueError.
     """
     for each in app.extensions.get(_CHECKS, ()):
         each(app)

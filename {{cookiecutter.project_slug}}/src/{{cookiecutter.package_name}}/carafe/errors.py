@@ -1,12 +1,12 @@
-"""Every error leaves as one JSON shape: problem details, RFC 9457.
+"""Errors as problem details (RFC 9457), the same JSON shape for all.
 
 .. code-block:: json
 
     {"type": "about:blank", "title": "Not Found", "status": 404, "detail": "...",
      "request_id": "..."}
 
-``abort(404)`` is all a view has to say; an exception nobody caught is a 500 that tells nothing.
-The id, also sent as ``X-Request-ID``, is what the log knows the request by.
+``abort(404)`` is enough in a view; an uncaught exception is a 500 without details. The request id,
+also sent as ``X-Request-ID``, is the one in the log.
 """
 
 from http import HTTPStatus
@@ -28,12 +28,12 @@ MIMETYPE = "application/problem+json"
 
 
 class Fault(BaseModel):
-    """One thing that is wrong with a request, and where."""
+    """One fault of a request, and where it is."""
 
     place: str
     """``body`` or ``query``."""
     path: str
-    """The way to the value, its steps joined by slashes."""
+    """The path to the value, joined by slashes."""
     detail: str
 
 
@@ -49,7 +49,7 @@ class Problem(BaseModel):
 
 
 class Invalid(UnprocessableEntity):
-    """422: the request is well-formed, and its values are not what the operation takes."""
+    """422: the request is well-formed, but its values are not valid."""
 
     description = "The request does not match its schema."
 
@@ -59,12 +59,12 @@ class Invalid(UnprocessableEntity):
 
 
 def init_app(app: Flask) -> None:
-    """Answer each HTTP error of *app* with its problem details."""
+    """Respond to each HTTP error of *app* with problem details."""
     app.register_error_handler(HTTPException, problem)
 
 
 def problem(error: HTTPException) -> WerkzeugResponse:
-    """The response for *error*, with the headers that it asks for, such as ``Allow``."""
+    """Return the response for *error*, with the headers of the error, such as ``Allow``."""
     if error.response is not None:
         return error.get_response()
     status = error.code or 500
@@ -93,5 +93,5 @@ def _title(status: int) -> str:
 
 
 def _text(description: Any) -> str | None:
-    """Only text is a detail: an extension may put any object into a description."""
+    """The description if it is a text: an extension may use any object."""
     return description if isinstance(description, str) else None

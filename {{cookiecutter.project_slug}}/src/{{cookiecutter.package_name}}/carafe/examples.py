@@ -1,7 +1,7 @@
-"""Example bodies for the OpenAPI document, so that "Try it out" sends something that works.
+"""Example bodies for the OpenAPI document, so that "Try it out" sends a valid request.
 
-What the schema offers comes first (``Field(examples=["Mary Shelley"])``, a default, an enum);
-else a string is the field's own name, and a number the smallest that is allowed.
+Examples, defaults and enums of the schema come first (``Field(examples=["Mary Shelley"])``); else a
+string is the field's own name, and a number the smallest allowed.
 """
 
 import re
@@ -23,17 +23,17 @@ _FORMATS = {
 
 
 class NoExample(Exception):
-    """Nothing that is sure to match."""
+    """No value is certain to match the schema."""
 
 
 def example_of(schema: Schema, definitions: dict[str, Schema], name: str = "text") -> Any:
-    """A value that matches *schema*, which may refer to *definitions*. Raises NoExample.
+    """Return a value that matches *schema*, which may refer to *definitions*. Raises NoExample.
 
-    *name* is what the value is called where it belongs.
+    *name* is the name of the field.
     """
     if "$ref" in schema:
         target = schema["$ref"].rpartition("/")[2]
-        if target not in definitions:  # as that of a model which contains itself
+        if target not in definitions:  # such as a model that contains itself
             raise NoExample(target)
         others = {key: value for key, value in definitions.items() if key != target}
         return example_of(definitions[target], others, name)

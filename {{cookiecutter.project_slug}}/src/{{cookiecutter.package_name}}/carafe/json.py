@@ -1,8 +1,8 @@
-"""JSON in and out, by pydantic's core: fast, and strict about what JSON is.
+"""The JSON provider, on pydantic's core: fast and strict.
 
-Dates leave as ISO 8601, a decimal as a string, a set as a list, NaN and the infinities as
-``null``; models and dataclasses as objects. Coming in, NaN, lone surrogates and bytes that
-are not UTF-8 are refused; the body of a request is read by ``strict``, which refuses more.
+It writes dates as ISO 8601, decimals as strings, sets as lists, NaN and the infinities as ``null``,
+models and dataclasses as objects. It refuses to read NaN, lone surrogates and bytes that are not
+UTF-8; bodies of requests are read by ``strict``, which refuses more.
 """
 
 import json
@@ -16,12 +16,12 @@ from pydantic_core import to_json
 
 
 class JSONProvider(FlaskJSONProvider):
-    """What ``app.json`` is."""
+    """The provider that is ``app.json``."""
 
     mimetype = "application/json"
 
     def dumps(self, obj: Any, **kwargs: Any) -> str:
-        """Serialize *obj*; raise TypeError if it holds something that JSON cannot.
+        """Serialize *obj*. Raises TypeError for a value that JSON cannot represent.
 
         *kwargs* are those of ``json.dumps``: Flask's sessions and Jinja's ``tojson`` pass some.
         """
@@ -29,11 +29,11 @@ class JSONProvider(FlaskJSONProvider):
         return json.dumps(json.loads(text), **kwargs) if kwargs else text
 
     def loads(self, s: str | bytes, **kwargs: Any) -> Any:
-        """Parse *s*; raise ValueError if it is not JSON."""
+        """Parse *s*. Raises ValueError if it is not JSON."""
         return from_json(s, allow_inf_nan=False, **kwargs)
 
     def response(self, *args: Any, **kwargs: Any) -> Response:
-        """A response whose body is the argument; several arguments make a list, as in Flask."""
+        """Return a response with the argument as its body; several make a list, as in Flask."""
         obj = self._prepare_response_obj(args, kwargs)
         response_class: type[Response] = self._app.response_class  # type: ignore[assignment]
         return response_class(self.dumps(obj), content_type=self.mimetype)

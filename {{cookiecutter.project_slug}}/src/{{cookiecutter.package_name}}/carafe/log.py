@@ -1,4 +1,4 @@
-"""One logger for library code: the current app's, or the package's own outside an application."""
+"""The logger of library code: the current app's, or the package's own outside of an app."""
 
 import logging
 

@@ -1,14 +1,14 @@
-"""The API's own description: an OpenAPI 3.1 document, and pages to read and try it.
+"""The OpenAPI 3.1 document of the API, Swagger UI, and a home page.
 
-``init_app(app)`` serves ``/openapi.json`` and Swagger UI at ``/docs``. At ``/``, unless the app has
-a view there, is a page with links to both and to everything that can be read. The document lists
-every view that has an ``@operation``; a decorator that may refuse a request adds the statuses it
-refuses with to the view's ``__problems__``. Each body has an example.
+``init_app(app)`` serves ``/openapi.json`` and Swagger UI at ``/docs``. The home page at ``/``,
+unless the app has a view there, links to both and to everything that can be read. The document
+lists every view that has an ``@operation``. A decorator that may refuse a request adds its statuses
+to the view's ``__problems__``. Each body has an example.
 
 ======================= ============== =================
-``OPENAPI_TITLE``       the app's name the API's name
-``OPENAPI_DESCRIPTION`` ``""``         what it is for
-``OPENAPI_VERSION``     ``"1"``        the API's version
+``OPENAPI_TITLE``       the app's name name of the API
+``OPENAPI_DESCRIPTION`` ``""``         its purpose
+``OPENAPI_VERSION``     ``"1"``        its version
 ======================= ============== =================
 """
 
@@ -52,7 +52,7 @@ _POLICY = (
     "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; connect-src 'self'; "
     "img-src 'self' data:; script-src 'self' {}; style-src 'self' 'unsafe-inline'"
 )
-"""The content that the page loads. Its library writes styles into it."""
+"""The content security policy of Swagger UI, which writes styles into its page."""
 
 _PAGE = """<!doctype html>
 <html lang="en">
@@ -70,20 +70,20 @@ _PAGE = """<!doctype html>
 
 
 def init_app(app: Flask) -> None:
-    """Serve the document and the page of *app*."""
+    """Serve the document and the pages of *app*."""
     app.config.setdefault("OPENAPI_TITLE", app.name)
     app.config.setdefault("OPENAPI_DESCRIPTION", "")
     app.config.setdefault("OPENAPI_VERSION", "1")
     app.add_url_rule("/openapi.json", "openapi", _show)
     options = {"validatorUrl": None, "oauth2RedirectUrl": "/docs/oauth2-redirect.html"}
     page = get_swaggerui_blueprint("/docs", "/openapi.json", config=options)
-    page.after_request(_allow_what_it_loads)
+    page.after_request(_allow_its_content)
     app.register_blueprint(page, url_prefix="/docs")
     before_start(app, _add_home)
 
 
 def document(app: Flask) -> dict[str, Any]:
-    """The OpenAPI document of *app*, made once."""
+    """Return the OpenAPI document of *app*, which is made once."""
     if _KEY not in app.extensions:
         app.extensions[_KEY] = _describe(app)
     made: dict[str, Any] = app.extensions[_KEY]
@@ -113,8 +113,8 @@ def _show() -> dict[str, Any]:
     return document(current_app)
 
 
-def _allow_what_it_loads(response: Response) -> Response:
-    """Let the page load its own files and run the one script that is in it."""
+def _allow_its_content(response: Response) -> Response:
+    """Let the page load its own files and run its inline script."""
     text = b"" if response.is_streamed else response.get_data()
     scripts = [
         f"'sha256-{b64encode(sha256(script).digest()).decode()}'"
@@ -126,7 +126,7 @@ def _allow_what_it_loads(response: Response) -> Response:
 
 @dataclass(frozen=True)
 class _Entry:
-    """One operation at one path. *function* is what routes to *view*, or *view* itself."""
+    """One operation at one path. *function* is the view function; it may dispatch to *view*."""
 
     name: str
     rule: Rule
@@ -141,7 +141,7 @@ class _Entry:
 
     @property
     def problems(self) -> list[int]:
-        codes = {400, *self.contract.problems}  # Any address may be no text: see ``address``.
+        codes = {400, *self.contract.problems}  # Every URL may be invalid: see ``security``.
         codes.update(getattr(self.function, "__problems__", ()))
         codes.update(getattr(self.view, "__problems__", ()))
         if self.contract.query or self.contract.body:
@@ -236,7 +236,7 @@ def _with_example(schema: dict[str, Any], definitions: dict[str, Any]) -> dict[s
 
 
 def _forbid_nul(schema: Any, definitions: dict[str, Any], seen: set[str]) -> None:
-    """Say of each text in a body that it has no NUL, with which ``strict`` refuses it."""
+    """Describe that the texts of a body have no NUL, which ``strict`` refuses."""
     if isinstance(schema, list):
         for each in schema:
             _forbid_nul(each, definitions, seen)

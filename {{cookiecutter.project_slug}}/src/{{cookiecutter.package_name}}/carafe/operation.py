@@ -1,4 +1,4 @@
-"""What an operation takes and gives, said by the view's own signature.
+"""Operations: a view's signature describes its request and its response.
 
 .. code-block:: python
 
@@ -7,13 +7,13 @@
         '''Add a book.'''
 
 An argument named ``body`` or ``query`` is loaded from the request into its pydantic model. What
-the view returns is validated by the return annotation (from attributes, so a database row will
-do) and sent as JSON. Fields with aliases go by these in JSON, both ways. A view annotated
+the view returns is validated by the return annotation (from attributes, so that a database row can
+be returned) and sent as JSON. Aliases of fields are used in both directions. A view annotated
 ``tuple[BookOut, Headers]`` adds headers; one annotated ``None`` sends no body; a response is sent
-as it is.
+unchanged.
 
-A body that is not JSON is a 400, of another content type a 415, and what does not match the
-model a 422 with every fault listed, never with the value that was sent.
+A body that is not JSON is a 400, one of another content type a 415, and one that does not match the
+model a 422 that lists every fault, but never a value of the request.
 """
 
 from collections.abc import Callable
@@ -47,12 +47,12 @@ View = Callable[..., Any]
 Decorator = Callable[[View], Callable[..., WerkzeugResponse]]
 
 _UNQUOTED = {"union_tag_invalid": "Input tag does not match any of the expected tags"}
-"""Details for the faults whose own message repeats the value that was sent."""
+"""Details of faults whose own message would repeat a value of the request."""
 
 
 @dataclass(frozen=True)
 class Operation:
-    """The contract of one view, found as ``__operation__`` on it."""
+    """The contract of one view, which has it as ``__operation__``."""
 
     status: int
     body: type[BaseModel] | None
@@ -64,10 +64,10 @@ class Operation:
 
 
 def operation(status: int = 200, *, problems: Iterable[int] = ()) -> Decorator:
-    """Give a view its body and query, and send what it returns with *status*.
+    """Load a view's body and query, and send what it returns with *status*.
 
-    *problems* are the HTTP statuses it may abort with, for the document; those that follow
-    from the signature are known.
+    *problems* are the HTTP statuses that it may abort with, for the OpenAPI document; those that
+    follow from the signature are added.
     """
 
     def decorate(view: View) -> Callable[..., WerkzeugResponse]:
@@ -93,13 +93,13 @@ def _read(view: View, status: int, problems: tuple[int, ...]) -> Operation:
     returned = hints.get("return", type(None))
     if get_origin(returned) is tuple:
         returned = get_args(returned)[0]
-    sends_nothing = returned in (None, type(None)) or _is_response(returned)
+    has_no_body = returned in (None, type(None)) or _is_response(returned)
     return Operation(
         status,
         hints.get("body"),
         hints.get("query"),
         _lists(hints.get("query")),
-        None if sends_nothing else TypeAdapter(returned),
+        None if has_no_body else TypeAdapter(returned),
         problems,
     )
 
@@ -133,7 +133,7 @@ def _load_query(model: type[Model], lists: frozenset[str]) -> Model:
         name: items if name in lists or len(items) > 1 else items[0]
         for name, items in request.args.lists()
     }
-    # A query is text: a strict model would refuse every number in it.
+    # All values of a query are text, so a strict model would refuse every number.
     return _checked("query", lambda: model.model_validate(values, strict=False))
 
 

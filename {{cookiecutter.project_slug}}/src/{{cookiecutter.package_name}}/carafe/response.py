@@ -1,4 +1,4 @@
-"""The response."""
+"""The response class."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from .json import encode
 
 
 class Response(FlaskResponse):
-    """Flask's response, which also takes a dict or a list and sends it as JSON."""
+    """Flask's response, which also accepts a dict or a list and sends it as JSON."""
 
     def __init__(self, response: Any = None, *args: Any, **kwargs: Any) -> None:
         if _is_json(response, *args, **kwargs):
@@ -23,7 +23,7 @@ def _is_json(
     response: Any, status: Any = None, headers: Any = None, *args: Any, **kwargs: Any
 ) -> bool:
     if isinstance(response, list):
-        # Werkzeug builds a response from a list of bytes, or of nothing, and finished headers.
+        # Werkzeug makes a response from a list of bytes, or an empty list, and finished headers.
         is_body = bool(response) or isinstance(headers, Headers)
         return not (is_body and all(isinstance(chunk, bytes) for chunk in response))
     return isinstance(response, dict)

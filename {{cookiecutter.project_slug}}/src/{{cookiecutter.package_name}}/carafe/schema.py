@@ -1,4 +1,4 @@
-"""Shapes of what comes in and what goes out, such that any database takes them."""
+"""Base models and types of requests and responses, within the limits of every database."""
 
 from datetime import datetime
 from datetime import UTC
@@ -12,16 +12,16 @@ from pydantic import ConfigDict
 from pydantic import Field
 from pydantic import StringConstraints
 
-LARGEST_ID = 2**31 - 1
-"""The largest number that an integer column holds everywhere."""
+MAX_ID = 2**31 - 1
+"""The largest integer that an integer column stores on every database."""
 
-Id = Annotated[int, Field(ge=1, le=LARGEST_ID)]
-"""The number of a row."""
+Id = Annotated[int, Field(ge=1, le=MAX_ID)]
+"""The id of a row."""
 
 NO_NUL = r"^[^\x00]*$"
 
 Text = Annotated[str, StringConstraints(pattern=NO_NUL)]
-"""Any text without the character NUL, which no body of a request has."""
+"""Any text without NUL characters, which no body of a request has."""
 
 Line = Annotated[
     str,
@@ -29,7 +29,7 @@ Line = Annotated[
         min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f]$"
     ),
 ]
-"""One line of text, 1 to 200 characters, none of them a control character."""
+"""One line of text of 1 to 200 characters without control characters."""
 
 
 def _utc(moment: datetime) -> datetime:
@@ -44,19 +44,19 @@ Timestamp = Annotated[AwareDatetime, AfterValidator(_utc)]
 
 
 class Body(BaseModel):
-    """What a client sends: exact types, and no field that is not named."""
+    """The body of a request: exact types, and no unknown fields."""
 
     model_config = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
 
 
 class Representation(BaseModel):
-    """What a client gets: these attributes of an object, and no other."""
+    """The body of a response, made of the attributes of an object that are declared here."""
 
     model_config = ConfigDict(from_attributes=True, validate_by_name=True, serialize_by_alias=True)
 
 
 def optional() -> Any:
-    """A field that may be left out; null is not a value for it."""
+    """Return a field that may be left out, but is never null."""
     return Field(default=None, json_schema_extra=_without_default)
 
 

@@ -1,7 +1,7 @@
-"""JSON from outside, of which no two parsers think differently.
+"""A strict JSON parser for bodies of requests, which accepts nothing ambiguous.
 
-Refused, besides what is not JSON: a name that an object has twice, the character NUL, a number
-too large for a float, and nesting deeper than 64.
+It refuses, besides what is not JSON: duplicate names in an object, NUL characters, numbers too
+large for a float, and nesting deeper than ``MAX_DEPTH``.
 """
 
 import re
@@ -10,30 +10,30 @@ from typing import Any
 
 from pydantic_core import from_json
 
-DEEPEST = 64
+MAX_DEPTH = 64
 
 _TEXT = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"')
 _NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 
 
 def loads(body: bytes) -> Any:
-    """What *body* holds. Raises ValueError, with a reason that shows nothing of it."""
+    """Return the value of *body*. Raises ValueError, whose reason shows nothing of the body."""
     try:
         value = from_json(body, allow_inf_nan=False)
     except ValueError:
         raise ValueError("The body is not valid JSON.") from None
     if b"\\u0000" in body and _NUL.search(body):
-        raise ValueError("The body has a character NUL.")
+        raise ValueError("The body has a NUL character.")
     names = _names_kept(value)
     if names != body.count(b":") and names != _names_sent(body):
-        raise ValueError("The body has an object with the same name twice.")
+        raise ValueError("The body has an object with a duplicate name.")
     return value
 
 
 def _names_kept(value: Any) -> int:
-    """How many names the objects of *value* have, all together."""
+    """The number of names in all objects of *value*."""
     names, level = 0, [value]
-    for _ in range(DEEPEST + 1):
+    for _ in range(MAX_DEPTH + 1):
         below: list[Any] = []
         for each in level:
             kind = type(each)
@@ -47,9 +47,9 @@ def _names_kept(value: Any) -> int:
         if not below:
             return names
         level = below
-    raise ValueError(f"The body is nested deeper than {DEEPEST}.")
+    raise ValueError(f"The body is nested deeper than {MAX_DEPTH}.")
 
 
 def _names_sent(body: bytes) -> int:
-    """How many names are in *body*: one before each colon that is not in a text."""
+    """The number of names in *body*: one before each colon outside of strings."""
     return _TEXT.sub(b"", body).count(b":")

@@ -18,7 +18,7 @@ class _JSONResponse(TestResponse):
 
 
 class Client(FlaskClient):
-    """Flask's test client: the query is *params*, and the second argument is the body."""
+    """Flask's test client, with the query as *params* and the body as second argument."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -39,7 +39,7 @@ class Client(FlaskClient):
         return self.send("PATCH", url, data, **kwargs)
 
     def send(self, method: str, url: str, data: Any, **kwargs: Any) -> TestResponse:
-        """Send *data* as the body: a dict as form fields, text and bytes as they are."""
+        """Send *data* as the body: a dict as form fields, text and bytes unchanged."""
         if data is not None:
             kwargs["data"] = data
         return self.open(url, method=method, **kwargs)

@@ -1,4 +1,4 @@
-"""Two conversions, each a function and a decorator.
+"""Conversions, each of which is a function and a decorator.
 
 >>> to_dict({"name": "Ada"}, namespace="author")
 {'author': {'name': 'Ada'}}
@@ -21,11 +21,11 @@ _MISSING = object()
 
 
 def to_dict(obj: Any = _MISSING, namespace: str | None = None) -> Any:
-    """Make plain dicts of *obj*: something with ``to_dict()``, a model, a dataclass, a mapping.
+    """Convert *obj* to a dict: an object with ``to_dict()``, a model, a dataclass, or a mapping.
 
     A list, tuple or set of such becomes a list. *namespace* puts the result under that name.
-    On a function, as ``@to_dict`` or ``@to_dict(namespace=...)``, it converts what is returned.
-    Raises TypeError for anything else.
+    As a decorator, ``@to_dict`` or ``@to_dict(namespace=...)``, it converts what the function
+    returns. Raises TypeError for anything else.
     """
     convert = partial(to_dict, namespace=namespace)
     if obj is _MISSING:
@@ -37,10 +37,10 @@ def to_dict(obj: Any = _MISSING, namespace: str | None = None) -> Any:
 
 
 def jsonify(*args: Any, **kwargs: Any) -> Any:
-    """Make a JSON response of the arguments, as Flask's does.
+    """Make a JSON response of the arguments, as Flask's ``jsonify`` does.
 
-    On a function, as ``@jsonify``, it does so with what is returned; a tuple may add a status,
-    headers, or both.
+    As a decorator it converts what the function returns; a tuple may add a status, headers, or
+    both.
     """
     if len(args) == 1 and not kwargs and isinstance(args[0], FunctionType):
         return _applied(_respond, args[0])

@@ -1,16 +1,16 @@
-"""No other site makes a browser write here: cross-origin requests and forms are refused.
+"""Protection against cross-site request forgery.
 
-A browser says where a request comes from (``Sec-Fetch-Site``, ``Origin``), and sends another
-site's JSON only after it asked. So an unsafe request from elsewhere is a 403, and one with a
-content type that any page can send is a 415. Clients that are no browsers notice nothing.
+A browser tells where a request comes from (``Sec-Fetch-Site``, ``Origin``), and sends another
+site's JSON only after a preflight request. So an unsafe request from another site is a 403, and one
+with a content type that any page can send is a 415. Non-browser clients are unaffected.
 
 =============================== ========= ==================================================
 ``CARAFE_CSRF_ENABLED``         ``True``  off: nothing is refused
 ``CARAFE_CSRF_TRUSTED_ORIGINS`` ``[]``    a list such as ``["https://app.example.com"]``
-``CARAFE_CSRF_FORMS``           ``False`` on: forms, and text, of this site's are accepted
+``CARAFE_CSRF_FORMS``           ``False`` on: this site's forms, and text, are accepted
 =============================== ========= ==================================================
 
-Behind a proxy, the ``Host`` that arrives here has to be the one that the browser asked for.
+Behind a proxy, the ``Host`` that arrives here has to be the one that the browser sent.
 """
 
 from dataclasses import dataclass
@@ -31,8 +31,8 @@ _KEY = "carafe.csrf"
 
 SAFE_METHODS = {"GET", "HEAD", "OPTIONS", "TRACE"}
 
-SENT_BY_ANY_PAGE = {"application/x-www-form-urlencoded", "multipart/form-data", "text/plain"}
-"""What a browser sends to another site without asking it first; no content type is, too."""
+SIMPLE_TYPES = {"application/x-www-form-urlencoded", "multipart/form-data", "text/plain"}
+"""Content types that a page can send to another site without a preflight request."""
 
 
 def init_app(app: Flask) -> None:
@@ -49,7 +49,7 @@ def init_app(app: Flask) -> None:
 
 @dataclass(frozen=True)
 class Protection:
-    """What one app accepts."""
+    """The *trusted* origins of one app, and whether it accepts *forms*."""
 
     trusted: frozenset[str]
     forms: bool
@@ -60,12 +60,12 @@ class Protection:
         if request.method in SAFE_METHODS:
             return
         environ = environ_of(request)
-        if not self._is_from_here(environ):
-            abort(403, "This comes from another site.")
-        if not self.forms and _could_be_of_any_page(request.mimetype, environ):
+        if not self._is_same_site(environ):
+            abort(403, "Cross-site request refused.")
+        if not self.forms and _is_simple(request.mimetype, environ):
             abort(415, "Send the body as application/json.")
 
-    def _is_from_here(self, environ: WSGIEnvironment) -> bool:
+    def _is_same_site(self, environ: WSGIEnvironment) -> bool:
         origin = environ.get("HTTP_ORIGIN")
         if origin in self.trusted:
             return True
@@ -82,7 +82,7 @@ def _host_of(origin: str) -> str | None:
         return None
 
 
-def _could_be_of_any_page(mimetype: str, environ: WSGIEnvironment) -> bool:
+def _is_simple(mimetype: str, environ: WSGIEnvironment) -> bool:
     if mimetype:
-        return mimetype in SENT_BY_ANY_PAGE
+        return mimetype in SIMPLE_TYPES
     return bool(get_content_length(environ)) or "HTTP_TRANSFER_ENCODING" in environ

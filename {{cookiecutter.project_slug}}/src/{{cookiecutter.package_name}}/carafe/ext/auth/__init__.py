@@ -35,10 +35,10 @@ from flask_principal import identity_changed
 from werkzeug.exceptions import HTTPException
 
 from ...config import declare
+from .identity import Anonymous
 from .identity import Current
 from .identity import Identities
 from .identity import is_id
-from .identity import Strangers
 from .provider import AuthProvider as AuthProvider
 from .provider import KeyType
 from .provider import Provider
@@ -74,7 +74,7 @@ class Auth:
             IDENTITY_ID_KEY="id",
             IDENTITY_ROLES_KEY="roles",
         )
-        identities: Identities | Strangers = Strangers()
+        identities: Identities | Anonymous = Anonymous()
         if app.config["CARAFE_AUTH_ENABLED"]:
             key = app.config["CARAFE_AUTH_SESSION_ID_KEY"]
             identities = Identities(_checked(provider or self._provider), key)
@@ -117,15 +117,15 @@ class Auth:
         _announce(AnonymousIdentity())
 
 
-def _identities() -> Identities | Strangers:
+def _identities() -> Identities | Anonymous:
     if _KEY not in current_app.extensions:
         raise RuntimeError("This app has no auth. Call auth.init_app(app) when you make it.")
-    found: Identities | Strangers = current_app.extensions[_KEY]
+    found: Identities | Anonymous = current_app.extensions[_KEY]
     return found
 
 
 def _globals_with(
-    identities: Identities | Strangers, base: type[_AppCtxGlobals]
+    identities: Identities | Anonymous, base: type[_AppCtxGlobals]
 ) -> type[_AppCtxGlobals]:
     class Globals(base):  # type: ignore[valid-type, misc]
         identity = Current(identities)

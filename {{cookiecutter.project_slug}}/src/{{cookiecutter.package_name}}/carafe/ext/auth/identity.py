@@ -1,4 +1,4 @@
-"""The identity of a request, loaded when it is first asked for."""
+"""The identity of a request, loaded when it is first used."""
 
 from typing import Any
 
@@ -28,7 +28,7 @@ LOGGED_IN = TypeNeed("login")
 _ENVIRON = "carafe.auth.identity"
 
 RETRY_AFTER = 5
-"""Seconds after which to ask again, when the provider fails."""
+"""Seconds after which a client may retry, when the provider fails."""
 
 
 class Identities:
@@ -40,16 +40,16 @@ class Identities:
         self._session_key = session_key
 
     def current(self) -> Identity:
-        """Who asks; a stranger outside a request."""
+        """Return the identity of the current request; an anonymous one outside of requests."""
         if not has_request_context():
             return AnonymousIdentity()
         record(IDENTITY)
         return self._loaded()
 
     def decide(self) -> Identity:
-        """Who asks, for a guard, which decides anew for each request.
+        """Return the identity for a guard, which decides anew for each request.
 
-        So its decision does not make the response personal, unless that is being cached.
+        So its decision does not make a response personal, unless the response is being cached.
         """
         if not has_request_context():
             return AnonymousIdentity()
@@ -66,16 +66,16 @@ class Identities:
 
     @property
     def key_type(self) -> KeyType:
-        """The type, or types, of a user's id."""
+        """The type or types of a user's id."""
         found: KeyType = getattr(self.provider, "key_type", KEY_TYPES)
         return found
 
     def remember(self, user_id: Any) -> None:
-        """Write the user's id into the session."""
+        """Store the user's id in the session."""
         session[self._session_key] = user_id
 
     def on_changed(self, app: Flask, identity: Identity) -> None:
-        """Become *identity*, for the rest of the request."""
+        """Use *identity* for the rest of the request."""
         if identity.id is None:
             self._become(identity)
         else:
@@ -92,22 +92,22 @@ class Identities:
             self._become(AnonymousIdentity())
 
     def _identified(self, identity: Identity) -> Identity | None:
-        found = self._asked(identity)
+        found = self._ask_provider(identity)
         if found is None or found.id is None:
             return None
         found.provides |= {LOGGED_IN, UserNeed(found.id)}
         return found
 
-    def _asked(self, identity: Identity) -> Identity | None:
+    def _ask_provider(self, identity: Identity) -> Identity | None:
         try:
             found = self._identify(identity)
         except HTTPException:
             raise
-        except Exception as error:  # Whatever is wrong with it, it must not open a door.
+        except Exception as error:  # A failure must never let anybody in.
             logger.exception("The auth provider failed.")
             raise ServiceUnavailable(retry_after=RETRY_AFTER) from error
         if found is not None and not isinstance(found, Identity):
-            logger.error("The auth provider answered with %s.", type(found).__name__)
+            logger.error("The auth provider returned a %s.", type(found).__name__)
             raise ServiceUnavailable(retry_after=RETRY_AFTER)
         return found
 
@@ -118,8 +118,8 @@ class Identities:
         identity_loaded.send(app, identity=identity)
 
 
-class Strangers:
-    """Auth that is off: nobody is known."""
+class Anonymous:
+    """Auth that is off: nobody is ever logged in."""
 
     provider: Provider | None = None
     key_type: KeyType = KEY_TYPES
@@ -130,18 +130,18 @@ class Strangers:
     decide = current
 
     def remember(self, user_id: Any) -> None:
-        """Nothing to remember."""
+        """Nothing is stored."""
 
 
 def is_id(value: Any, key_type: KeyType) -> bool:
-    """Whether *value* can be the id of a user: True is no 1, and an empty text is nobody."""
+    """Whether *value* can be the id of a user: not a bool, which is an int, and not empty."""
     return isinstance(value, key_type) and not isinstance(value, bool) and value != ""
 
 
 class Current:
     """``g.identity``."""
 
-    def __init__(self, identities: Identities | Strangers) -> None:
+    def __init__(self, identities: Identities | Anonymous) -> None:
         self._identities = identities
 
     def __get__(self, instance: Any, owner: type) -> Identity:

@@ -1,4 +1,4 @@
-"""What auth asks about users."""
+"""Providers: where auth looks users up."""
 
 from abc import ABC
 from abc import abstractmethod
@@ -20,17 +20,17 @@ from ...log import logger
 KeyType = type[Any] | tuple[type[Any], ...]
 
 KEY_TYPES = (int, str, UUID)
-"""What an id may be, if the provider does not say it as its ``key_type``."""
+"""The types of an id, if the provider has no ``key_type``."""
 
 
 class Provider(Protocol):
-    """Anything that can tell who an identity is."""
+    """Anything that can identify a user."""
 
     def identify(self, identity: Identity) -> Identity | None: ...
 
 
 class AuthProvider(ABC):
-    """Knows the users, by ids of its *key_type*."""
+    """Identifies users by ids of its *key_type*."""
 
     @property
     def key_type(self) -> KeyType:
@@ -39,16 +39,16 @@ class AuthProvider(ABC):
 
     @abstractmethod
     def identify(self, identity: Identity) -> Identity | None:
-        """Return *identity* with its needs, another one, or None if its user is no more.
+        """Return *identity* with its needs, another one, or None if its user no longer exists.
 
-        ``identity.id`` is what was given to ``login``. None logs the user out.
+        ``identity.id`` is what ``login`` was given. None logs the user out.
         """
 
 
 class SQLAlchemyAuthProvider(AuthProvider):
-    """Finds users by a SQLAlchemy *session*, which may be a scoped one.
+    """Finds users with a SQLAlchemy *session*, which may be a scoped one.
 
-    Subclass it, and name the model. The two other names default to the configured ones.
+    Subclass it, and set the model. The two other names default to the configured ones.
     """
 
     __model__: type[Any]
@@ -66,7 +66,7 @@ class SQLAlchemyAuthProvider(AuthProvider):
         return found
 
     def identify(self, identity: Identity) -> Identity | None:
-        """Give *identity* its user and the user's roles."""
+        """Return *identity* with its user and the user's roles."""
         try:
             user = self.get_user(identity.id)
         except (DataError, OverflowError, UnicodeEncodeError):
@@ -79,7 +79,7 @@ class SQLAlchemyAuthProvider(AuthProvider):
         return identity
 
     def get_user(self, _id: Any) -> Any:
-        """The user with that id, or None."""
+        """Return the user with this id, or None."""
         key = self._id_key()
         if [column.key for column in inspect(self.__model__).primary_key] == [key]:
             return self.session.get(self.__model__, _id)
@@ -87,12 +87,12 @@ class SQLAlchemyAuthProvider(AuthProvider):
         return self.session.scalars(select(self.__model__).where(is_them)).one_or_none()
 
     def get_roles(self, user: Any) -> Any:
-        """The user's roles, in any shape that ``role_names`` reads."""
+        """Return the user's roles, in any shape that ``role_names`` accepts."""
         key = self.__roles_key__ or current_app.config["CARAFE_AUTH_IDENTITY_ROLES_KEY"]
         return getattr(user, key, None)
 
     def is_active(self, user: Any) -> bool:
-        """Whether *user* may be logged in: false if ``active`` or ``is_active`` is."""
+        """Whether *user* may be logged in: not if ``active`` or ``is_active`` is false."""
         return bool(getattr(user, "active", True) and getattr(user, "is_active", True))
 
     def _id_key(self) -> str:
@@ -100,9 +100,9 @@ class SQLAlchemyAuthProvider(AuthProvider):
 
 
 def role_names(roles: Any) -> set[str]:
-    """The names in *roles*: None, one text, or a collection of texts or of objects with a name.
+    """Return the names in *roles*: None, one text, or a collection of texts or of named objects.
 
-    Of another shape nothing is granted, and a warning is logged.
+    For any other shape no role is granted, and a warning is logged.
     """
     if roles is None:
         return set()

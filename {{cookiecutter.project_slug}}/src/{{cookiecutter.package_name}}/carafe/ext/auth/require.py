@@ -1,4 +1,4 @@
-"""Guards: what an identity needs to pass, and how it is refused."""
+"""Guards: which identities may pass, and how others are refused."""
 
 from collections.abc import Callable
 from collections.abc import Iterable
@@ -30,25 +30,24 @@ from .identity import LOGGED_IN
 View = TypeVar("View", bound=Callable[..., Any])
 
 permission_denied = Namespace().signal("permission-denied")
-"""Sent by the app when a guard refuses, with the *identity* and the *code* of the refusal."""
+"""Sent by the app when a guard refuses a request, with its *identity* and the status *code*."""
 
 
 class Identities(Protocol):
-    """Who asks."""
+    """Provides the identity of the current request."""
 
     def decide(self) -> Identity: ...
 
 
 class Guard:
-    """A decorator, a context manager and a plain ``check()`` that let some identities pass.
+    """A decorator, context manager and plain ``check()`` that lets some identities pass.
 
     It decorates a view, a method, a view class, or a blueprint: ``auth.require.login()(bp)``.
+    Called with a status instead, it returns a guard that refuses with that status.
 
-    Called with a status instead of a view, it is a guard that refuses with that status.
-
-    All *permissions* must allow the identity; one without a need allows nobody, and neither
-    does a guard without permissions. *code* is the status of a refusal: by default 401 for a
-    stranger and 403 for somebody who lacks the role.
+    All *permissions* must allow the identity. A permission without needs allows nobody, and so
+    does a guard without permissions. *code* is the status of a refusal: by default 401 if nobody is
+    logged in, and 403 for a user without the role.
     """
 
     def __init__(
@@ -76,7 +75,7 @@ class Guard:
             self._refuse(identity)
 
     def _refuse(self, identity: Identity) -> NoReturn:
-        record(IDENTITY)  # Whoever catches the refusal goes on with what it tells.
+        record(IDENTITY)  # Code that catches the refusal knows who is logged in.
         code = self._code or (401 if identity.id is None else 403)
         app: Any = current_app
         permission_denied.send(app._get_current_object(), identity=identity, code=code)
@@ -117,13 +116,13 @@ class Guard:
         self.check()
 
     def __exit__(self, *error: object) -> None:
-        """Errors of the block go on their way."""
+        """Let errors of the block pass."""
 
 
 class Require:
-    """``require.auth()``, ``require.login()``: somebody is logged in; ``require.<role>()``.
+    """Makes guards: ``require.login()``, the same as ``require.auth()``, and ``require.<role>()``.
 
-    A role that is called like a method here is written ``any_of("owner")``.
+    A role with the name of a method of this class is written ``any_of("owner")``.
     """
 
     def __init__(
@@ -133,21 +132,21 @@ class Require:
         self._roles = roles
 
     def auth(self, code: int | None = None) -> Guard:
-        """Somebody is logged in."""
+        """Allow everybody who is logged in."""
         return self._guard([Permission(LOGGED_IN)], code)
 
     login = auth
 
     def any_of(self, *needs: Any) -> Guard:
-        """At least one of these roles or needs; of none, nobody."""
+        """Allow users with at least one of these roles or needs."""
         return self._guard([Permission(*map(self._need, needs))])
 
     def all_of(self, *needs: Any) -> Guard:
-        """Each of these roles or needs; of none, nobody."""
+        """Allow users with all of these roles or needs; nobody if there are none."""
         return self._guard([Permission(self._need(need)) for need in needs])
 
     def owner(self, user_id: Any, *needs: Any) -> Guard:
-        """The user with this id, or somebody with one of these roles or needs."""
+        """Allow the user with this id, and users with one of these roles or needs."""
         return self.any_of(UserNeed(user_id), *needs)
 
     def __getattr__(self, role: str) -> Callable[..., Guard]:
