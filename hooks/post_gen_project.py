@@ -100,8 +100,8 @@ def clear() -> None:
 
 def report() -> None:
     """Say what is in the project, what is not, and what to do next."""
-    print("In: ", ", ".join(sorted(WANTED)) or "nothing but the core")
-    print("Out:", ", ".join(sorted(FEATURES - WANTED)) or "nothing")
+    print("Included:", ", ".join(sorted(WANTED)) or "only the core")
+    print("Left out:", ", ".join(sorted(FEATURES - WANTED)) or "nothing")
     print(f"\nNext:\n  cd {ANSWERS['project_slug']}\n  uv run flask dev\n  uv run pytest")
 
 
