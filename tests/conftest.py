@@ -32,6 +32,8 @@ NO_CACHES = {
     "PYTHONPYCACHEPREFIX": os.environ.get("PYTHONPYCACHEPREFIX", os.devnull),
     "RUFF_NO_CACHE": "true",
 }
+collect_ignore = ["project"]  # These run in a project, where test_features.py puts them.
+
 CACHES = ("__pycache__", ".*_cache", ".hypothesis", ".venv", ".env", "instance", "*.egg-info")
 
 

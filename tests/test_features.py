@@ -1,5 +1,6 @@
 """Every combination of features is a complete project, which passes all of its own checks."""
 
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -12,6 +13,7 @@ from .conftest import ALL
 from .conftest import choices
 from .conftest import copied
 from .conftest import environment
+from .conftest import FEATURES
 from .conftest import NONE
 from .conftest import TEMPLATE
 from .processes import run
@@ -68,6 +70,22 @@ def test_its_library_passes_its_tests_whatever_was_declined(project):
 def test_it_passes_its_slow_tests_and_they_leave_nothing_behind(project, tmp_path):
     passing = copied(project, tmp_path)
     passing.run("pytest", "-q", "-m", "slow", "tests", "--ignore=tests/test_slow_clients.py")
+    assert passing.files() == project.files()
+
+
+@pytest.mark.parametrize("project", [*few_or_all()], indirect=True)
+def test_it_passes_the_tests_that_are_not_its_owners_to_keep(project, tmp_path):
+    """They test what the owner of a project hardly changes, by faults and by chance."""
+    passing = copied(project, tmp_path)
+    wanted = {f"# feature: {name}" for name in FEATURES if project.answers[f"use_{name}"]}
+    added = passing.path / "tests/template"
+    added.mkdir()
+    for path in (TEMPLATE / "tests/project").glob("*.py"):
+        first, *_ = path.read_text(encoding="utf-8").splitlines()
+        if not first.startswith("# feature: ") or first in wanted:
+            shutil.copy(path, added)
+    passing.run("pytest", "-q", "-m", "", "tests/template")
+    shutil.rmtree(added)
     assert passing.files() == project.files()
 
 

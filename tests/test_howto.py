@@ -34,7 +34,7 @@ NOT_RUN = {
     FOLLOW: "test_update.py",
     "Run in production": "test_readmes.py, test_compose.py and test_image.py",
     "Read metrics": "tests/test_metrics.py of every project",
-    "Survive outages": "tests/test_outage.py of every project",
+    "Survive outages": "project/test_outage.py",
     "Know what is refused": "tests/test_raw_input.py and tests/test_contract.py of every project",
 }
 """The sections without a block that is run, and what tests them instead."""

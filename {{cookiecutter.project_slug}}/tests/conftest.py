@@ -12,8 +12,6 @@ import pytest
 from accounts import FAST  # feature: auth
 from accounts import log_in  # feature: auth
 from flask_migrate import upgrade
-from outages import Disk
-from outages import Network
 from servers import Server
 from sqlalchemy import make_url
 
@@ -92,25 +90,6 @@ def lasting(request, make_app, tmp_path):
         with app.app_context():
             upgrade(str(MIGRATIONS))
         yield app
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def fragile(request, make_app, tmp_path):
-    """A migrated application, and a way to take its database away for a while."""
-    with ExitStack() as stack:
-        if request.param == "sqlite":
-            disk = Disk(tmp_path / "disk")
-            url, away = f"sqlite:///{disk.path}/test.db", disk.away
-        else:
-            network = stack.enter_context(Network(stack.enter_context(schema())))
-            url, away = network.url, network.down
-        app = make_app(DATABASE_URL=url)
-        with app.app_context():
-            upgrade(str(MIGRATIONS))
-            db.engine.dispose()
-        yield app, away
-        with app.app_context():
-            db.engine.dispose()
 
 
 @pytest.fixture

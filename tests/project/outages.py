@@ -2,6 +2,7 @@
 
 import socket
 from contextlib import contextmanager
+from contextlib import ExitStack
 from contextlib import suppress
 from socketserver import BaseRequestHandler
 from socketserver import ThreadingTCPServer
@@ -9,7 +10,31 @@ from threading import Event
 from threading import Thread
 
 import psycopg
+import pytest
+from conftest import db
+from conftest import MIGRATIONS
+from conftest import schema
+from flask_migrate import upgrade
 from sqlalchemy import make_url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def fragile(request, make_app, tmp_path):
+    """A migrated application, and a way to take its database away for a while."""
+    with ExitStack() as stack:
+        if request.param == "sqlite":
+            disk = Disk(tmp_path / "disk")
+            url, away = f"sqlite:///{disk.path}/test.db", disk.away
+        else:
+            network = stack.enter_context(Network(stack.enter_context(schema())))
+            url, away = network.url, network.down
+        app = make_app(DATABASE_URL=url)
+        with app.app_context():
+            upgrade(str(MIGRATIONS))
+            db.engine.dispose()
+        yield app, away
+        with app.app_context():
+            db.engine.dispose()
 
 
 class Disk:

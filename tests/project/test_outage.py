@@ -8,6 +8,7 @@ from conftest import db
 from conftest import POSTGRESQL
 from flask import request
 from notes import PATH
+from outages import fragile as fragile
 from outages import Network
 from servers import LONG
 from servers import wait_for
