@@ -2,9 +2,8 @@ import logging
 import socket
 
 import pytest
-from carafe.ext.logger import file as file_module
+from carafe.ext.logger import handlers
 from carafe.ext.logger import mail
-from carafe.ext.logger import turn
 
 from .mailbox import attached_sinks
 from .mailbox import serve
@@ -13,9 +12,9 @@ from .mailbox import serve
 @pytest.fixture(autouse=True)
 def patient(monkeypatch):
     """Wait for other threads and processes, which on a busy machine may take their time."""
-    monkeypatch.setattr(file_module, "_PATIENCE", 60)
-    monkeypatch.setattr(mail, "_FLUSH_TIMEOUT", 60)
-    monkeypatch.setattr(turn, "_PATIENCE", 60)
+    monkeypatch.setattr(handlers, "FILE_LOCK_SECONDS", 60)
+    monkeypatch.setattr(mail, "FLUSH_SECONDS", 60)
+    monkeypatch.setattr(handlers, "STREAM_LOCK_SECONDS", 60)
 
 
 @pytest.fixture(autouse=True)

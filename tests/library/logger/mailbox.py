@@ -9,7 +9,7 @@ from email import message_from_bytes
 from email import policy
 
 from aiosmtpd.controller import Controller
-from carafe.ext.logger.sink import Sink
+from carafe.ext.logger.handlers import BaseHandler
 
 
 class Mailbox:
@@ -53,7 +53,12 @@ def serve(**options):
 def attached_sinks():
     """Our handlers, each with a logger it is attached to."""
     loggers = [logging.getLogger(name) for name in ["", *logging.Logger.manager.loggerDict]]
-    return [(one, sink) for one in loggers for sink in one.handlers if isinstance(sink, Sink)]
+    return [
+        (one, handler)
+        for one in loggers
+        for handler in one.handlers
+        if isinstance(handler, BaseHandler)
+    ]
 
 
 def free_port():

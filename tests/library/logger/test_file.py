@@ -9,7 +9,7 @@ from threading import Thread
 from types import SimpleNamespace
 
 import pytest
-from carafe.ext.logger import file as file_module
+from carafe.ext.logger import handlers
 from carafe.ext.logger import Logger
 from flask import Flask
 
@@ -205,8 +205,8 @@ def test_another_process_is_waited_for(tmp_path):
 def test_a_process_that_was_stopped_in_the_middle_is_waited_for_once(tmp_path, capsys, monkeypatch):
     slept = []
     clock = SimpleNamespace(monotonic=lambda: sum(slept), sleep=slept.append)
-    monkeypatch.setattr(file_module, "time", clock)
-    monkeypatch.setattr(file_module, "_PATIENCE", 0.1)
+    monkeypatch.setattr(handlers, "time", clock)
+    monkeypatch.setattr(handlers, "FILE_LOCK_SECONDS", 0.1)
     app = make_app(tmp_path / "shop.log")
     app.logger.error("before")
     with hold(tmp_path / ".__shop.lock"):

@@ -5,8 +5,6 @@ from types import SimpleNamespace
 import pytest
 from carafe.ext.logger import Logger
 from carafe.ext.logger import mail
-from carafe.ext.logger import smtp
-from carafe.ext.logger import throttle
 from flask import Flask
 
 from .configs import mail_config
@@ -141,7 +139,7 @@ def test_after_the_window_a_summary_comes_by_itself_and_the_error_is_mailed_agai
     mailbox, monkeypatch
 ):
     now = [0.0]
-    monkeypatch.setattr(throttle, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    monkeypatch.setattr(mail, "time", SimpleNamespace(monotonic=lambda: now[0]))
     handler = mail.MailHandler(handler_of(make_app(mailbox.port)).options, window=0.3)
     record = logging.makeLogRecord({"name": "shop", "levelname": "ERROR", "msg": "failed"})
     for _ in range(5):
@@ -155,8 +153,8 @@ def test_after_the_window_a_summary_comes_by_itself_and_the_error_is_mailed_agai
 
 
 def test_requests_and_flush_wait_for_no_server_that_says_nothing(black_hole, monkeypatch, capsys):
-    monkeypatch.setattr(mail, "_FLUSH_TIMEOUT", 0.1)
-    monkeypatch.setattr(smtp, "_TIMEOUT", 600)
+    monkeypatch.setattr(mail, "FLUSH_SECONDS", 0.1)
+    monkeypatch.setattr(mail, "SERVER_SECONDS", 600)
     app = make_app(black_hole)
     assert app.test_client().get("/orders").status_code == 500
     handler_of(app).flush()

@@ -9,8 +9,8 @@ from pathlib import Path
 import aiosmtpd
 import pytest
 from aiosmtpd.smtp import AuthResult
-from carafe.ext.logger.options import TLS
-from carafe.ext.logger.smtp import send
+from carafe.ext.logger.mail import send
+from carafe.ext.logger.settings import TLS
 
 from .configs import mail_config
 from .mailbox import serve

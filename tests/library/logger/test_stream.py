@@ -6,6 +6,7 @@ import sys
 import warnings
 from io import BytesIO
 from io import TextIOWrapper
+from types import SimpleNamespace
 
 import pytest
 from carafe.ext.logger import JSONFormatter
@@ -177,6 +178,21 @@ def test_additional_loggers_are_heard_and_root_hears_all(said):
     logging.getLogger("library.part").warning("from elsewhere")
     logging.getLogger("library.part").info("not so loud")
     assert [line["logger"] for line in said()] == ["library.part"]
+
+
+def test_an_additional_logger_may_be_the_logger_itself(said):
+    make_json_app(CARAFE_LOGGER_STREAM_ADD_LOGGERS=[logging.getLogger("library")])
+    logging.getLogger("library").warning("from elsewhere")
+    assert [line["logger"] for line in said()] == ["library"]
+
+
+def test_an_output_without_an_encoding_takes_records(monkeypatch):
+    """Such as the one by which Celery replaces standard output."""
+    written = []
+    output = SimpleNamespace(write=written.append, flush=lambda: None)
+    monkeypatch.setattr(sys, "stdout", output)
+    make_app().logger.info("3 pens")
+    assert [line.endswith("3 pens\n") for line in written] == [True]
 
 
 def test_root_hears_the_warnings_of_python(said, recwarn):

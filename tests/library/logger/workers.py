@@ -5,10 +5,9 @@ import subprocess
 import sys
 import warnings
 
-from carafe.ext.logger import file as file_module
+from carafe.ext.logger import handlers
 from carafe.ext.logger import Logger
 from carafe.ext.logger import mail
-from carafe.ext.logger import turn
 from flask import Flask
 
 from .configs import file_config
@@ -40,7 +39,7 @@ def run(worker, *args, **output):
 
 def make_app(config, patience=60):
     """An app that waits *patience* seconds for other processes and for its mail."""
-    file_module._PATIENCE = turn._PATIENCE = mail._FLUSH_TIMEOUT = patience
+    handlers.FILE_LOCK_SECONDS = handlers.STREAM_LOCK_SECONDS = mail.FLUSH_SECONDS = patience
     app = Flask("shop")
     app.config.update(config)
     Logger(app)

@@ -20,11 +20,11 @@ from sqlalchemy import make_url
 from sqlalchemy import URL
 from sqlalchemy.exc import SQLAlchemyError  # feature: auth
 
-from .carafe.ext.logger.options import read_mail_options  # feature: logger
-from .carafe.ext.logger.options import TLS  # feature: logger
 from .carafe.ext.logger.settings import boolean  # feature: logger
 from .carafe.ext.logger.settings import integer  # feature: logger
 from .carafe.ext.logger.settings import level  # feature: logger
+from .carafe.ext.logger.settings import read_mail_options  # feature: logger
+from .carafe.ext.logger.settings import TLS  # feature: logger
 from .credentials import find_user  # feature: auth
 from .database import db
 from .database import fault

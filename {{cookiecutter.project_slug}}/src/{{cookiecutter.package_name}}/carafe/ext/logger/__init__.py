@@ -1,4 +1,4 @@
-"""Log records on standard output, in a rotating file and by mail, free of secrets and forged lines.
+"""Logging to standard output, rotating files and mail, without secrets and forged lines.
 
 ``logger = Logger()``, then ``logger.init_app(app)``. Each handler is off until enabled. They are
 attached to ``app.logger`` and to the loggers named by ``_ADD_LOGGERS``; a logger that has no level
@@ -53,22 +53,22 @@ from flask import current_app
 from flask import Flask
 from flask.logging import default_handler
 
-from .context import RequestFilter as RequestFilter
-from .file import FileHandler
-from .json import JSONFormatter as JSONFormatter
+from .handlers import attach
+from .handlers import BaseHandler
+from .handlers import DISABLED
+from .handlers import FileHandler
+from .handlers import KEY
+from .handlers import State
+from .handlers import StreamHandler
 from .mail import MailHandler
-from .options import read_file_options
-from .options import read_mail_options
-from .options import read_stream_options
 from .record import Formatter as Formatter
+from .record import JSONFormatter as JSONFormatter
+from .record import RequestFilter as RequestFilter
 from .settings import boolean
 from .settings import prepare
-from .sink import attach
-from .sink import DISABLED
-from .sink import KEY
-from .sink import Sink
-from .sink import State
-from .stream import StreamHandler
+from .settings import read_file_options
+from .settings import read_mail_options
+from .settings import read_stream_options
 
 
 class Logger:
@@ -93,7 +93,7 @@ class Logger:
         return getattr(current_app.logger if current_app else logging.getLogger(package), name)
 
 
-def _attach(app: Flask) -> Iterator[Sink]:
+def _attach(app: Flask) -> Iterator[BaseHandler]:
     stream = read_stream_options(app.config)
     file = read_file_options(app.config)
     mail = read_mail_options(app.config, may_send_in_clear=app.debug or app.testing)

@@ -1,21 +1,71 @@
-"""A record that any handler may write: without secrets, on one line, with its traceback as text."""
+"""Records that are safe to write: with their request, without secrets, on one line."""
 
 import copy
 import logging
 from dataclasses import dataclass
 from datetime import datetime
 from datetime import UTC
+from textwrap import dedent
+from urllib.parse import parse_qsl
+from urllib.parse import urlencode
 
-from .context import RequestFilter
-from .known import mask
-from .known import secrets_of_request
+from flask import has_request_context
+from pydantic_core import to_json
+from werkzeug.datastructures import EnvironHeaders
+
+from ...reads import current_request
+from ...reads import environ_of
+from ...request import id_of
+from .redaction import escape
+from .redaction import escape_lines
 from .redaction import is_sensitive
 from .redaction import MASK
+from .redaction import mask
 from .redaction import redact
 from .redaction import redact_text
-from .text import escape
-from .text import escape_lines
-from .text import shorten
+from .redaction import secrets_of_request
+from .redaction import shorten
+
+_HEADERS = ("Accept", "Content-Length", "Content-Type", "Host", "Origin", "Referer", "User-Agent")
+_NAMES = ("id", "method", "path", "query", "remote_addr", "headers")
+_MAX_LENGTH = 512
+
+
+class RequestFilter(logging.Filter):
+    """Adds the data of the current request to each record, ``-`` outside of requests."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if has_request_context():
+            record.__dict__.update(_describe_request())
+        else:
+            # A record that waited in a queue has the data of its request.
+            for name in _NAMES:
+                record.__dict__.setdefault(f"request_{name}", "-")
+        return True
+
+
+def _describe_request() -> dict[str, object]:
+    request = current_request()
+    environ = environ_of(request)  # Describing a request is not reading it.
+    headers = EnvironHeaders(environ)
+    return {
+        "request_id": id_of(environ),
+        "request_method": _clean(request.method),
+        "request_path": _clean(request.path),
+        "request_query": _clean(_query(environ.get("QUERY_STRING", ""))),
+        "request_remote_addr": _clean(environ.get("REMOTE_ADDR") or "-"),
+        "request_headers": {name: _clean(headers[name]) for name in _HEADERS if name in headers},
+    }
+
+
+def _query(query: str) -> str:
+    pairs = parse_qsl(query.encode("latin1").decode(errors="replace"), keep_blank_values=True)
+    return urlencode([(name, MASK if is_sensitive(name) else value) for name, value in pairs])
+
+
+def _clean(value: str) -> str:
+    return escape(redact_text(value[:_MAX_LENGTH]))
+
 
 _LINE = (
     "%(asctime)s %(levelname)s %(name)s "
@@ -28,7 +78,7 @@ _add_request = RequestFilter().filter
 
 
 class Formatter(logging.Formatter):
-    """Formats records clean, with the data of their request and times in UTC and ISO 8601."""
+    """Formats records without secrets, with their request, and with UTC times in ISO 8601."""
 
     def __init__(self, fmt: str = _LINE) -> None:
         super().__init__(fmt)
@@ -42,7 +92,7 @@ class Formatter(logging.Formatter):
 
 
 class CleanRecord(logging.LogRecord):
-    """What is safe to write of *record*, which itself is left to the other handlers."""
+    """A copy of *record* that is safe to write; the record itself is left to other handlers."""
 
     def __init__(self, record: logging.LogRecord, secrets: tuple[str, ...] = ()) -> None:
         cleaner = _Cleaner((*secrets, *secrets_of_request()))
@@ -60,7 +110,7 @@ class CleanRecord(logging.LogRecord):
 
 @dataclass(frozen=True)
 class _Cleaner:
-    """Takes the *secrets* and all that looks like one out of text, and keeps it on its line."""
+    """Removes *secrets*, and what looks like one, from text, and keeps the text on one line."""
 
     secrets: tuple[str, ...]
 
@@ -87,7 +137,7 @@ def _message(record: logging.LogRecord) -> str:
     record.__dict__["args"] = redact(record.args, leaf=_as_is)
     try:
         return record.getMessage()
-    # The caller's mistake, or an argument's own: the record must not be lost for it.
+    # A mistake of the caller or of an argument must not lose the record.
     except Exception as error:
         return f"{record.msg} ({type(error).__name__} in its arguments)"
 
@@ -100,3 +150,27 @@ def _traceback(record: logging.LogRecord) -> str | None:
     if record.exc_info and record.exc_info[0]:
         return _tracebacks.formatException(record.exc_info)
     return record.exc_text
+
+
+_REQUEST = ("request_id", "request_method", "request_path", "request_query", "request_remote_addr")
+
+
+class JSONFormatter(Formatter):
+    """Formats records as a line of JSON in ASCII, with their ``extra`` and without empty fields."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        clean = record if isinstance(record, CleanRecord) else CleanRecord(record)
+        perhaps = {
+            **{name: getattr(clean, name) for name in _REQUEST},
+            "exception": dedent(clean.exc_text or ""),
+            "stack": dedent(clean.stack_info or ""),
+        }
+        own = {
+            "time": self.formatTime(clean),
+            "level": clean.levelname,
+            "logger": clean.name,
+            "message": clean.getMessage(),
+            **{name: value for name, value in perhaps.items() if value not in ("", "-")},
+        }
+        fields = {**own, **clean.extra, **own}
+        return to_json(fields, ensure_ascii=True, inf_nan_mode="null").decode()

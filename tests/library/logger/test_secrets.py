@@ -1,7 +1,7 @@
 import pytest
-from carafe.ext.logger.known import mask
-from carafe.ext.logger.known import secrets_of_process
-from carafe.ext.logger.known import secrets_of_request
+from carafe.ext.logger.redaction import mask
+from carafe.ext.logger.redaction import secrets_of_process
+from carafe.ext.logger.redaction import secrets_of_request
 from flask import Flask
 from flask import request
 

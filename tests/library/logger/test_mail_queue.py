@@ -3,9 +3,9 @@ from email.message import EmailMessage
 from threading import Event
 from types import SimpleNamespace
 
-from carafe.ext.logger import stderr
-from carafe.ext.logger.outbox import Outbox
-from carafe.ext.logger.stderr import Complaints
+from carafe.ext.logger import handlers
+from carafe.ext.logger.handlers import Warnings
+from carafe.ext.logger.mail import MailQueue
 
 
 def test_a_full_outbox_drops_mail_without_waiting_and_says_so(capsys):
@@ -16,7 +16,7 @@ def test_a_full_outbox_drops_mail_without_waiting_and_says_so(capsys):
         is_sending.set()
         assert is_back.wait(60)
 
-    outbox = Outbox(send, lambda: None, interval=60, size=2)
+    outbox = MailQueue(send, lambda: None, interval=60, size=2)
     outbox.put(EmailMessage())
     assert is_sending.wait(60)
     for _ in range(9):
@@ -36,7 +36,7 @@ def test_one_bad_mail_does_not_stop_the_next(capsys):
         sent.append(message)
         raise LookupError("unknown encoding")
 
-    outbox = Outbox(fail, lambda: None, interval=60)
+    outbox = MailQueue(fail, lambda: None, interval=60)
     outbox.put(EmailMessage())
     outbox.put(EmailMessage())
     outbox.flush(60)
@@ -45,18 +45,18 @@ def test_one_bad_mail_does_not_stop_the_next(capsys):
     assert "a mail was not sent: LookupError('unknown encoding')" in capsys.readouterr().err
 
 
-def test_complaints_are_counted_and_told_once_in_a_while(capsys, monkeypatch):
+def test_warnings_are_counted_and_told_once_in_a_while(capsys, monkeypatch):
     now = [0.0]
-    monkeypatch.setattr(stderr, "time", SimpleNamespace(monotonic=lambda: now[0]))
-    complaints = Complaints(interval=60)
+    monkeypatch.setattr(handlers, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    found = Warnings(interval=60)
     for _ in range(5):
-        complaints.add("no luck")
+        found.add("no luck")
     now[0] = 60
-    complaints.add("no luck")
+    found.add("no luck")
     assert capsys.readouterr().err == "no luck\nno luck (5 times)\n"
 
 
 def test_without_stderr_a_complaint_goes_nowhere(monkeypatch, capsys):
     monkeypatch.setattr(sys, "stderr", None)
-    Complaints().add("nobody hears")
+    Warnings().add("nobody hears")
     assert capsys.readouterr().out == ""
