@@ -25,8 +25,7 @@ PARTS = {
     "carafe/ext/cache/signals.py": "cache: writes announced",
     "carafe/ext/cache/": "cache",
     "carafe/operation.py": "operation: arguments checked",
-    "accounts.py": "accounts",
-    "logins.py": "logins",
+    "accounts/": "accounts",
     "resources/": "resource",
 }
 COLORS = {"session": "#f6d5c4", "auth": "#f3e3a8", "cache": "#c9e4c5", "csrf": "#e3d3ec"}

@@ -178,7 +178,8 @@ def test_a_third_resource_is_copied_from_books(owner):
     nouns = {"Books": "Shelves", "books": "shelves", "Book": "Shelf", "book": "shelf"}
     owner.copy(BOOKS, nouns)
     owner.copy("tests/test_books.py", nouns)
-    owner.change(RESOURCES, '    "books",\n', '    "books",\n    "shelves",\n')
+    owner.change(RESOURCES, "import books\n", "import books\nfrom . import shelves\n")
+    owner.change(RESOURCES, "    books,\n", "    books,\n    shelves,\n")
     owner.change(AUTHORS, r'\["BookView"\]', '["BookView", "ShelfView"]')
     owner.migrate("add shelves")
     owner.test()

@@ -8,8 +8,8 @@ import time_machine
 from accounts import make_user
 from accounts import thief_of
 from argon2 import PasswordHasher
-from conftest import attempts
 from conftest import MIGRATIONS
+from conftest import throttling
 from flask_migrate import upgrade
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -63,7 +63,7 @@ class Logins(RuleBasedStateMachine):
     def begin(self):
         self.traveller = time_machine.travel("2030-01-01T00:00Z", tick=False)
         self.clock = self.traveller.start()
-        attempts.init_app(self.app)
+        throttling.init_app(self.app)
         self.users = [Somebody(f"user{next(NUMBERS)}@example.com") for _ in range(2)]
         for user in self.users:
             make_user(self.app, email=user.email)

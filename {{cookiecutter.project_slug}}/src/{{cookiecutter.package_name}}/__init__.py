@@ -4,8 +4,7 @@ from collections.abc import Mapping
 
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from . import attempts  # feature: auth
-from . import audit  # feature: auth
+from . import accounts  # feature: auth
 from . import commands
 from . import database_errors
 from . import extensions
@@ -33,8 +32,7 @@ def create_app(config: Mapping[str, object] | None = None) -> FlaskCarafe:
     app.wsgi_app = ProxyFix(app.wsgi_app, proxies, proxies, 0)  # type: ignore[method-assign]
     cors.init_app(app)
     extensions.init_app(app)
-    audit.init_app(app)  # feature: auth
-    attempts.init_app(app)  # feature: auth
+    accounts.init_app(app)  # feature: auth
     errors.init_app(app)
     database_errors.init_app(app)
     openapi.init_app(app)

@@ -20,17 +20,17 @@ from sqlalchemy import make_url
 from sqlalchemy import URL
 from sqlalchemy.exc import SQLAlchemyError  # feature: auth
 
+from .accounts.commands import ADMIN  # feature: auth
+from .accounts.passwords import find_user  # feature: auth
 from .carafe.ext.logger.settings import boolean  # feature: logger
 from .carafe.ext.logger.settings import integer  # feature: logger
 from .carafe.ext.logger.settings import level  # feature: logger
 from .carafe.ext.logger.settings import read_mail_options  # feature: logger
 from .carafe.ext.logger.settings import TLS  # feature: logger
-from .credentials import find_user  # feature: auth
 from .database import db
 from .database import fault
 from .database import UNAVAILABLE
 from .database import UNMIGRATED
-from .seed_admin import EMAIL  # feature: auth
 from .settings import is_placeholder
 from .settings import is_weak
 
@@ -199,12 +199,12 @@ def _postgresql(url: URL) -> Iterator[str]:
 
 def _accounts() -> Iterator[str]:  # feature: auth
     try:
-        user = find_user(EMAIL)
+        user = find_user(ADMIN)
     except SQLAlchemyError:  # The check of the database says so.
         db.session.rollback()
         return
     if user is not None and user.active:
-        yield "DATABASE_URL: the user of flask dev is in it; flask users disable that one"
+        yield "DATABASE_URL: the demo user is active; run flask users disable"
 
 
 def _is_insecure(origin: str) -> bool:

@@ -12,10 +12,10 @@ from flask.cli import with_appcontext
 from flask_migrate import upgrade
 
 from . import seed
-from . import seed_admin  # feature: auth
+from .accounts.commands import add_admin  # feature: auth
+from .accounts.commands import welcome  # feature: auth
 from .carafe.openapi import document
 from .checks import check_deploy
-from .users import users  # feature: auth
 
 
 def init_app(app: Flask) -> None:
@@ -23,7 +23,6 @@ def init_app(app: Flask) -> None:
     app.cli.add_command(check_deploy)
     app.cli.add_command(dev)
     app.cli.add_command(openapi)
-    app.cli.add_command(users)  # feature: auth
 
 
 @click.command()
@@ -37,10 +36,10 @@ def dev(host: str, port: int) -> None:
     _check_port(host, port)
     upgrade()
     seed.fill()
-    seed_admin.fill()  # feature: auth
+    add_admin()  # feature: auth
     url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
     click.echo(seed.welcome(url))
-    click.echo(seed_admin.welcome(url))  # feature: auth
+    click.echo(welcome(url))  # feature: auth
     # Flask's own server outlives a mistake in the code: it loads the application anew.
     run = [sys.executable, "-m", "flask", "--app", current_app.import_name, "run", "--reload"]
     _become([*run, f"--host={host}", f"--port={port}"])

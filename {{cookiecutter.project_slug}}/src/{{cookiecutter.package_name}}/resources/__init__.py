@@ -1,17 +1,19 @@
-"""One module for each resource, with its blueprint ``bp``."""
+"""The resources of the application, a module with a blueprint ``bp`` for each."""
+
+from types import ModuleType
 
 from flask import Flask
-from werkzeug.utils import import_string
 
-RESOURCES: tuple[str, ...] = (
-    "authors",
-    "books",
-    "login",  # feature: auth
-    "logins",  # feature: auth
+from . import authors
+from . import books
+
+RESOURCES: tuple[ModuleType, ...] = (
+    authors,
+    books,
 )
 
 
 def init_app(app: Flask) -> None:
     """Serve the resources."""
-    for name in RESOURCES:
-        app.register_blueprint(import_string(f"{__name__}.{name}:bp"))
+    for resource in RESOURCES:
+        app.register_blueprint(resource.bp)

@@ -7,13 +7,13 @@ from flask.views import MethodView
 from pydantic import Field
 from sqlalchemy import select
 
+from ..accounts import auth  # feature: auth
 from ..carafe.operation import Headers
 from ..carafe.operation import operation
 from ..carafe.schema import Body
 from ..carafe.schema import Line
 from ..carafe.schema import Representation
 from ..database import db
-from ..extensions import auth  # feature: auth
 from ..extensions import cache  # feature: cache
 from ..models import Author
 from ..models import Book

@@ -1,6 +1,6 @@
 """Books. Everybody may read them.
 
-A resource to copy for the next one: rename the nouns, and add its name to ``RESOURCES``.
+A resource to copy for the next one: rename the nouns, and add it to ``RESOURCES``.
 """
 
 from typing import Any
@@ -11,6 +11,7 @@ from flask.views import MethodView
 from pydantic import Field
 from sqlalchemy import select
 
+from ..accounts import auth  # feature: auth
 from ..carafe.errors import Fault
 from ..carafe.errors import Invalid
 from ..carafe.operation import Headers
@@ -21,7 +22,6 @@ from ..carafe.schema import Line
 from ..carafe.schema import optional
 from ..carafe.schema import Representation
 from ..database import db
-from ..extensions import auth  # feature: auth
 from ..extensions import cache  # feature: cache
 from ..models import Author
 from ..models import Book

@@ -129,7 +129,12 @@ def _globals_with(
 ) -> type[_AppCtxGlobals]:
     class Globals(base):  # type: ignore[valid-type, misc]
         identity = Current(identities)
-        __setattr__ = object.__setattr__  # Flask's own writes past a descriptor.
+
+        def __setattr__(self, name: str, value: Any) -> None:
+            if name == "identity":  # Flask's own method ignores descriptors.
+                object.__setattr__(self, name, value)
+            else:
+                super().__setattr__(name, value)
 
     return Globals
 

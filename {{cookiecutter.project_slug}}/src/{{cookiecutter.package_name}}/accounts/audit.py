@@ -1,7 +1,6 @@
-# feature: auth
-"""What happens to accounts, in the log: who, from where, and never a secret.
+"""The audit log: what happens to accounts, by whom and from where, but never a secret.
 
-One line each, at INFO of the logger ``<package>.audit``; a handler of its own sees nothing else.
+Each event is one line at level INFO of the logger ``<package>.audit``.
 """
 
 import logging
@@ -12,23 +11,23 @@ from flask import has_request_context
 from flask import request
 from flask_principal import Identity
 
-from .carafe.ext.auth import permission_denied
-from .carafe.reads import current_request
-from .carafe.reads import environ_of
-from .carafe.request import id_of
+from ..carafe.ext.auth import permission_denied
+from ..carafe.reads import current_request
+from ..carafe.reads import environ_of
+from ..carafe.request import id_of
 
-logger = logging.getLogger(__name__)
+logger = logging.getLogger(f"{__package__.rpartition('.')[0]}.audit")
 
 
 def init_app(app: Flask) -> None:
-    """Record what the guards of *app* refuse."""
-    app.logger  # noqa: B018 - Flask gives it its handler when it is first asked for.
+    """Record the refusals of the guards of *app*."""
+    app.logger  # noqa: B018 - Flask adds its handler when it is first used.
     logger.setLevel(logging.INFO)
     permission_denied.connect(_on_denied, app)
 
 
 def record(event: str, **facts: Any) -> None:
-    """Log *event*, and with it the facts, the client's address and the id of its request."""
+    """Log *event* with its facts, the client's IP address and the request id."""
     if has_request_context():
         facts["address"] = request.remote_addr
         facts["request_id"] = id_of(environ_of(current_request()))

@@ -5,7 +5,7 @@ import pytest
 import time_machine
 from accounts import make_user
 from accounts import PASSWORD
-from conftest import attempts
+from conftest import throttling
 
 GOOD = {"email": "ada@example.com", "password": PASSWORD}
 WRONG = {**GOOD, "password": "wrong horse"}
@@ -59,7 +59,7 @@ def test_an_account_fails_ten_times_from_everywhere_together(ask):
 
 def test_guesses_at_the_same_moment_are_no_more_guesses(ask, monkeypatch):
     """All of them are let in before one has failed."""
-    monkeypatch.setattr(attempts.Attempt, "check", lambda self: None)
+    monkeypatch.setattr(throttling.Attempt, "check", lambda self: None)
     statuses = [ask(WRONG).status_code for _ in range(12)]
     assert statuses == [401] * 10 + [429] * 2
     assert ask(GOOD).status_code == 200
@@ -105,7 +105,7 @@ def test_a_wrong_current_password_is_counted_too(ask, client):
 
 def test_two_apps_count_for_themselves(make_app, tmp_path):
     from_one, from_other = (
-        make_app(DATABASE_URL=f"sqlite:///{tmp_path}/test.db").extensions["attempts"]
+        make_app(DATABASE_URL=f"sqlite:///{tmp_path}/test.db").extensions["throttling"]
         for _ in range(2)
     )
     assert from_one is not from_other

@@ -1,35 +1,32 @@
-"""Users, the logins they have open, and who it is that asks.
+"""The tables of users and of their logins.
 
-A login is a row: the session names it, and ending it ends that session everywhere, whoever
-holds a copy of the cookie. A user who is not active has no identity.
+A login is a row: the session refers to it, and deleting it ends that session everywhere, whoever
+has a copy of the cookie.
 """
 
 import secrets
 from datetime import datetime
 from datetime import timedelta
 from datetime import UTC
-from typing import Any
 
 from flask import session
 from sqlalchemy import ColumnElement
 from sqlalchemy import ForeignKey
 from sqlalchemy import JSON
-from sqlalchemy import select
 from sqlalchemy import String
 from sqlalchemy.orm import Mapped
 from sqlalchemy.orm import mapped_column
 
-from .carafe.ext.auth import SQLAlchemyAuthProvider
-from .database import Base
+from ..database import Base
 
 LOGIN_KEY = "login"
-"""Where the session keeps the token of its login."""
+"""The key of the session's token of its login."""
 
-LONGEST_LOGIN = timedelta(days=90)
+MAX_LOGIN_AGE = timedelta(days=90)
 
 
 class User(Base):
-    """Somebody who may log in."""
+    """A user, who can log in while *active*."""
 
     __tablename__ = "users"
 
@@ -54,25 +51,10 @@ class Login(Base):
 
     @property
     def current(self) -> bool:
-        """Whether it is this session's."""
+        """Whether it is the login of the current session."""
         return bool(self.token == session.get(LOGIN_KEY))
 
     @classmethod
     def is_open(cls) -> ColumnElement[bool]:
-        """For a query: not older than a login gets."""
-        return cls.opened_at > datetime.now(UTC) - LONGEST_LOGIN
-
-
-class Accounts(SQLAlchemyAuthProvider):
-    """Identifies a user by their id and an open login, in one query."""
-
-    __model__ = User
-    session_keys = (LOGIN_KEY,)
-
-    def get_user(self, _id: Any) -> User | None:
-        """The user, if this session's login is still theirs and open."""
-        is_theirs = (Login.user_id == User.id) & (Login.token == session.get(LOGIN_KEY))
-        found: User | None = self.session.scalar(
-            select(User).join(Login, is_theirs).where(User.id == _id, Login.is_open())
-        )
-        return found
+        """Return a condition of a query: whether a login has not expired."""
+        return cls.opened_at > datetime.now(UTC) - MAX_LOGIN_AGE

@@ -1,5 +1,4 @@
-# feature: auth
-"""The login of this session: made, shown, and ended."""
+"""The login of the current session, and the password of its user."""
 
 from flask import abort
 from flask import Blueprint
@@ -8,35 +7,34 @@ from pydantic import Field
 from werkzeug.datastructures import WWWAuthenticate
 from werkzeug.exceptions import Unauthorized
 
-from .. import audit
-from .. import credentials
-from .. import passwords
-from ..accounts import LOGIN_KEY
-from ..accounts import User
-from ..attempts import Attempt
 from ..carafe.operation import operation
 from ..carafe.schema import Body
 from ..carafe.schema import Representation
 from ..carafe.schema import Text
 from ..database import db
-from ..extensions import auth
-from ..logins import end_login
-from ..logins import open_login
+from . import audit
+from . import passwords
+from .logins import end_login
+from .logins import open_login
+from .models import LOGIN_KEY
+from .models import User
+from .provider import auth
+from .throttling import Attempt
 
 bp = Blueprint("login", __name__, url_prefix="/login")
 
 
 class Credentials(Body):
-    """Who logs in."""
+    """An e-mail address and a password."""
 
     email: Text = Field(max_length=200, examples=["admin@example.com"])
-    password: Text = Field(max_length=passwords.LONGEST)
+    password: Text = Field(max_length=passwords.MAX_LENGTH)
 
 
 class PasswordChange(Body):
-    """A new password, and the one before."""
+    """A new password, and the current one."""
 
-    current_password: Text = Field(max_length=passwords.LONGEST)
+    current_password: Text = Field(max_length=passwords.MAX_LENGTH)
     new_password: passwords.NewPassword
 
 
@@ -52,9 +50,9 @@ class LoginView(MethodView):
     @operation(problems=[401, 429])
     def post(self, body: Credentials) -> UserOut:
         """Log in."""
-        attempt = Attempt(credentials.normal(body.email))
+        attempt = Attempt(passwords.normal(body.email))
         attempt.check()
-        user = credentials.authenticate(body.email, body.password)
+        user = passwords.authenticate(body.email, body.password)
         if user is None:
             attempt.fail()
             raise _wrong_credentials()
@@ -71,7 +69,7 @@ class LoginView(MethodView):
 
     @operation(204)
     def delete(self) -> None:
-        """Log out. A copy of the cookie is worth nothing afterwards."""
+        """Log out. A copy of the cookie is useless afterwards."""
         if (user_id := end_login()) is not None:
             audit.record("logged out", user_id=user_id)
         auth.logout()
@@ -81,13 +79,13 @@ class PasswordView(MethodView):
     @auth.require.login()
     @operation(204, problems=[429])
     def put(self, body: PasswordChange) -> None:
-        """Change your password, and end your other logins."""
+        """Change your password and log out other devices."""
         attempt = Attempt(_user().email)
         attempt.check()
-        if not credentials.change_password(auth.user_id, body.current_password, body.new_password):
+        if not passwords.change_password(auth.user_id, body.current_password, body.new_password):
             attempt.fail()
             audit.record("password change failed", user_id=auth.user_id)
-            abort(403, "The current password is another one.")
+            abort(403, "The current password is wrong.")
         audit.record("changed the password", user_id=auth.user_id)
 
 
@@ -97,7 +95,7 @@ def _user() -> User:
 
 def _wrong_credentials() -> Unauthorized:
     return Unauthorized(
-        "No user has this e-mail address and password.",
+        "Wrong e-mail address or password.",
         www_authenticate=WWWAuthenticate("session"),
     )
 

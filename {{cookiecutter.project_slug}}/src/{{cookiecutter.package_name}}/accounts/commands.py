@@ -1,0 +1,145 @@
+"""``flask users``, and the administrator that ``flask dev`` adds."""
+
+import hmac
+import json
+
+import click
+from flask import current_app
+from flask.cli import AppGroup
+from sqlalchemy import select
+
+from ..database import db
+from ..database import writes
+from . import audit
+from .logins import end_logins
+from .models import User
+from .passwords import add_user
+from .passwords import checked
+from .passwords import find_user
+from .passwords import hashed
+from .provider import auth
+
+ADMIN = "admin@example.com"
+"""The e-mail address of the administrator."""
+
+users = AppGroup("users", help="Add, list and change users.")
+
+roles_option = click.option(
+    "--role",
+    "roles",
+    multiple=True,
+    type=click.Choice(sorted(auth.roles)) if auth.roles else str,
+    help="Role to grant (repeatable).",
+)
+password_option = click.password_option(help="Prompted for if omitted.")
+
+
+@users.command()
+@click.argument("email")
+@roles_option
+@password_option
+@writes
+def create(email: str, roles: tuple[str, ...], password: str) -> None:
+    """Add a user who logs in with EMAIL."""
+    if "@" not in email or len(email) > 200:
+        raise click.BadParameter("not a valid e-mail address.", param_hint="EMAIL")
+    if find_user(email):
+        raise click.ClickException(f"User {email} already exists.")
+    _done("added", add_user(email, _checked(password), list(roles)))
+
+
+@users.command("list")
+def index() -> None:
+    """List the users and their roles."""
+    for user in db.session.scalars(select(User).order_by(User.email)):
+        state = "" if user.active else " (disabled)"
+        click.echo(f"{user.email}: {', '.join(user.roles) or 'no roles'}{state}")
+
+
+@users.command("roles")
+@click.argument("email")
+@roles_option
+@writes
+def change_roles(email: str, roles: tuple[str, ...]) -> None:
+    """Replace the roles of EMAIL."""
+    user = _existing(email)
+    user.roles = list(roles)
+    _done("changed the roles of", user)
+
+
+@users.command("password")
+@click.argument("email")
+@password_option
+@writes
+def change_password(email: str, password: str) -> None:
+    """Set a new password for EMAIL, and log EMAIL out everywhere."""
+    user = _existing(email)
+    user.password_hash = hashed(_checked(password))
+    end_logins(user)
+    _done("changed the password of", user)
+
+
+@users.command()
+@click.argument("email")
+@writes
+def disable(email: str) -> None:
+    """Log EMAIL out everywhere, and block new logins."""
+    user = _existing(email)
+    user.active = False
+    end_logins(user)
+    _done("disabled", user)
+
+
+@users.command()
+@click.argument("email")
+@writes
+def enable(email: str) -> None:
+    """Let EMAIL log in again."""
+    user = _existing(email)
+    user.active = True
+    _done("enabled", user)
+
+
+def _checked(password: str) -> str:
+    try:
+        return checked(password)
+    except ValueError as error:
+        raise click.ClickException(str(error)) from None
+
+
+def _existing(email: str) -> User:
+    user = find_user(email)
+    if user is None:
+        raise click.ClickException(f"No user {email} exists.")
+    return user
+
+
+def _done(what: str, user: User) -> None:
+    db.session.commit()
+    audit.record(f"{what} user", user_id=user.id)
+    click.echo(f"{what.capitalize()} user {user.email}.")
+
+
+@writes
+def add_admin() -> None:
+    """Add the administrator of a development database."""
+    if find_user(ADMIN) is None:
+        add_user(ADMIN, _password(), ["admin", "editor"])
+        db.session.commit()
+
+
+def welcome(address: str) -> str:
+    """Return a text that says how to log in at *address*."""
+    credentials = json.dumps({"email": ADMIN, "password": _password()})
+    author = json.dumps({"name": "Octavia E. Butler"})
+    return f"""Log in as {ADMIN} with the password {_password()}
+
+  curl -c cookies -H 'Content-Type: application/json' -d '{credentials}' {address}/login
+  curl -b cookies -H 'Content-Type: application/json' -d '{author}' {address}/authors
+"""
+
+
+def _password() -> str:
+    """The password, which is the same at each start and is stored nowhere."""
+    key = str(current_app.secret_key).encode()
+    return hmac.digest(key, ADMIN.encode(), "sha256").hex()[:16]

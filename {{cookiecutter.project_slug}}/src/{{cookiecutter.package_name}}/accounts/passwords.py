@@ -1,0 +1,128 @@
+"""Users and their passwords, as argon2id hashes with OWASP's minimum parameters.
+
+Hashing takes long, intentionally. No transaction is open meanwhile, because on SQLite nobody else
+could write; so what was read before is read again before anything changes.
+"""
+
+from typing import Annotated
+from unicodedata import normalize
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError
+from argon2.exceptions import VerificationError
+from pydantic import AfterValidator
+from pydantic import Field
+from sqlalchemy import select
+from zxcvbn.frequency_lists import FREQUENCY_LISTS
+
+from ..carafe.schema import Text
+from ..database import db
+from . import audit
+from .logins import end_logins
+from .models import User
+
+MIN_LENGTH = 8
+MAX_LENGTH = 128
+
+_COMMON = frozenset(FREQUENCY_LISTS["passwords"])
+
+_hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
+_DUMMY_HASH = _hasher.hash("nobody has this password")
+
+
+def checked(password: str) -> str:
+    """Return *password*, if it can be a new one. Raises ValueError with the reason if not."""
+    if not MIN_LENGTH <= len(password) <= MAX_LENGTH:
+        raise ValueError(f"A password has {MIN_LENGTH} to {MAX_LENGTH} characters.")
+    if password.lower() in _COMMON or len(set(password)) < 4:
+        raise ValueError("This password is too common.")
+    return password
+
+
+NewPassword = Annotated[
+    Text, Field(min_length=MIN_LENGTH, max_length=MAX_LENGTH), AfterValidator(checked)
+]
+"""The type of a new password in the body of a request."""
+
+
+def hashed(password: str) -> str:
+    """Return the hash of *password* to store."""
+    return _hasher.hash(_typed(password))
+
+
+def is_right(password_hash: str | None, password: str) -> bool:
+    """Whether *password* has this hash. Without a hash it is not, and takes as long."""
+    try:
+        _hasher.verify(password_hash or _DUMMY_HASH, _typed(password))
+    except (VerificationError, InvalidHashError):
+        return False
+    return password_hash is not None
+
+
+def is_outdated(password_hash: str) -> bool:
+    """Whether the hash was made with other parameters."""
+    return _hasher.check_needs_rehash(password_hash)
+
+
+def _typed(password: str) -> bytes:
+    """Normalized, because keyboards compose accents differently; without lone surrogates."""
+    return normalize("NFKC", password).encode(errors="replace")
+
+
+def normal(email: str) -> str:
+    """Return an e-mail address as it is stored: its case does not matter."""
+    return email.strip().lower()
+
+
+def find_user(email: str) -> User | None:
+    """Return the user with this e-mail address, or None."""
+    return db.session.scalar(select(User).where(User.email == normal(email)))
+
+
+def add_user(email: str, password: str, roles: list[str]) -> User:
+    """Add a user and return it; the caller commits."""
+    user = User(email=normal(email), roles=roles)
+    user.password_hash = hashed(password)
+    db.session.add(user)
+    return user
+
+
+def authenticate(email: str, password: str) -> User | None:
+    """Return the active user with this e-mail address and password, or None.
+
+    The user is locked until the caller commits. It takes as long if there is no such user.
+    """
+    known = select(User.id, User.password_hash).where(User.email == normal(email))
+    found = db.session.execute(known).one_or_none()
+    db.session.rollback()
+    user_id, old_hash = found or (None, None)
+    user = _verified(user_id, old_hash, password)
+    if user is None:
+        audit.record("login failed", user_id=user_id)
+    return user
+
+
+def change_password(user_id: int, old: str, new: str) -> bool:
+    """Set a new password, end the other logins, and commit; False if *old* is wrong."""
+    old_hash = db.session.scalar(select(User.password_hash).where(User.id == user_id))
+    db.session.rollback()
+    new_hash = hashed(new)
+    user = _verified(user_id, old_hash, old)
+    if user is None:
+        return False
+    user.password_hash = new_hash
+    end_logins(user)
+    db.session.commit()
+    return True
+
+
+def _verified(user_id: int | None, old_hash: str | None, password: str) -> User | None:
+    """The user, locked, if this is their password and did not change meanwhile."""
+    if not is_right(old_hash, password) or old_hash is None:
+        return None
+    new_hash = hashed(password) if is_outdated(old_hash) else old_hash
+    user = db.session.get(User, user_id, with_for_update=True, populate_existing=True)
+    if user is None or not user.active or user.password_hash != old_hash:
+        return None
+    user.password_hash = new_hash
+    return user
