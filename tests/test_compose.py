@@ -16,8 +16,9 @@ def test_compose_names_nothing_that_is_not_there(project):
     plan = compose(project)
     for service in plan["services"].values():
         assert plan["networks"].keys() >= set(service["networks"])
-        assert plan["volumes"].keys() >= {name.split(":")[0] for name in service.get("volumes", ())}
-        assert plan["configs"].keys() >= {one["source"] for one in service.get("configs", ())}
+        for name in (volume.split(":")[0] for volume in service.get("volumes", ())):
+            is_file = name.startswith(".") and (project.path / name).is_file()
+            assert is_file or name in plan["volumes"]
         for name, how in service.get("depends_on", {}).items():
             needed = plan["services"][name]
             ends = how == {"condition": "service_completed_successfully"}
@@ -34,9 +35,8 @@ def test_compose_leads_the_application_to_servers_that_it_can_reach(project):
     for url in urls:
         server = services[urlsplit(url).hostname]
         assert set(server["networks"]) & set(services["app"]["networks"])
-    rules = compose(project)["configs"]["haproxy"]["content"]
     assert instructions(project, "EXPOSE") == re.findall(
-        r"server-template app \d+ app:(\d+)", rules
+        r"set \$api http://app:(\d+);", project.read("nginx.conf")
     )
     assert set(services["proxy"]["networks"]) & set(services["app"]["networks"])
 
@@ -55,8 +55,8 @@ def test_compose_gives_no_container_more_than_it_needs(project):
     for name, service in plan["services"].items():
         assert service["cap_drop"] == ["ALL"] and "cap_add" not in service
         assert service["security_opt"] == ["no-new-privileges:true"]
-        assert service.get("read_only") is (None if "configs" in service else True)
-        assert "tmpfs" in service or "read_only" not in service
+        assert service["read_only"] is True and "tmpfs" in service
+        assert "mem_limit" in service and service["logging"]["options"]["max-file"]
         assert ("ports" in service) is (name == "proxy")
         assert "build" in service or IMAGE.fullmatch(service["image"])
     assert plan["networks"]["data"] == {"internal": True}
@@ -84,32 +84,45 @@ def test_compose_hands_every_setting_to_the_application(project):
     assert given.keys() == settings | {"PGPASSWORD", "WEB_CONCURRENCY"}
 
 
-def test_compose_runs_two_copies_and_asks_each_whether_it_is_ready(project):
-    plan = compose(project)
-    rules = plan["configs"]["haproxy"]["content"]
-    assert plan["services"]["app"]["deploy"] == {"replicas": 2}
-    assert "uri /health/ready" in rules and "app:8000 check" in rules
+def test_compose_runs_two_replicas_behind_a_proxy_that_looks_them_up_again(project):
+    assert compose(project)["services"]["app"]["deploy"] == {"replicas": 2}
+    assert re.search("resolver 127.0.0.11 valid=1s;", project.read("nginx.conf"))
 
 
 def test_the_proxy_has_problems_where_it_would_show_pages(project):
-    rules = compose(project)["configs"]["haproxy"]["content"]
-    problem = "http-error status (.*) content-type application/problem.json string '(.*)'"
-    found = {int(status): json.loads(text) for status, text in re.findall(problem, rules)}
-    assert found.keys() == {400, 408, 502, 503, 504}
-    for status, text in found.items():
-        title = HTTPStatus(status).phrase
-        assert text == {"type": "about:blank", "title": title, "status": status}
+    rules = project.read("nginx.conf")
+    codes = re.search(r"error_page ([\d ]+) @problem;", rules)[1].split()
+    reasons = dict(re.findall(r'^ +(\d{3}|default) +"(.*)";$', rules, re.MULTILINE))
+    assert {"400", "408", "413", "414", "502", "503", "504"} <= {*codes}
+    for code in {*codes, "431"}:
+        phrase = HTTPStatus(int(code)).phrase
+        newer = {"413": "Content Too Large", "414": "URI Too Long"}  # RFC 9110
+        assert reasons.get(code, reasons["default"]) == newer.get(code, phrase)
+    [problem] = re.findall("return 200 '(.*)';", rules)
+    filled = problem.replace("$reason", "Bad Gateway").replace("$status", "502")
+    assert json.loads(filled) == {"type": "about:blank", "title": "Bad Gateway", "status": 502}
+    assert "default_type application/problem+json;" in rules
 
 
-def test_the_proxy_asks_another_copy_for_a_read_and_for_nothing_else(project):
-    rules = compose(project)["configs"]["haproxy"]["content"]
-    assert "option redispatch" in rules and "retry-on conn-failure empty-response\n" in rules
-    assert "http-request disable-l7-retry unless METH_GET\n" in rules
+def test_the_proxy_sends_no_write_twice(project):
+    assert re.search(r"proxy_next_upstream error timeout;", project.read("nginx.conf"))
 
 
 def test_the_proxy_waits_for_slow_clients_in_place_of_the_application(project):
-    rules = compose(project)["configs"]["haproxy"]["content"]
-    assert "option http-buffer-request\n" in rules and "timeout http-request 10s\n" in rules
+    rules = project.read("nginx.conf")
+    for line in (
+        *("client_header_timeout 10s", "client_body_timeout 10s", "send_timeout 10s"),
+        *("proxy_request_buffering on", "proxy_buffering on"),
+    ):
+        assert f"{line};" in rules
+
+
+def test_the_address_and_the_scheme_of_a_client_reach_the_application(project):
+    rules = project.read("nginx.conf")
+    assert "X-Forwarded-For $proxy_add_x_forwarded_for;" in rules
+    assert "X-Forwarded-Proto $scheme_of_client;" in rules and "Host $http_host;" in rules
+    environment = compose(project)["services"]["app"]["environment"]
+    assert environment["PROXY_HOPS"] == "${PROXY_HOPS:-1}"
 
 
 def test_redis_forgets_all_when_it_stops_and_the_oldest_when_it_is_full(default):

@@ -21,7 +21,7 @@ from .deployment import WORKFLOW
 def test_the_image_copies_only_what_exists_and_may_enter(project):
     ignored = project.read(".dockerignore").splitlines()
     assert "*" in ignored
-    copies = [copy.split() for copy in instructions(project, "COPY")]
+    copies = [copy.removeprefix("--chmod=a+rX ").split() for copy in instructions(project, "COPY")]
     assert len(copies) > 4
     for *sources, _ in (copy for copy in copies if not copy[0].startswith("--from=")):
         for source in sources:
@@ -65,10 +65,19 @@ def test_every_health_check_asks_for_a_path_that_is_served(project):
 
 
 def test_every_health_check_asks_by_the_same_name(project):
-    assert "'http://localhost:'" in instructions(project, "HEALTHCHECK")[0]
-    plan = compose(project)
-    assert " hdr Host localhost\n" in plan["configs"]["haproxy"]["content"]
-    assert "--header=Host:localhost" in plan["services"]["proxy"]["healthcheck"]["test"]
+    assert "HTTPConnection('localhost'," in instructions(project, "HEALTHCHECK")[0]
+    assert "--header=Host:localhost" in compose(project)["services"]["proxy"]["healthcheck"]["test"]
+
+
+def test_no_health_check_goes_through_a_proxy_of_the_environment(project):
+    assert "urllib" not in instructions(project, "HEALTHCHECK")[0]
+    test = compose(project)["services"]["proxy"]["healthcheck"]["test"]
+    assert test[test.index("-Y") + 1] == "off"
+
+
+def test_the_image_can_read_its_files_whatever_mode_they_were_checked_out_with(project):
+    copies = instructions(project, "COPY")
+    assert all(copy.startswith(("--chmod=a+rX ", "--from=build ")) for copy in copies)
 
 
 @pytest.mark.parametrize(("status", "healthy"), [(200, True), (503, False)])

@@ -11,14 +11,14 @@ from . import test_image
 from . import test_workflows
 from .conftest import copied
 
-IMAGE, COMPOSE, EXAMPLE = "Dockerfile", "compose.yaml", ".env.example"
+IMAGE, COMPOSE, PROXY, EXAMPLE = "Dockerfile", "compose.yaml", "nginx.conf", ".env.example"
 WORKFLOW, UPDATES = ".github/workflows/ci.yml", ".github/dependabot.yml"
 PINNED = "actions/checkout@3d3c42e5aac5ba805825da76410c181273ba90b1 # v7.0.1"
 
 MISTAKES = {
     "the_image_copies_only_what_exists_and_may_enter": [
-        (IMAGE, "COPY migrations ./migrations", "COPY migration ./migrations"),
-        (IMAGE, "COPY README.md ./", "COPY LICENSE README.md ./"),
+        (IMAGE, "migrations ./migrations", "migration ./migrations"),
+        (IMAGE, "README.md ./", "LICENSE README.md ./"),
         (".dockerignore", "!src\n", ""),
         (".dockerignore", "*\n!g", "!g"),
     ],
@@ -56,8 +56,7 @@ MISTAKES = {
         ("src/my_api/health.py", '"/health/ready"', '"/ready"'),
     ],
     "every_health_check_asks_by_the_same_name": [
-        (IMAGE, "http://localhost:", "http://127.0.0.1:"),
-        (COMPOSE, "hdr Host localhost", "hdr Host app"),
+        (IMAGE, "HTTPConnection('localhost'", "HTTPConnection('127.0.0.1'"),
         (COMPOSE, " --header=Host:localhost,", ""),
     ],
     "the_image_is_healthy_while_the_api_says_that_it_lives": [
@@ -84,7 +83,7 @@ MISTAKES = {
         (COMPOSE, "app: {condition: service_healthy}", "app: {condition: service_started}"),
         (COMPOSE, "networks: [front, data]", "networks: [front, back]"),
         (COMPOSE, '["postgres:/var', '["database:/var'),
-        (COMPOSE, "source: haproxy", "source: proxy"),
+        (COMPOSE, "./nginx.conf:", "./proxy.conf:"),
         (
             COMPOSE,
             "    healthcheck:\n      test: [CMD, redis-cli",
@@ -100,7 +99,7 @@ MISTAKES = {
         (COMPOSE, "@postgres/app", "@db/app"),
         (COMPOSE, "redis://redis", "redis://localhost"),
         (COMPOSE, "networks: [front, data]", "networks: [front]"),
-        (COMPOSE, "app 8 app:8000", "app 8 app:5000"),
+        (PROXY, "http://app:8000", "http://app:5000"),
         (IMAGE, "EXPOSE 8000", "EXPOSE 5000"),
     ],
     "compose_gives_no_container_more_than_it_needs": [
@@ -131,21 +130,31 @@ MISTAKES = {
         (COMPOSE, "    METRICS_TOKEN:", "    METRICS:"),
         (COMPOSE, "    MAX_CONTENT_LENGTH:\n", "    MAX_CONTENT_LENGTH:\n    FLASK_ENVIRONMENT:\n"),
     ],
-    "compose_runs_two_copies_and_asks_each_whether_it_is_ready": [
+    "no_health_check_goes_through_a_proxy_of_the_environment": [
+        (IMAGE, "import os, http.client", "import os, urllib.request, http.client"),
+        (COMPOSE, '-Y, "off"', '-Y, "on"'),
+    ],
+    "the_image_can_read_its_files_whatever_mode_they_were_checked_out_with": [
+        (IMAGE, "COPY --chmod=a+rX src", "COPY src"),
+        (IMAGE, "COPY --chmod=a+rX gunicorn", "COPY --chmod=700 gunicorn"),
+    ],
+    "compose_runs_two_replicas_behind_a_proxy_that_looks_them_up_again": [
         (COMPOSE, "{replicas: 2}", "{replicas: 1}"),
-        (COMPOSE, "app:8000 check", "app:8000"),
-        (COMPOSE, "uri /health/ready", "uri /health/live"),
+        (PROXY, "valid=1s", "valid=1h"),
     ],
     "the_proxy_has_problems_where_it_would_show_pages": [
-        (COMPOSE, "http-error status 503", "http-error status 500"),
-        (COMPOSE, '"status":503', '"status":500'),
-        (COMPOSE, 'application/problem+json string \'{"type"', 'text/html string \'{"type"'),
+        (PROXY, "error_page 400 408 413 414 500 502 503 504", "error_page 400 408 413 414 500 502"),
+        (PROXY, '"status":$status', '"status":500'),
+        (PROXY, "default_type application/problem+json", "default_type text/html"),
+        (PROXY, '"Bad Gateway"', '"Bad Gate"'),
     ],
-    "the_proxy_asks_another_copy_for_a_read_and_for_nothing_else": [
-        (COMPOSE, "option redispatch", "# option"),
-        (COMPOSE, "conn-failure empty-response", "all-retryable-errors"),
-        (COMPOSE, "          http-request disable-l7-retry unless METH_GET\n", ""),
-        (COMPOSE, "unless METH_GET", "unless METH_POST"),
+    "the_proxy_sends_no_write_twice": [
+        (PROXY, "error timeout;", "error timeout non_idempotent;"),
+    ],
+    "the_address_and_the_scheme_of_a_client_reach_the_application": [
+        (PROXY, "$proxy_add_x_forwarded_for", "$remote_addr"),
+        (PROXY, "X-Forwarded-Proto $scheme_of_client", "X-Forwarded-Proto $scheme"),
+        (COMPOSE, '"${PROXY_HOPS:-1}"', '"1"'),
     ],
     "redis_forgets_all_when_it_stops_and_the_oldest_when_it_is_full": [
         (COMPOSE, ' --save, "",', ""),
@@ -201,7 +210,8 @@ MISTAKES = {
         (UPDATES, "package-ecosystem: docker-compose", "package-ecosystem: npm"),
     ],
     "the_proxy_waits_for_slow_clients_in_place_of_the_application": [
-        (COMPOSE, "          option http-buffer-request\n", ""),
+        (PROXY, "proxy_request_buffering on", "proxy_request_buffering off"),
+        (PROXY, "    client_body_timeout 10s;\n", ""),
     ],
     "zizmor_finds_nothing": [
         (WORKFLOW, PINNED, "actions/checkout@v7"),

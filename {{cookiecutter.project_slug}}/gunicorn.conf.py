@@ -56,18 +56,14 @@ def on_starting(server):
     app = Flask(package)
     import_module(f"{package}.settings").init_app(app, None)
     import_module(f"{package}.carafe.ext.logger").Logger(app)  # feature: logger
-    on_reload(server)
+    on_reload(server)  # feature: logger
     if server.cfg.workers > 1 and not app.config.get("CACHE_REDIS_URL"):  # feature: cache
         server.log.warning("The cache is off: several workers need REDIS_URL.")
 
 
-def on_reload(server):
-    """Serve with the worker of the package."""
-    if server.cfg.worker_class_str == worker_class and not server.cfg.is_ssl:
-        package = server.app.app_uri.partition(":")[0]
-        server.worker_class = import_module(f"{package}.worker").Worker
-    # gunicorn's lines go where those of libraries go, if anywhere.  # feature: logger
-    if server.log.error_log.root.handlers:  # feature: logger
+def on_reload(server):  # feature: logger
+    """Log gunicorn's own lines where those of libraries are logged, if anywhere."""
+    if server.log.error_log.root.handlers:
         server.log.error_log.handlers.clear()
         server.log.error_log.propagate = True
 

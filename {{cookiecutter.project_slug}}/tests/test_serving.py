@@ -28,7 +28,7 @@ def test_a_worker_that_is_told_to_end_finishes_its_requests_and_takes_no_more(se
             return headers["Connection"] == "close" and (status, problem["detail"])
 
         status, detail = wait_for(draining)
-        assert status == 503 and "ending" in detail
+        assert status == 503 and "shutting down" in detail
         (server.folder / "go").touch()
         assert slow.result()[0] == 200
     open_connection.close()

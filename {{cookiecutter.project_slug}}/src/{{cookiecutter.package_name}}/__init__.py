@@ -28,8 +28,9 @@ def create_app(config: Mapping[str, object] | None = None) -> FlaskCarafe:
     app = FlaskCarafe(__name__, static_folder=None, instance_path=str(instance))
     settings.init_app(app, config)
     security.init_app(app, hsts=YEAR if app.config["ENVIRONMENT"] == "production" else 0)
-    proxies = app.config["PROXY_HOPS"]
-    app.wsgi_app = ProxyFix(app.wsgi_app, proxies, proxies, 0)  # type: ignore[method-assign]
+    hops = app.config["PROXY_HOPS"]
+    # Each proxy appends to X-Forwarded-For, but replaces X-Forwarded-Proto.
+    app.wsgi_app = ProxyFix(app.wsgi_app, hops, min(hops, 1), 0)  # type: ignore[method-assign]
     cors.init_app(app)
     extensions.init_app(app)
     accounts.init_app(app)  # feature: auth
