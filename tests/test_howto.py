@@ -262,7 +262,7 @@ def test_postgresql(owner):
 def test_a_resource_is_added_and_the_whole_suite_passes(owner, wanted):
     owner = owner(wanted)
     section = owner.sections("README.md")["Add a resource"]
-    assert owner.follow(section) == 4 + ("cache" in wanted)
+    assert owner.follow(section) == 5 + ("cache" in wanted)
     assert_sound(owner)
     owner.type(
         f"uv run pytest -q {'' if wanted else 'tests/test_shelves.py tests/test_openapi.py'}"
