@@ -1,4 +1,4 @@
-"""Commands: ``flask dev``, which starts everything, ``flask check-deploy``, and others."""
+"""Commands: ``flask dev``, ``flask openapi``, and those of other modules."""
 
 import os
 import socket
@@ -19,7 +19,7 @@ from .checks import check_deploy
 
 
 def init_app(app: Flask) -> None:
-    """Add the commands to ``flask``."""
+    """Add the commands of *app* to ``flask``."""
     app.cli.add_command(check_deploy)
     app.cli.add_command(dev)
     app.cli.add_command(openapi)
@@ -40,13 +40,13 @@ def dev(host: str, port: int) -> None:
     url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
     click.echo(seed.welcome(url))
     click.echo(welcome(url))  # feature: auth
-    # Flask's own server outlives a mistake in the code: it loads the application anew.
+    # Flask's own server survives a mistake in the code: it loads the application again.
     run = [sys.executable, "-m", "flask", "--app", current_app.import_name, "run", "--reload"]
     _become([*run, f"--host={host}", f"--port={port}"])
 
 
 def _check_port(host: str, port: int) -> None:
-    """Fail before anything is promised. Of two addresses of a name, one may be taken."""
+    """Fail at once if the port is used, by any IP address of the host."""
     try:
         for family, kind, _, _, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
             with socket.socket(family, kind) as probe:
@@ -66,8 +66,8 @@ def _family(host: str) -> socket.AddressFamily:
 
 
 def _become(command: list[str]) -> None:
-    """Run *command* in the place of this process."""
-    if os.name == "nt":  # There it would run beside the shell that waits for this one.
+    """Replace this process by *command*."""
+    if os.name == "nt":  # There it would run beside the shell, which waits for this process.
         raise SystemExit(subprocess.call(command))
     sys.stdout.flush()
     os.execv(command[0], command)

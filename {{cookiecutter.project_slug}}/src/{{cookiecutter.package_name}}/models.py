@@ -11,7 +11,7 @@ from .database import db as db
 
 
 class Author(Base):
-    """Somebody who wrote books."""
+    """An author of books."""
 
     __tablename__ = "authors"
 

@@ -1,10 +1,10 @@
 """Settings from the environment, checked before anything starts.
 
-In the project's folder, and below it, what ``.env`` and ``.flaskenv`` say counts too, wherever the
-application is made: the environment itself wins. ``FLASK_SKIP_DOTENV=1`` leaves them out.
+In the project's folder, and below it, ``.env`` and ``.flaskenv`` count, too, unless
+``FLASK_SKIP_DOTENV=1``; variables of the environment itself win.
 
-Any ``FLASK_<KEY>`` becomes the setting ``<KEY>`` of Flask or of an extension, read as JSON if
-it is JSON. These the application reads itself; the names that platforms set need no prefix.
+Any ``FLASK_<KEY>`` becomes the setting ``<KEY>`` of Flask or of an extension, parsed as JSON if it
+is JSON. The application itself reads these, with or without the prefix:
 
 ======================== ======================= =========================================
 ``FLASK_ENVIRONMENT``    ``production``          or ``development``
@@ -13,16 +13,16 @@ it is JSON. These the application reads itself; the names that platforms set nee
 ``DATABASE_URL``         SQLite in ``instance/`` ``postgresql://user:password@host/name``
 ``DATABASE_TIMEOUT``     ``1.5``                 seconds that a request waits for it
 ``REDIS_URL``            unset: no shared cache  ``redis://host:6379/0``  # feature: cache
-``MAX_CONTENT_LENGTH``   1048576                 bytes of a request's body, at most
-``PROXY_HOPS``           ``0``                   proxies whose ``X-Forwarded-For`` is true
-``TRUSTED_HOSTS``        any                     a JSON list of the names it is asked for by
-``CORS_ORIGINS``         ``[]``                  a JSON list of sites whose pages may ask it
-``CORS_CREDENTIALS``     ``false``               whether those may ask as their visitor
-``METRICS_TOKEN``        unset: no ``/metrics``  random text, which Prometheus has to send
+``MAX_CONTENT_LENGTH``   1048576                 maximum size of a request body in bytes
+``PROXY_HOPS``           ``0``                   number of trusted reverse proxies in front
+``TRUSTED_HOSTS``        any                     a JSON list of the host names of the API
+``CORS_ORIGINS``         ``[]``                  a JSON list of origins allowed by CORS
+``CORS_CREDENTIALS``     ``false``               whether CORS allows cookies
+``METRICS_TOKEN``        unset: no ``/metrics``  random text, the bearer token of ``/metrics``
 ======================== ======================= =========================================
 
-What cannot be meant, or is not safe in production, ends the process: the reason is printed,
-without a value, and nothing is served.
+With a setting that is invalid, or not safe in production, the application does not start. The
+reason is printed without the value.
 """
 
 import json
@@ -69,20 +69,20 @@ _PLACEHOLDERS = (
 )
 
 ABOUT = json.loads(Path(__file__).with_name("about.json").read_text(encoding="utf-8"))
-"""What the API is called and what it is for."""
+"""The title and the description of the API."""
 
 _HERE = ("localhost", "127.0.0.1")
-"""What a health check beside the process asks for."""
+"""The hosts of health checks on the same machine."""
 
 
 class Refusal(ValueError, SystemExit):
-    """A start that is refused: a process in which nobody catches it ends without a traceback."""
+    """The refusal to start. If nobody catches it, the process exits without a traceback."""
 
-    code = 3  # What makes gunicorn halt, instead of starting the worker again.
+    code = 3  # With this code, gunicorn stops instead of starting the worker again.
 
 
 def init_app(app: Flask, config: Mapping[str, object] | None) -> None:
-    """Configure *app*. Raises Refusal that names what is missing or wrong."""
+    """Configure *app*. Raises Refusal, which names what is missing or wrong."""
     if get_load_dotenv():
         load_dotenv()
     given = dict(config or {})
@@ -96,7 +96,7 @@ def init_app(app: Flask, config: Mapping[str, object] | None) -> None:
 
 
 def project_folder() -> Path:
-    """The nearest folder, from the current one upwards, that has migrations; else the current."""
+    """Return the nearest folder with migrations, from the current one upwards; else the current."""
     here = Path.cwd()
     folders = (here, *here.parents)
     return next((one for one in folders if (one / "migrations/env.py").is_file()), here)
@@ -142,7 +142,7 @@ Origin = Annotated[str, Field(pattern=r"^(\*|https?://[^/\s]+)$")]
 
 
 class Settings(BaseSettings):
-    """What the application reads itself."""
+    """The settings that the application itself reads."""
 
     model_config = SettingsConfigDict(extra="ignore", hide_input_in_errors=True)
 
@@ -188,7 +188,7 @@ class Settings(BaseSettings):
         return self
 
     def as_config(self) -> dict[str, object]:
-        """The same, under the names of Flask."""
+        """Return the settings under the names of Flask."""
         return {
             "ENVIRONMENT": self.environment,
             "SECRET_KEY": self.secret_key.get_secret_value(),
@@ -203,7 +203,7 @@ class Settings(BaseSettings):
         }
 
     def defaults(self) -> dict[str, object]:
-        """What follows for Flask and its extensions, unless the environment says otherwise."""
+        """Return the defaults that follow for Flask and its extensions."""
         is_production = self.environment == "production"  # feature: session or auth or logger
         prefix = "__Host-" if is_production else ""  # feature: session or auth
         sites = [site for site in self.cors_origins if site != "*"]  # feature: session or auth
@@ -234,7 +234,7 @@ class Settings(BaseSettings):
 
 
 def _usual(url: str) -> str:
-    """Some platforms still say ``postgres://``, which SQLAlchemy does not know."""
+    """Translate ``postgres://``, which some platforms use and SQLAlchemy does not know."""
     return url.replace("postgres://", "postgresql://", 1)
 
 

@@ -28,10 +28,10 @@ from sqlalchemy.exc import StatementError
 
 SAFE_METHODS = {"GET", "HEAD", "OPTIONS", "TRACE"}
 
-LONGEST_MIGRATION = 600
-"""Seconds that a migration waits for another one to end."""
+MAX_MIGRATION_SECONDS = 600
+"""How long a migration waits for another one."""
 
-_LONGEST_PAUSE = 0.005
+_MAX_PAUSE = 0.005
 """Seconds until a connection that waits for the write lock tries again."""
 
 _LOCK_WITHIN = "lock_within"
@@ -41,12 +41,12 @@ _is_writing: ContextVar[bool] = ContextVar("is_writing", default=False)
 
 
 def options(seconds: float) -> dict[str, Any]:
-    """Engine options: none."""
+    """Return no options of an engine."""
     return {}
 
 
 def tune(engine: Engine, seconds: float) -> None:
-    """Let nobody wait longer than *seconds* for a lock that another connection holds."""
+    """Wait at most *seconds* for a lock of another connection."""
     event.listen(engine, "connect", partial(_on_connect, seconds))
     event.listen(engine, "begin", partial(_on_begin, seconds))
     event.listen(engine, "handle_error", _on_error)
@@ -73,7 +73,7 @@ def migrating(engine: Engine) -> Iterator[Connection]:
         driver: Any = connection.connection.driver_connection
         driver.execute("PRAGMA foreign_keys = OFF")  # without effect in a transaction
         try:
-            with connection.execution_options(**{_LOCK_WITHIN: LONGEST_MIGRATION}).begin():
+            with connection.execution_options(**{_LOCK_WITHIN: MAX_MIGRATION_SECONDS}).begin():
                 yield connection
                 _check_foreign_keys(connection)
         finally:
@@ -91,9 +91,9 @@ def _check_foreign_keys(connection: Connection) -> None:
 
 
 def _on_connect(seconds: float, connection: sqlite3.Connection, record: Any) -> None:
-    connection.isolation_level = None  # BEGIN is said below, not by the driver.
+    connection.isolation_level = None  # BEGIN is sent below, not by the driver.
     _wait_within(connection, seconds)
-    # Of two that open a new file at once, SQLite refuses one without waiting.
+    # If two open a new file at once, SQLite refuses one without waiting.
     _execute_in_time(connection, "PRAGMA journal_mode = WAL", monotonic() + seconds)
     for pragma in ("journal_mode = WAL", "synchronous = NORMAL", "foreign_keys = ON"):
         connection.execute(f"PRAGMA {pragma}")
@@ -111,9 +111,9 @@ def _on_begin(seconds: float, connection: Connection) -> None:
     driver: Any = connection.connection.dbapi_connection
     _wait_within(driver, 0)
     try:
-        # SQLite itself would try ever more seldom, and serve others before.
+        # SQLite itself would try less and less often, and let others go first.
         if not _execute_in_time(driver, "BEGIN IMMEDIATE", monotonic() + within):
-            connection.exec_driver_sql("BEGIN IMMEDIATE")  # Its error is one of SQLAlchemy.
+            connection.exec_driver_sql("BEGIN IMMEDIATE")  # This raises SQLAlchemy's error.
     finally:
         _wait_within(driver, seconds)
 
@@ -131,7 +131,7 @@ def _execute_in_time(connection: sqlite3.Connection, statement: str, until: floa
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
                 return False
-        sleep(uniform(0, _LONGEST_PAUSE))
+        sleep(uniform(0, _MAX_PAUSE))
     return False
 
 

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from hashlib import sha256
 from ipaddress import ip_network
-from typing import Any  # feature: cache
+from typing import Any
 from typing import NoReturn
 from typing import TypeVar  # feature: cache
 
@@ -38,9 +38,9 @@ SUCCESSES = RateLimitItemPerDay(1, 30, namespace=__package__)
 
 def init_app(app: Flask) -> None:
     """Count the attempts of *app* in Redis, or else in the memory of the process."""
-    limiter = MovingWindowRateLimiter(MemoryStorage())
+    limiter: Any = MovingWindowRateLimiter(MemoryStorage())
+    limiter = SharedLimiter(limiter)  # feature: cache
     app.extensions[_KEY] = limiter
-    app.extensions[_KEY] = SharedLimiter(limiter)  # feature: cache
 
 
 class Attempt:

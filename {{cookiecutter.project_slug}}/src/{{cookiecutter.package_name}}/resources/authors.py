@@ -25,7 +25,7 @@ bp = Blueprint("authors", __name__, url_prefix="/authors")
 
 
 class AuthorIn(Body):
-    """An author as sent."""
+    """A new author."""
 
     name: Line = Field(examples=["Octavia E. Butler"])
 
@@ -43,7 +43,7 @@ class AuthorListView(MethodView):
     @cache.cached_view(include_request_args=["limit", "cursor"])  # feature: cache
     @operation()
     def get(self, query: PageQuery) -> tuple[Page[AuthorOut], Headers]:
-        """List the authors, in the order they were added."""
+        """List authors, oldest first."""
         return page(AuthorOut, select(Author), Author.id, query)
 
     @auth.require.editor()  # feature: auth
@@ -80,7 +80,7 @@ class AuthorView(MethodView):
     @auth.require.editor()  # feature: auth
     @operation(204, problems=[404, 409])
     def delete(self, id: int) -> None:
-        """Remove an author who has no books."""
+        """Delete an author who has no books."""
         author = _existing(id)
         if db.session.scalar(select(Book.id).where(Book.author_id == id).limit(1)):
             abort(409, "The author has books.")
@@ -89,7 +89,7 @@ class AuthorView(MethodView):
 
 
 def _existing(id: int) -> Author:
-    """The author, whom until the commit nobody else changes."""
+    """The author, locked until the commit."""
     return db.get_or_404(Author, id, with_for_update=True)
 
 

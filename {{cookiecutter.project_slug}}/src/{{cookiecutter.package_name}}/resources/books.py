@@ -34,14 +34,14 @@ bp = Blueprint("books", __name__, url_prefix="/books")
 
 
 class BookIn(Body):
-    """A book as sent."""
+    """A new book."""
 
     title: Line = Field(examples=["Frankenstein"])
     author_id: Id
 
 
 class BookChanges(Body):
-    """What to change of a book."""
+    """Changes to a book."""
 
     title: Line = optional()
     author_id: Id = optional()
@@ -62,7 +62,7 @@ class BookListView(MethodView):
     @cache.cached_view(include_request_args=["limit", "cursor"])  # feature: cache
     @operation()
     def get(self, query: PageQuery) -> tuple[Page[BookOut], Headers]:
-        """List the books, in the order they were added."""
+        """List books, oldest first."""
         return page(BookOut, select(Book), Book.id, query)
 
     @auth.require.login()  # feature: auth
@@ -98,7 +98,7 @@ class BookView(MethodView):
     @auth.require.login()  # feature: auth
     @operation(204, problems=[404])
     def delete(self, id: int) -> None:
-        """Remove a book."""
+        """Delete a book."""
         book = _existing(id)
         auth.require.owner(book.user_id, "admin").check()  # feature: auth
         db.session.delete(book)
@@ -113,23 +113,23 @@ class BookView(MethodView):
 
 
 def _existing(id: int) -> Book:
-    """The book, which until the commit nobody else changes."""
+    """The book, locked until the commit."""
     return db.get_or_404(Book, id, with_for_update={"of": Book})
 
 
 def _changed(book: Book, body: Body) -> Book:
     values: dict[str, Any] = body.model_dump(exclude_unset=True)
-    if "author_id" in values and not _stays(values["author_id"]):
+    if "author_id" in values and not _exists(values["author_id"]):
         raise Invalid([Fault(place="body", path="author_id", detail="There is no such author.")])
     for name, value in values.items():
         setattr(book, name, value)
     return book
 
 
-def _stays(author_id: int) -> bool:
-    """Whether there is that author, whom until the commit nobody removes."""
-    stay = {"key_share": True, "read": True}
-    return db.session.get(Author, author_id, with_for_update=stay) is not None
+def _exists(author_id: int) -> bool:
+    """Whether the author exists, whom nobody can delete until the commit."""
+    lock = {"key_share": True, "read": True}
+    return db.session.get(Author, author_id, with_for_update=lock) is not None
 
 
 bp.add_url_rule("", view_func=BookListView.as_view("list"))
