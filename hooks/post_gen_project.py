@@ -44,7 +44,7 @@ def take_out(folder: Path) -> None:
             shutil.rmtree(path) if path.is_dir() else path.unlink()
         elif path.is_dir():
             take_out(path)
-        elif b"# feature: " in path.read_bytes():
+        elif path.suffix != ".md" and b"# feature: " in path.read_bytes():
             text = path.read_text(encoding="utf-8")
             tag = FILE_TAG.match(text)
             if tag and not is_wanted(tag[1]):

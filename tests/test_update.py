@@ -88,7 +88,7 @@ def test_an_update_brings_what_is_new_and_leaves_what_is_the_owners(create, repo
     change(source / "README.md", "## Settings", "## All settings")
     change(source / "tests/test_dev.py", '"""', '"""Now: ')
     (source / "NEWS.md").write_text("{{ cookiecutter.project_name }} has news.\n")
-    (source / "src/{{cookiecutter.package_name}}/carafe/sync.py").unlink()
+    (source / "src/{{cookiecutter.package_name}}/carafe/utils.py").unlink()
     commit(repository)
     assert not cruft.check(project)
     assert cruft.update(project)
@@ -97,7 +97,7 @@ def test_an_update_brings_what_is_new_and_leaves_what_is_the_owners(create, repo
     assert "Take boxes" in readme and "## All settings\n" in readme
     assert "class Novel(" in (project / "src/my_api/models.py").read_text()
     assert (project / "NEWS.md").read_text() == "My API has news.\n"
-    assert not (project / "src/my_api/carafe/sync.py").exists()
+    assert not (project / "src/my_api/carafe/utils.py").exists()
     assert not (project / "tests/test_dev.py").exists()
     assert cruft.check(project)
     assert_nothing_is_rejected(project)

@@ -43,7 +43,7 @@ def counts(app):
 
 def in_progress(app):
     [number] = samples(scrape(app), "http_requests_in_progress").values()
-    return number - 1  # who asks is in progress too
+    return number - 1  # This request is in progress, too.
 
 
 def test_without_a_token_nothing_is_measured(make_app):

@@ -13,7 +13,7 @@ from werkzeug.exceptions import Forbidden
 
 @pytest.fixture
 def app(make_app, tmp_path):
-    """An application with views that depend on who asks, each cached in its way."""
+    """An application with views that depend on the user, each cached in its way."""
     app = make_app(DATABASE_URL=f"sqlite:///{tmp_path}/test.db")
     with app.app_context():
         upgrade(str(MIGRATIONS))
