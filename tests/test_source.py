@@ -4,6 +4,7 @@ import ast
 import re
 import sys
 from pathlib import Path
+from subprocess import PIPE
 
 import pytest
 
@@ -25,18 +26,18 @@ MAY_IMPORT = {
         *("accounts", "carafe", "commands", "database_errors", "extensions", "health"),
         *("metrics", "models", "resources", "settings"),
     },
-    "accounts": {"carafe", "database", "extensions", "paging"},
+    "accounts": {"carafe", "database", "extensions", "lists"},
     "checks": {"accounts", "carafe.ext.logger", "database", "settings"},
     "commands": {"accounts", "carafe.openapi", "checks", "seed"},
     "database": {"carafe.app", "postgresql", "settings", "sqlite"},
     "database_errors": {"carafe.errors", "carafe.logger", "database"},
     "extensions": {"carafe.ext", "database"},
     "health": {"carafe.logger", "carafe.operation", "database", "extensions"},
+    "lists": {"carafe.operation", "carafe.schema", "database"},
     "metrics": set(),
     "models": {"database"},
-    "paging": {"carafe.operation", "carafe.schema", "database"},
     "postgresql": set(),
-    "resources": {"accounts", "carafe", "database", "extensions", "models", "paging"},
+    "resources": {"accounts", "carafe", "database", "extensions", "lists", "models"},
     "seed": {"database", "models"},
     "settings": set(),
     "sqlite": set(),
@@ -114,6 +115,19 @@ def test_each_module_of_the_application_imports_only_what_is_below_it():
         allowed = {home(path)} - {"__init__"} | MAY_IMPORT[home(path)]
         found = imports(path)
         assert set().union(*(under(name, found) for name in allowed)) == found, path
+
+
+def test_a_reader_who_follows_a_request_opens_few_files(bake):
+    result = run(
+        [sys.executable, TEMPLATE / "benchmarks/files.py", bake().path],
+        env=environment(),
+        check=True,
+        stdout=PIPE,
+        text=True,
+    )
+    crossed = dict(re.findall(r"(?m)^(.+): (\d+) files", result.stdout))
+    limits = {"cached hit": 10, "cached miss": 16, "login": 26, "log line": 5}
+    assert {name for name in limits if int(crossed[name]) > limits[name]} == set()
 
 
 def test_no_process_that_a_test_starts_can_reach_the_terminal():

@@ -4,7 +4,6 @@ from flask import Flask
 
 from . import audit
 from . import login
-from . import logins
 from . import throttling
 from .commands import users
 from .provider import auth as auth
@@ -16,5 +15,5 @@ def init_app(app: Flask) -> None:
     audit.init_app(app)
     throttling.init_app(app)
     app.register_blueprint(login.bp)
-    app.register_blueprint(logins.bp)
+    app.register_blueprint(login.logins)
     app.cli.add_command(users)

@@ -11,13 +11,13 @@ from sqlalchemy import select
 from ..database import db
 from ..database import writes
 from . import audit
-from .logins import end_logins
 from .models import User
 from .passwords import add_user
 from .passwords import checked
 from .passwords import find_user
 from .passwords import hashed
 from .provider import auth
+from .provider import end_logins
 
 ADMIN = "admin@example.com"
 """The e-mail address of the administrator."""

@@ -1,27 +1,38 @@
-"""The login of the current session, and the password of its user."""
+"""The resources of logins: that of this session, and those on all devices; and the password."""
+
+from datetime import datetime
+from typing import Any
 
 from flask import abort
 from flask import Blueprint
 from flask.views import MethodView
 from pydantic import Field
+from sqlalchemy import Select
+from sqlalchemy import select
 from werkzeug.datastructures import WWWAuthenticate
 from werkzeug.exceptions import Unauthorized
 
+from ..carafe.operation import Headers
 from ..carafe.operation import operation
 from ..carafe.schema import Body
 from ..carafe.schema import Representation
 from ..carafe.schema import Text
 from ..database import db
+from ..lists import Page
+from ..lists import page
+from ..lists import PageQuery
 from . import audit
 from . import passwords
-from .logins import end_login
-from .logins import open_login
+from .models import Login
 from .models import LOGIN_KEY
 from .models import User
 from .provider import auth
+from .provider import end_login
+from .provider import open_login
 from .throttling import Attempt
 
 bp = Blueprint("login", __name__, url_prefix="/login")
+logins = Blueprint("logins", __name__, url_prefix="/logins")
 
 
 class Credentials(Body):
@@ -44,6 +55,16 @@ class UserOut(Representation):
     id: int
     email: str
     roles: list[str]
+
+
+class LoginOut(Representation):
+    """A login."""
+
+    id: int
+    opened_at: datetime
+    address: str
+    user_agent: str
+    current: bool
 
 
 class LoginView(MethodView):
@@ -89,6 +110,25 @@ class PasswordView(MethodView):
         audit.record("changed the password", user_id=auth.user_id)
 
 
+class LoginListView(MethodView):
+    @auth.require.login()
+    @operation()
+    def get(self, query: PageQuery) -> tuple[Page[LoginOut], Headers]:
+        """List your logins, oldest first."""
+        return page(LoginOut, _own(), Login.id, query)
+
+
+class LoginItemView(MethodView):
+    @auth.require.login()
+    @operation(204, problems=[404])
+    def delete(self, id: int) -> None:
+        """End one of your logins."""
+        login = db.session.scalar(_own().where(Login.id == id)) or abort(404)
+        db.session.delete(login)
+        db.session.commit()
+        audit.record("ended a login", user_id=auth.user_id, login=id)
+
+
 def _user() -> User:
     return db.get_or_404(User, auth.user_id)
 
@@ -100,5 +140,11 @@ def _wrong_credentials() -> Unauthorized:
     )
 
 
+def _own() -> Select[Any]:
+    return select(Login).where(Login.user_id == auth.user_id, Login.is_open())
+
+
 bp.add_url_rule("", view_func=LoginView.as_view("login"))
 bp.add_url_rule("/password", view_func=PasswordView.as_view("password"))
+logins.add_url_rule("", view_func=LoginListView.as_view("list"))
+logins.add_url_rule("/<int(max=2147483647):id>", view_func=LoginItemView.as_view("item"))

@@ -18,8 +18,8 @@ from zxcvbn.frequency_lists import FREQUENCY_LISTS
 from ..carafe.schema import Text
 from ..database import db
 from . import audit
-from .logins import end_logins
 from .models import User
+from .provider import end_logins
 
 MIN_LENGTH = 8
 MAX_LENGTH = 128

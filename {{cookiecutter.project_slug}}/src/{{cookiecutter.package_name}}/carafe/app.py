@@ -1,4 +1,4 @@
-"""The application class."""
+"""The application class, and the class of its responses."""
 
 from collections.abc import Callable
 from dataclasses import is_dataclass
@@ -10,13 +10,34 @@ from flask import current_app
 from flask import Flask
 from flask import Response as FlaskResponse
 from pydantic import BaseModel
+from werkzeug.datastructures import Headers
 from werkzeug.routing import RequestRedirect
 from werkzeug.wrappers import Response as WerkzeugResponse
 
+from .json import encode
 from .json import JSONProvider
 from .request import Request
-from .response import Response
 from .testing import Client
+
+
+class Response(FlaskResponse):
+    """Flask's response, which also accepts a dict or a list and sends it as JSON."""
+
+    def __init__(self, response: Any = None, *args: Any, **kwargs: Any) -> None:
+        if _is_json(response, *args, **kwargs):
+            response = current_app.json.dumps(response) if current_app else encode(response)
+            self.default_mimetype = "application/json"
+        super().__init__(response, *args, **kwargs)
+
+
+def _is_json(
+    response: Any, status: Any = None, headers: Any = None, *args: Any, **kwargs: Any
+) -> bool:
+    if isinstance(response, list):
+        # Werkzeug makes a response from a list of bytes, or an empty list, and finished headers.
+        is_body = bool(response) or isinstance(headers, Headers)
+        return not (is_body and all(isinstance(chunk, bytes) for chunk in response))
+    return isinstance(response, dict)
 
 
 class FlaskCarafe(Flask):

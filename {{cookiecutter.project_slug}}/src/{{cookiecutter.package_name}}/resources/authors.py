@@ -15,11 +15,11 @@ from ..carafe.schema import Line
 from ..carafe.schema import Representation
 from ..database import db
 from ..extensions import cache  # feature: cache
+from ..lists import Page
+from ..lists import page
+from ..lists import PageQuery
 from ..models import Author
 from ..models import Book
-from ..paging import Page
-from ..paging import page
-from ..paging import PageQuery
 
 bp = Blueprint("authors", __name__, url_prefix="/authors")
 

@@ -23,11 +23,11 @@ from ..carafe.schema import optional
 from ..carafe.schema import Representation
 from ..database import db
 from ..extensions import cache  # feature: cache
+from ..lists import Page
+from ..lists import page
+from ..lists import PageQuery
 from ..models import Author
 from ..models import Book
-from ..paging import Page
-from ..paging import page
-from ..paging import PageQuery
 from .authors import AuthorOut
 
 bp = Blueprint("books", __name__, url_prefix="/books")
