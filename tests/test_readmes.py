@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+import yaml
 
 from . import test_update
 from .conftest import CACHES
@@ -17,6 +18,7 @@ from .processes import run
 from .terminal import run_typed
 from .terminal import typed
 from .terminal import until
+from .test_files import FILES
 from .test_story import ask
 from .test_story import free_port
 
@@ -39,6 +41,7 @@ DEMO = "python -m pip install tox && tox -e demo"
 HERE = {*FIRST_SCREEN, *WITHOUT_UV, MIGRATE, SBOM, WHEELS, USER, CHECK, UPGRADE, GUNICORN, DEMO}
 ELSEWHERE = {
     "LONG_RUN=1 uv run pytest -k long_run": "takes up to an hour",
+    "uvx pre-commit install": "each hook is run",
     "docker compose up --build": "the workflow of a project starts it",
     **dict.fromkeys([test_update.LINK, test_update.UPDATE, test_update.CHANGE], "test_update.py"),
     "cookiecutter gh:org/carafe-template": "every test that bakes",
@@ -68,6 +71,18 @@ def test_every_environment_that_the_readme_names_is_there():
     config = (TEMPLATE / "tox.ini").read_text(encoding="utf-8")
     for name in ",".join(re.findall(r"^    tox -e (\S+)", readme, re.MULTILINE)).split(","):
         assert f"[testenv:{name}]" in config
+
+
+def test_each_hook_of_a_commit_passes_on_a_new_project(default):
+    config = yaml.safe_load(default.read(".pre-commit-config.yaml"))
+    python_files = sorted(default.path.rglob("*.py"))
+    [hooks] = [repository["hooks"] for repository in config["repos"]]
+    assert [hook["id"] for hook in hooks] == ["ruff-check", "ruff-format", "mypy", "deptry"]
+    for hook in hooks:
+        tool = hook["entry"].removeprefix("uv run ").split()
+        files = python_files if hook.get("pass_filenames", True) else []
+        run([sys.executable, "-m", *tool, *files], cwd=default.path, env=environment(), check=True)
+    assert default.files() == FILES
 
 
 def test_the_first_screen_with_uv(newcomer):

@@ -4,7 +4,6 @@ import ast
 import re
 import sys
 from pathlib import Path
-from subprocess import PIPE
 
 import pytest
 
@@ -122,8 +121,6 @@ def test_a_reader_who_follows_a_request_opens_few_files(bake):
         [sys.executable, TEMPLATE / "benchmarks/files.py", bake().path],
         env=environment(),
         check=True,
-        stdout=PIPE,
-        text=True,
     )
     crossed = dict(re.findall(r"(?m)^(.+): (\d+) files", result.stdout))
     limits = {"cached hit": 10, "cached miss": 16, "login": 26, "log line": 5}
