@@ -75,7 +75,6 @@ FILES = {
     "src/my_api/carafe/ext/session/interface.py",
     "src/my_api/carafe/ext/session/signer.py",
     "src/my_api/carafe/json.py",
-    "src/my_api/carafe/log.py",
     "src/my_api/carafe/openapi.py",
     "src/my_api/carafe/operation.py",
     "src/my_api/carafe/reads.py",

@@ -5,8 +5,8 @@ the extensions in ``ext`` do not import each other.
 """
 
 from .app import FlaskCarafe as FlaskCarafe
+from .app import logger as logger
 from .app import Response as Response
-from .log import logger as logger
 from .request import Request as Request
 from .testing import Client as Client
 from .testing import JSONClient as JSONClient

@@ -1,5 +1,6 @@
-"""The application class, and the class of its responses."""
+"""The application class, its response class, and its logger."""
 
+import logging
 from collections.abc import Callable
 from dataclasses import is_dataclass
 from functools import wraps
@@ -11,6 +12,7 @@ from flask import Flask
 from flask import Response as FlaskResponse
 from pydantic import BaseModel
 from werkzeug.datastructures import Headers
+from werkzeug.local import LocalProxy
 from werkzeug.routing import RequestRedirect
 from werkzeug.wrappers import Response as WerkzeugResponse
 
@@ -86,3 +88,11 @@ def as_sync(view: Callable[..., Any]) -> Callable[..., Any]:
         return current_app.ensure_sync(view)(*args, **kwargs)
 
     return call
+
+
+def _current_logger() -> logging.Logger:
+    return current_app.logger if current_app else logging.getLogger(__package__)
+
+
+logger: logging.Logger = LocalProxy(_current_logger)  # type: ignore[assignment]
+"""The logger of the current app; outside of an app, the package's own."""

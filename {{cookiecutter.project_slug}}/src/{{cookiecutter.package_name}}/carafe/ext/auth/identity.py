@@ -14,7 +14,7 @@ from flask_principal import UserNeed
 from werkzeug.exceptions import HTTPException
 from werkzeug.exceptions import ServiceUnavailable
 
-from ...log import logger
+from ...app import logger
 from ...reads import current_request
 from ...reads import deciding
 from ...reads import environ_of

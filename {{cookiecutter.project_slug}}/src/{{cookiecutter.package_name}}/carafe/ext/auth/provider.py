@@ -15,7 +15,7 @@ from sqlalchemy import inspect
 from sqlalchemy import select
 from sqlalchemy.exc import DataError
 
-from ...log import logger
+from ...app import logger
 
 KeyType = type[Any] | tuple[type[Any], ...]
 

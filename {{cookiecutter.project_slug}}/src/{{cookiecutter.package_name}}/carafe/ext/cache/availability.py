@@ -24,7 +24,7 @@ from typing import Any
 from typing import Protocol
 from typing import TypeVar
 
-from ...log import logger
+from ...app import logger
 
 INTERVAL = 0.25
 """Seconds between two tries."""

@@ -23,7 +23,7 @@ from flask import has_request_context
 
 from ... import reads
 from ...app import as_sync
-from ...log import logger
+from ...app import logger
 from . import cacheability
 from . import entry as entries
 from . import signals

@@ -14,7 +14,7 @@ from flask.sessions import SessionMixin
 from flask.wrappers import Request
 from flask.wrappers import Response
 
-from ...log import logger
+from ...app import logger
 from ...reads import environ_of
 from .signer import Content
 from .signer import CookieSigner

@@ -1,8 +1,8 @@
 import logging
 
 import pytest
+from carafe import app as app_module
 from carafe import FlaskCarafe
-from carafe import log
 from carafe import logger
 from flask import Flask
 
@@ -27,9 +27,9 @@ def test_inside_a_request_it_is_the_apps_logger(caplog):
 
 
 def test_outside_an_application_it_is_the_packages_own(caplog):
-    assert logger == logging.getLogger(log.__package__)
+    assert logger == logging.getLogger(app_module.__package__)
     logger.warning("Alone.")
-    assert [record.name for record in caplog.records] == [log.__package__]
+    assert [record.name for record in caplog.records] == [app_module.__package__]
 
 
 def test_two_apps_keep_their_own():
@@ -38,7 +38,7 @@ def test_two_apps_keep_their_own():
         with two.app_context():
             assert logger.name == "two"
         assert logger.name == "one"
-    assert logger.name == log.__package__
+    assert logger.name == app_module.__package__
 
 
 @pytest.mark.parametrize("level", [logging.DEBUG, logging.ERROR])
