@@ -85,6 +85,7 @@ FILES = {
     "src/my_api/carafe/testing.py",
     "src/my_api/carafe/utils.py",
     "src/my_api/checks.py",
+    "src/my_api/column_types.py",
     "src/my_api/commands.py",
     "src/my_api/database.py",
     "src/my_api/database_errors.py",

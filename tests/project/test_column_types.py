@@ -1,24 +1,28 @@
 """What is stored comes back the same, from SQLite as from PostgreSQL."""
 
+import copy
 import enum
+import pickle
 from datetime import datetime
 from datetime import timedelta
 from datetime import timezone
 from datetime import UTC
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from conftest import db
 from sqlalchemy import DateTime
 from sqlalchemy import delete
 from sqlalchemy import insert
+from sqlalchemy import JSON
+from sqlalchemy import MetaData
 from sqlalchemy import Numeric
 from sqlalchemy import select
 from sqlalchemy import text
 from sqlalchemy import TIMESTAMP
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import StatementError
-from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.orm import Mapped
 from sqlalchemy.orm import mapped_column
 
@@ -31,10 +35,11 @@ class Color(enum.Enum):
     DARK_BLUE = "dark blue"
 
 
-class Base(DeclarativeBase):
-    """Like the application's, with a table that is not its."""
+class Base(db.Model):
+    """The application's, for a table that is not among its own."""
 
-    type_annotation_map = db.Model.registry.type_annotation_map
+    __abstract__ = True
+    metadata = MetaData()
 
 
 class Row(Base):
@@ -47,6 +52,7 @@ class Row(Base):
     price: Mapped[Decimal | None] = mapped_column(Numeric(20, 2))
     exact: Mapped[Decimal | None]
     color: Mapped[Color | None]
+    data: Mapped[Any] = mapped_column(JSON, default=lambda: {"names": []})
 
 
 @pytest.fixture
@@ -117,3 +123,95 @@ def test_a_decimal_without_a_scale_is_as_it_was(stored):
 def test_an_enum_is_text(stored):
     assert stored("color", Color.DARK_BLUE) is Color.DARK_BLUE
     assert db.session.scalar(text("SELECT color FROM rows")) == "DARK_BLUE"
+
+
+CHANGES = {
+    "append": ([1], lambda data: data.append(2), [1, 2]),
+    "clear": ([1], lambda data: data.clear(), []),
+    "extend": ([1], lambda data: data.extend(iter([2, 3])), [1, 2, 3]),
+    "insert": ([1], lambda data: data.insert(0, 0), [0, 1]),
+    "pop of a list": ([1, 2], lambda data: data.pop(), [1]),
+    "remove": ([1, 2], lambda data: data.remove(1), [2]),
+    "reverse": ([1, 2], lambda data: data.reverse(), [2, 1]),
+    "sort": ([2, 1], lambda data: data.sort(), [1, 2]),
+    "an item": ([1, 2], lambda data: data.__setitem__(0, 7), [7, 2]),
+    "a slice": ([1, 2, 3], lambda data: data.__setitem__(slice(1, 3), [{}]), [1, {}]),
+    "del": ([1, 2], lambda data: data.__delitem__(0), [2]),
+    "plus": ([1], lambda data: data.__iadd__([2]), [1, 2]),
+    "times": ([1], lambda data: data.__imul__(2), [1, 1]),
+    "a key": ({}, lambda data: data.__setitem__("a", 1), {"a": 1}),
+    "del of a key": ({"a": 1}, lambda data: data.__delitem__("a"), {}),
+    "clear of a dict": ({"a": 1}, lambda data: data.clear(), {}),
+    "or": ({"a": 1}, lambda data: data.__ior__({"b": 2}), {"a": 1, "b": 2}),
+    "pop": ({"a": 1}, lambda data: data.pop("a"), {}),
+    "popitem": ({"a": 1}, lambda data: data.popitem(), {}),
+    "setdefault": ({}, lambda data: data.setdefault("a", []).append(1), {"a": [1]}),
+    "update": ({}, lambda data: data.update([("a", {})], b=1), {"a": {}, "b": 1}),
+    "below": ({"a": [{}]}, lambda data: data["a"][0].update(b=1), {"a": [{"b": 1}]}),
+    "in a list": ([[1]], lambda data: data[0].append(2), [[1, 2]]),
+}
+
+
+@pytest.mark.parametrize(("before", "change", "after"), CHANGES.values(), ids=CHANGES)
+def test_a_change_in_place_to_json_is_saved(lasting, before, change, after):
+    with lasting.app_context():
+        Base.metadata.create_all(db.engine)
+        row = Row(data=before)
+        db.session.add(row)
+        db.session.commit()
+        change(row.data)
+        db.session.commit()
+        assert db.session.scalar(select(Row.data)) == after
+
+
+def test_what_is_added_to_json_is_tracked_in_its_turn(lasting):
+    with lasting.app_context():
+        Base.metadata.create_all(db.engine)
+        row = Row()
+        db.session.add(row)
+        db.session.flush()
+        row.data["names"].append("Ada")  # a default
+        db.session.commit()
+        row.data["more"] = {"names": []}
+        db.session.flush()
+        row.data["more"]["names"].append("Grace")
+        assert row in db.session.dirty
+        db.session.commit()
+        row.data = [[]]
+        db.session.flush()
+        row.data[0].append("Mary")
+        db.session.commit()
+        assert db.session.scalar(select(Row.data)) == [["Mary"]]
+
+
+@pytest.mark.parametrize("value", ["text", 7, 1.5, True, None])
+def test_json_that_is_no_list_and_no_dict_stays_as_it_is(stored, value):
+    assert stored("data", value) == value
+
+
+def test_a_copy_of_json_is_plain_and_the_value_of_another_row_is_its_own(lasting):
+    with lasting.app_context():
+        Base.metadata.create_all(db.engine)
+        one, other = Row(data={"a": [1]}), Row()
+        db.session.add_all([one, other])
+        db.session.commit()
+        for copied in (copy.deepcopy(one.data), pickle.loads(pickle.dumps(one.data))):
+            assert (type(copied), type(copied["a"])) == (dict, list)
+        other.data = one.data
+        db.session.commit()
+        other.data["a"].append(2)
+        assert one not in db.session.dirty
+        db.session.commit()
+        assert [one.data, other.data] == [{"a": [1]}, {"a": [1, 2]}]
+
+
+def test_a_list_that_was_replaced_changes_nothing(lasting):
+    with lasting.app_context():
+        Base.metadata.create_all(db.engine)
+        row = Row(data=[1])
+        db.session.add(row)
+        db.session.commit()
+        old = row.data
+        db.session.commit()
+        old.append(2)
+        assert row not in db.session.dirty

@@ -46,7 +46,7 @@ SEEDED = [
     ("DATABASE_TIMEOUT", 60, "1.5"),
     ("SQLALCHEMY_ECHO", True, "unset"),
     ("SQLALCHEMY_RECORD_QUERIES", True, "unset"),
-    ("SQLALCHEMY_ENGINE_OPTIONS", {}, "hide_parameters"),
+    ("SQLALCHEMY_ENGINE_OPTIONS", {"hide_parameters": False}, "hide_parameters"),
     ("SESSION_COOKIE_SECURE", False, "unset"),  # feature: session or auth
     ("SESSION_COOKIE_HTTPONLY", False, "unset"),  # feature: session or auth
     ("SESSION_COOKIE_SAMESITE", None, "unset"),  # feature: session or auth

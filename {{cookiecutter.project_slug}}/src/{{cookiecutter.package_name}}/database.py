@@ -11,24 +11,24 @@ SQLite, a request that may write (any but GET and HEAD) takes the single write l
 so that no update is lost; everything else reads without a lock. Other code that reads first and
 then writes, such as a job, a command or a GET, needs the decorator ``writes``.
 
-``Mapped[datetime]`` is a time in UTC: other time zones are converted, and a time without one is
-taken for UTC. A ``Numeric`` is a decimal on SQLite, too, exact to 15 digits. Values that are out of
-range raise OverflowError.
+See ``column_types`` for times, decimals and JSON. ``SQLALCHEMY_ENGINE_OPTIONS`` are added to those
+set here, and each engine of ``SQLALCHEMY_BINDS`` is treated as the first one. A child process uses
+no connection of its parent.
 """
 
 import enum
+import os
 from collections.abc import Callable
 from collections.abc import Iterator
+from collections.abc import Mapping
 from contextlib import contextmanager
 from datetime import datetime
-from datetime import UTC
-from decimal import Decimal
-from decimal import ROUND_HALF_UP
 from functools import wraps
 from types import ModuleType
 from typing import Any
 from typing import Literal
 from typing import TypeVar
+from weakref import WeakSet
 
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
@@ -40,7 +40,6 @@ from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import Connection
 from sqlalchemy import create_engine
 from sqlalchemy import DateTime
-from sqlalchemy import Dialect
 from sqlalchemy import Engine
 from sqlalchemy import Enum
 from sqlalchemy import event
@@ -48,21 +47,20 @@ from sqlalchemy import inspect
 from sqlalchemy import make_url
 from sqlalchemy import MetaData
 from sqlalchemy import NullPool
-from sqlalchemy import Numeric
 from sqlalchemy import text
-from sqlalchemy import TIMESTAMP
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.orm import registry
+from sqlalchemy.orm import Session
 from sqlalchemy.orm import SessionTransaction
 
+from . import column_types
 from . import postgresql
 from . import sqlite
 from .carafe.app import as_sync
 from .settings import project_folder
 
 Function = TypeVar("Function", bound=Callable[..., Any])
-Processor = Callable[[Any], Any]
 
 MAX_PROBE_SECONDS = 0.6
 """Seconds that the database has to respond to a health check."""
@@ -107,23 +105,78 @@ class Database(SQLAlchemy):
             yield connection
 
 
-db = Database(model_class=Base)
+db = Database(model_class=Base, engine_options={"hide_parameters": True})
 migrate = Migrate(db=db)
+column_types.track_json(Base)
+column_types.track_json(db.Model)
 
 
 def init_app(app: Flask) -> None:
-    """Prepare the database of *app*, which is connected to when it is used."""
-    seconds = app.config["DATABASE_TIMEOUT"]
-    dialect = _DIALECTS[make_url(app.config["SQLALCHEMY_DATABASE_URI"]).get_backend_name()]
-    given = app.config["SQLALCHEMY_ENGINE_OPTIONS"]
-    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = dialect.options(seconds) | given
+    """Prepare the databases of *app*, which are connected to when they are used.
+
+    Raises ValueError for a URL with an unknown option.
+    """
+    config, seconds = app.config, app.config["DATABASE_TIMEOUT"]
+    given = config.get("SQLALCHEMY_ENGINE_OPTIONS") or {}
+    url = config["SQLALCHEMY_DATABASE_URI"]
+    config["SQLALCHEMY_ENGINE_OPTIONS"] = options = _options("DATABASE_URL", url, given, seconds)
+    config["SQLALCHEMY_BINDS"] = {
+        name: _options_of_bind(name, bind, seconds)
+        for name, bind in (config.get("SQLALCHEMY_BINDS") or {}).items()
+    }
     db.init_app(app)
     migrate.init_app(app, directory=project_folder() / "migrations")
     with app.app_context():
-        app.extensions[_PROBE] = probe = create_engine(db.engine.url, poolclass=NullPool)
-        dialect.tune(db.engine, seconds)
-        _use_column_types(db.engine)
-    dialect.tune(probe, min(seconds, MAX_PROBE_SECONDS))
+        engines = db.engines.values()
+        probe = create_engine(
+            db.engine.url,
+            poolclass=NullPool,
+            hide_parameters=True,
+            connect_args=options.get("connect_args", {}),
+        )
+    app.extensions[_PROBE] = probe
+    _dialect(probe).tune(probe, min(seconds, MAX_PROBE_SECONDS))
+    for engine in engines:
+        if engine.dialect.name in _DIALECTS:
+            _dialect(engine).tune(engine, seconds)
+        column_types.use_on(engine)
+        _engines.add(engine)
+
+
+def _options_of_bind(name: str, bind: Any, seconds: float) -> dict[str, Any]:
+    given = dict(bind) if isinstance(bind, Mapping) else {"url": bind}
+    return _options(f"SQLALCHEMY_BINDS {name!r}", given["url"], given, seconds)
+
+
+def _options(name: str, url: Any, given: Mapping[str, Any], seconds: float) -> dict[str, Any]:
+    """The options of an engine for *url*, called *name* in errors; those *given* win."""
+    dialect = _DIALECTS.get(make_url(url).get_backend_name())
+    if dialect is None:
+        return dict(given)
+    if unknown := dialect.unknown_options(make_url(url)):
+        raise ValueError(f"{name} has unknown options. Remove {', '.join(sorted(unknown))}.")
+    ours = dialect.options(seconds)
+    if "poolclass" in given:
+        ours = {key: value for key, value in ours.items() if not key.startswith("pool")}
+    arguments = {**ours.get("connect_args", {}), **given.get("connect_args", {})}
+    return {**ours, **given, "connect_args": arguments}
+
+
+_engines: WeakSet[Engine] = WeakSet()
+_of_the_parent: list[Session] = []
+
+
+def _leave_to_the_parent() -> None:
+    """Use no connection of the parent in a child process, and close none: the parent needs it."""
+    sessions = db.session.registry.registry
+    _of_the_parent.extend(sessions.values())
+    sessions.clear()
+    for engine in _engines:
+        engine.dispose(close=False)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_leave_to_the_parent)
 
 
 def writes(function: Function) -> Function:
@@ -215,59 +268,3 @@ def _on_end(session: Any, transaction: SessionTransaction) -> None:
     """Forget the writes when the outermost transaction ends; a savepoint ends nothing."""
     if transaction.parent is None:
         session.info.pop(_WROTE, None)
-
-
-def _use_column_types(engine: Engine) -> None:
-    """Store times in UTC, and decimals exactly on SQLite, too."""
-    specs: dict[Any, Any] = dict(engine.dialect.colspecs)
-    for kind in (DateTime, TIMESTAMP):
-        specs[kind] = type("UTC", (_UTCDateTime, specs.get(kind, kind)), {})
-    if engine.dialect.name == "sqlite":
-        specs[Numeric] = _ExactNumeric
-    engine.dialect.colspecs = specs
-
-
-class _UTCDateTime(DateTime):
-    """A time in UTC."""
-
-    def bind_processor(self, dialect: Dialect) -> Processor | None:
-        return self._in_utc(super().bind_processor(dialect), is_result=False)
-
-    def result_processor(self, dialect: Dialect, coltype: object) -> Processor | None:
-        return self._in_utc(super().result_processor(dialect, coltype), is_result=True)
-
-    def _in_utc(self, process: Processor | None, is_result: bool) -> Processor | None:
-        if not self.timezone:
-            return process
-        run = process or (lambda value: value)
-        if is_result:
-            return lambda value: _utc(run(value))
-        return lambda value: run(_utc(value))
-
-
-def _utc(value: Any) -> Any:
-    if not isinstance(value, datetime):
-        return value
-    return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
-
-
-class _ExactNumeric(Numeric[Any]):
-    """A decimal, which is given to SQLite as text and stored as a number."""
-
-    def bind_processor(self, dialect: Dialect) -> Processor:
-        return lambda value: None if value is None else str(self._rounded(Decimal(value)))
-
-    def result_processor(self, dialect: Dialect, coltype: object) -> Processor:
-        kind = Decimal if self.asdecimal else float
-        return lambda value: None if value is None else kind(self._rounded(Decimal(str(value))))
-
-    def _rounded(self, value: Decimal) -> Decimal:
-        """*value*, rounded as PostgreSQL does it."""
-        if self.scale is None or not value.is_finite():
-            return value
-        if self.precision is not None and value.adjusted() >= self.precision:
-            raise OverflowError("The number has too many digits.")
-        rounded = value.quantize(Decimal(1).scaleb(-self.scale), ROUND_HALF_UP)
-        if self.precision is not None and rounded.adjusted() >= self.precision - self.scale:
-            raise OverflowError("The number has too many digits.")
-        return rounded

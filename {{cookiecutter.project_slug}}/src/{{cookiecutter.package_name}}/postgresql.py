@@ -29,15 +29,17 @@ from psycopg import OperationalError
 from psycopg.abc import PQGen
 from psycopg.abc import RV
 from psycopg.errors import ConnectionTimeout
+from psycopg.pq import Conninfo
 from sqlalchemy import Connection
 from sqlalchemy import Engine
 from sqlalchemy import event
 from sqlalchemy import PoolProxiedConnection
 from sqlalchemy import QueuePool
 from sqlalchemy import text
-from sqlalchemy.exc import DisconnectionError
+from sqlalchemy import URL
+from sqlalchemy.exc import OperationalError as SQLAlchemyOperationalError
 
-_LIMIT = "statement_timeout"
+_OPTIONS = {option.keyword.decode() for option in Conninfo.get_defaults()}
 _TRY_LOCK = text("SELECT pg_try_advisory_xact_lock(hashtext('alembic_version'))")
 
 _GRACE = 0.2
@@ -55,13 +57,20 @@ def options(seconds: float) -> dict[str, Any]:
         "poolclass": DeadlinePool,
         "pool_pre_ping": True,
         "pool_timeout": max(1, int(seconds)),
+        # What is prepared on one connection of pgbouncer is missing on the next one.
+        "connect_args": {"prepare_threshold": None},
     }
+
+
+def unknown_options(url: URL) -> set[str]:
+    """Return the options in *url* that libpq does not know."""
+    return set(url.query) - _OPTIONS
 
 
 def tune(engine: Engine, seconds: float) -> None:
     """Let nobody wait longer than *seconds* for a connection, and no request for a response."""
     event.listen(engine, "do_connect", Connector(seconds).connect)
-    event.listen(engine, "checkout", partial(_on_checkout, seconds))
+    event.listen(engine, "begin", partial(_on_begin, seconds))
 
 
 @contextmanager
@@ -96,17 +105,20 @@ def remaining() -> float:
     return max(0.0, min(seconds, _until.get() - monotonic()))
 
 
-def _on_checkout(seconds: float, connection: Any, record: Any, proxy: Any) -> None:
-    """In a request, the server itself ends a statement that takes too long."""
-    limit = ceil(seconds * 1000) if has_request_context() else "DEFAULT"
-    if record.info.get(_LIMIT, "DEFAULT") == limit:
+def _on_begin(seconds: float, connection: Connection) -> None:
+    """In a request, let the server itself end a statement that takes too long.
+
+    The limit ends with the transaction, so no other client of pgbouncer inherits it. It is sent
+    together with the BEGIN of the transaction, and takes no time of its own.
+    """
+    if not has_request_context():
         return
+    driver: Any = connection.connection.driver_connection
     try:
-        connection.execute(f"SET {_LIMIT} TO {limit}")
-        connection.commit()
+        with driver.pipeline():
+            driver.execute(f"SET LOCAL statement_timeout TO {ceil(seconds * 1000)}")
     except Error as error:
-        raise DisconnectionError from error
-    record.info[_LIMIT] = limit
+        raise SQLAlchemyOperationalError("BEGIN", None, error, hide_parameters=True) from error
 
 
 class DeadlinePool(QueuePool):

@@ -209,7 +209,6 @@ class Settings(BaseSettings):
         sites = [site for site in self.cors_origins if site != "*"]  # feature: session or auth
         config: dict[str, object] = {
             "SQLALCHEMY_DATABASE_URI": _usual(self.database_url.get_secret_value()),
-            "SQLALCHEMY_ENGINE_OPTIONS": {"hide_parameters": True},
             "OPENAPI_TITLE": ABOUT["title"],
             "OPENAPI_DESCRIPTION": ABOUT["description"],
             "CACHE_KEY_PREFIX": f"{__package__}:",  # feature: cache

@@ -24,6 +24,7 @@ from sqlalchemy import Connection
 from sqlalchemy import Engine
 from sqlalchemy import event
 from sqlalchemy import ExceptionContext
+from sqlalchemy import URL
 from sqlalchemy.exc import StatementError
 
 SAFE_METHODS = {"GET", "HEAD", "OPTIONS", "TRACE"}
@@ -31,6 +32,9 @@ SAFE_METHODS = {"GET", "HEAD", "OPTIONS", "TRACE"}
 MAX_MIGRATION_SECONDS = 600
 """How long a migration waits for another one."""
 
+_OPTIONS = {
+    *("cached_statements", "check_same_thread", "detect_types", "isolation_level", "timeout", "uri")
+}
 _MAX_PAUSE = 0.005
 """Seconds until a connection that waits for the write lock tries again."""
 
@@ -43,6 +47,11 @@ _is_writing: ContextVar[bool] = ContextVar("is_writing", default=False)
 def options(seconds: float) -> dict[str, Any]:
     """Return no options of an engine."""
     return {}
+
+
+def unknown_options(url: URL) -> set[str]:
+    """Return the options in *url* that the driver does not know; a URI has more, of SQLite."""
+    return set() if "uri" in url.query else set(url.query) - _OPTIONS
 
 
 def tune(engine: Engine, seconds: float) -> None:

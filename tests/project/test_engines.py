@@ -1,0 +1,118 @@
+"""Each engine is prepared with the same care, whatever its owner adds."""
+
+import os
+from datetime import datetime
+from datetime import UTC
+
+import pytest
+from conftest import db
+from conftest import schema
+from sqlalchemy import Column
+from sqlalchemy import DateTime
+from sqlalchemy import MetaData
+from sqlalchemy import NullPool
+from sqlalchemy import select
+from sqlalchemy import Table
+from sqlalchemy import text
+
+SHOW_LIMIT = text("SHOW statement_timeout")
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request, tmp_path):
+    """The URL of an empty database."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path}/test.db"
+    else:
+        with schema() as found:
+            yield found
+
+
+def test_engine_options_are_added_to_those_of_the_application(make_app, url):
+    given = {"pool_size": 7, "connect_args": {"timeout" if "sqlite" in url else "keepalives": 1}}
+    app = make_app(DATABASE_URL=url, SQLALCHEMY_ENGINE_OPTIONS=given)
+    with app.app_context():
+        assert db.session.scalar(text("SELECT 1")) == 1
+        assert db.engine.hide_parameters
+        assert db.engine.pool.size() == 7
+        assert db.engine.pool._pre_ping == ("postgresql" in url)
+
+
+def test_a_pool_of_another_kind_is_taken(make_app, url):
+    app = make_app(DATABASE_URL=url, SQLALCHEMY_ENGINE_OPTIONS={"poolclass": NullPool})
+    with app.app_context():
+        assert db.session.scalar(text("SELECT 1")) == 1
+        assert isinstance(db.engine.pool, NullPool)
+
+
+@pytest.mark.parametrize("as_dict", [False, True], ids=["text", "dict"])
+def test_a_bind_is_treated_as_the_first_engine(make_app, tmp_path, as_dict):
+    other = f"sqlite:///{tmp_path}/other.db"
+    app = make_app(SQLALCHEMY_BINDS={"other": {"url": other, "echo": False} if as_dict else other})
+    times = Table("times", MetaData(), Column("time", DateTime(timezone=True)))
+    with app.app_context(), db.engines["other"].begin() as connection:
+        assert connection.engine.hide_parameters
+        assert connection.scalar(text("PRAGMA foreign_keys")) == 1
+        assert connection.scalar(text("PRAGMA journal_mode")) == "wal"
+        times.create(connection)
+        connection.execute(times.insert().values(time=datetime(2026, 11, 26, 12)))
+        assert connection.scalar(select(times)).tzinfo == UTC
+
+
+@pytest.mark.parametrize(
+    ("config", "name"),
+    [
+        ({"DATABASE_URL": "sqlite:///app.db?nonsense=1"}, "DATABASE_URL"),
+        ({"DATABASE_URL": "postgresql://localhost/app?nonsense=1"}, "DATABASE_URL"),
+        ({"DATABASE_URL": "postgresql://h/a?sslmode=require&nonsense=1"}, "DATABASE_URL"),
+        ({"SQLALCHEMY_BINDS": {"logs": "postgresql://h/a?nonsense=1"}}, "'logs'"),
+        ({"SQLALCHEMY_BINDS": {"logs": {"url": "sqlite:///b.db?nonsense=1"}}}, "'logs'"),
+    ],
+)
+def test_a_url_with_an_unknown_option_refuses_the_start(make_app, config, name):
+    with pytest.raises(ValueError, match=f"{name} has unknown options. Remove nonsense"):
+        make_app(**config)
+
+
+def test_a_request_limits_its_statements_and_nothing_after_it(make_app):
+    with schema() as url:
+        app = make_app(DATABASE_URL=url, DATABASE_TIMEOUT=7)
+
+        @app.get("/limit")
+        def limit():
+            first = db.session.scalar(SHOW_LIMIT)
+            db.session.commit()
+            return [first, db.session.scalar(SHOW_LIMIT)]
+
+        backend = "SELECT pg_backend_pid()"
+        with app.app_context():
+            pid = db.session.scalar(text(backend))
+        assert app.test_client().get("/limit").json == ["7s", "7s"]
+        with app.app_context():
+            assert db.session.scalar(text(backend)) == pid
+            assert db.session.scalar(SHOW_LIMIT) == "0"
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_a_child_process_leaves_the_connections_to_its_parent(make_app, url):
+    app = make_app(DATABASE_URL=url)
+    with app.app_context():
+        db.session.execute(text("CREATE TABLE numbers (number INTEGER)"))
+        db.session.execute(text("INSERT INTO numbers VALUES (1)"))
+        db.session.commit()
+        assert db.session.scalar(text("SELECT number FROM numbers")) == 1
+        own = db.session.connection().connection.driver_connection
+        pid = os.fork()
+        if pid == 0:
+            code = 1
+            try:
+                other = db.session.connection().connection.driver_connection
+                is_right = db.session.scalar(text("SELECT number FROM numbers")) == 1
+                db.session.remove()
+                code = 0 if is_right and other is not own else 2
+            finally:
+                os._exit(code)
+        assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+        assert db.session.connection().connection.driver_connection is own
+        assert db.session.scalar(text("SELECT number FROM numbers")) == 1

@@ -1,0 +1,182 @@
+"""What columns hold: times in UTC, exact decimals, and JSON whose changes are saved.
+
+- A ``DateTime(timezone=True)``, as of ``Mapped[datetime]``, is a time in UTC: other time zones are
+  converted, and a time without one is taken for UTC.
+- A ``Numeric`` is a decimal on SQLite, too, exact to 15 digits.
+- A list or a dict in a ``JSON`` column may be changed in place, at any depth.
+
+Values that are out of range raise OverflowError.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+from datetime import UTC
+from decimal import Decimal
+from decimal import ROUND_HALF_UP
+from functools import partial
+from functools import wraps
+from typing import Any
+from weakref import ref
+
+from sqlalchemy import DateTime
+from sqlalchemy import Dialect
+from sqlalchemy import Engine
+from sqlalchemy import event
+from sqlalchemy import JSON
+from sqlalchemy import Numeric
+from sqlalchemy import TIMESTAMP
+from sqlalchemy.orm import attributes
+from sqlalchemy.orm import Mapper
+
+Processor = Callable[[Any], Any]
+
+
+def use_on(engine: Engine) -> None:
+    """Store times in UTC, and decimals exactly on SQLite, too."""
+    specs: dict[Any, Any] = dict(engine.dialect.colspecs)
+    for kind in (DateTime, TIMESTAMP):
+        specs[kind] = type("UTC", (_UTCDateTime, specs.get(kind, kind)), {})
+    if engine.dialect.name == "sqlite":
+        specs[Numeric] = _ExactNumeric
+    engine.dialect.colspecs = specs
+
+
+class _UTCDateTime(DateTime):
+    """A time in UTC."""
+
+    def bind_processor(self, dialect: Dialect) -> Processor | None:
+        return self._in_utc(super().bind_processor(dialect), is_result=False)
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> Processor | None:
+        return self._in_utc(super().result_processor(dialect, coltype), is_result=True)
+
+    def _in_utc(self, process: Processor | None, is_result: bool) -> Processor | None:
+        if not self.timezone:
+            return process
+        run = process or (lambda value: value)
+        if is_result:
+            return lambda value: _utc(run(value))
+        return lambda value: run(_utc(value))
+
+
+def _utc(value: Any) -> Any:
+    if not isinstance(value, datetime):
+        return value
+    return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class _ExactNumeric(Numeric[Any]):
+    """A decimal, which is given to SQLite as text and stored as a number."""
+
+    def bind_processor(self, dialect: Dialect) -> Processor:
+        return lambda value: None if value is None else str(self._rounded(Decimal(value)))
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> Processor:
+        kind = Decimal if self.asdecimal else float
+        return lambda value: None if value is None else kind(self._rounded(Decimal(str(value))))
+
+    def _rounded(self, value: Decimal) -> Decimal:
+        """*value*, rounded as PostgreSQL does it."""
+        if self.scale is None or not value.is_finite():
+            return value
+        if self.precision is not None and value.adjusted() >= self.precision:
+            raise OverflowError("The number has too many digits.")
+        rounded = value.quantize(Decimal(1).scaleb(-self.scale), ROUND_HALF_UP)
+        if self.precision is not None and rounded.adjusted() >= self.precision - self.scale:
+            raise OverflowError("The number has too many digits.")
+        return rounded
+
+
+def track_json(base: type) -> None:
+    """Save changes in place to the JSON columns of the models that inherit from *base*."""
+    event.listen(base, "mapper_configured", _on_mapped, propagate=True)
+
+
+def _on_mapped(mapper: Mapper[Any], model: type) -> None:
+    names = [each.key for each in mapper.column_attrs if isinstance(each.columns[0].type, JSON)]
+    if not names:
+        return
+
+    def on_load(target: object, *_: Any) -> None:
+        loaded = attributes.instance_dict(target)
+        for name in names:
+            if name in loaded:
+                loaded[name] = _tracked(loaded[name], partial(_save, ref(target), name))
+
+    for moment in ("load", "refresh", "refresh_flush"):
+        event.listen(model, moment, on_load)
+    for name in names:
+        event.listen(getattr(model, name), "set", partial(_on_set, name), retval=True)
+
+
+def _on_set(name: str, target: object, value: Any, old: Any, initiator: Any) -> Any:
+    return _tracked(value, partial(_save, ref(target), name))
+
+
+def _save(reference: "ref[object]", name: str) -> None:
+    """Mark the attribute as changed, if its object still has a value there."""
+    target = reference()
+    if target is not None and name in attributes.instance_dict(target):
+        attributes.flag_modified(target, name)
+
+
+def _tracked(value: Any, save: Callable[[], None]) -> Any:
+    """*value*, in which each list and each dict calls *save* after a change."""
+    if isinstance(value, list):
+        tracked: Any = TrackedList(_tracked(each, save) for each in value)
+    elif isinstance(value, dict):
+        tracked = TrackedDict((key, _tracked(each, save)) for key, each in value.items())
+    else:
+        return value
+    tracked.save = save
+    return tracked
+
+
+def _saving(kind: Any, name: str) -> Callable[..., Any]:
+    """The method of *kind*, which then tracks what it put in, and calls ``save``."""
+    method = getattr(kind, name)
+
+    @wraps(method)
+    def call(self: Any, *args: Any, **kwargs: Any) -> Any:
+        returned = method(self, *args, **kwargs)
+        for key, value in list(self.items() if kind is dict else enumerate(self)):
+            if isinstance(value, list | dict) and getattr(value, "save", None) is not self.save:
+                kind.__setitem__(self, key, _tracked(value, self.save))
+        self.save()
+        return self[args[0]] if name == "setdefault" else returned
+
+    return call
+
+
+class TrackedList(list[Any]):
+    """A list in a JSON column. Its copies are plain lists."""
+
+    save: Callable[[], None]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return list, ([*self],)
+
+
+class TrackedDict(dict[Any, Any]):
+    """A dict in a JSON column. Its copies are plain dicts."""
+
+    save: Callable[[], None]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return dict, ({**self},)
+
+
+_CHANGING: dict[type, tuple[type, str]] = {
+    TrackedList: (
+        list,
+        "__delitem__ __iadd__ __imul__ __setitem__ append clear extend insert pop remove reverse "
+        "sort",
+    ),
+    TrackedDict: (
+        dict,
+        "__delitem__ __ior__ __setitem__ clear pop popitem setdefault update",
+    ),
+}
+for _tracking, (_kind, _names) in _CHANGING.items():
+    for _name in _names.split():
+        setattr(_tracking, _name, _saving(_kind, _name))
