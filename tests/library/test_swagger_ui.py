@@ -1,6 +1,7 @@
 import re
 from base64 import b64encode
 from hashlib import sha256
+from urllib.parse import urljoin
 
 import pytest
 from carafe import FlaskCarafe
@@ -16,7 +17,8 @@ def client():
 
 def test_the_page_and_its_assets_come_from_the_app(client):
     page = client.get("/docs/")
-    assets = re.findall(r'(?:src|href)="([^"]+)"', page.text)
+    found = re.findall(r'(?:src|href)="([^"]+)"', page.text)
+    assets = [urljoin("/docs/", asset) for asset in found]
     assert (page.status_code, page.mimetype) == (200, "text/html")
     assert len(assets) >= 5
     assert all(asset.startswith("/docs/") for asset in assets)
@@ -25,7 +27,7 @@ def test_the_page_and_its_assets_come_from_the_app(client):
 
 def test_the_page_shows_this_document_and_calls_no_validator(client):
     page = client.get("/docs/").text
-    assert '"url": "/openapi.json"' in page
+    assert '"url": "../openapi.json"' in page
     assert '"validatorUrl": null' in page
 
 

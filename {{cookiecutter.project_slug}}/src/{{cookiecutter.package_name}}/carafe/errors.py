@@ -53,8 +53,11 @@ class Invalid(UnprocessableEntity):
 
     description = "The request does not match its schema."
 
-    def __init__(self, faults: list[Fault]) -> None:
-        super().__init__()
+    def __init__(self, faults: list[Fault], count: int | None = None) -> None:
+        """List *faults*, of *count* that there are; by default, these are all."""
+        others = (count or len(faults)) - len(faults)
+        more = f" {len(faults)} faults are listed, and {others} more are not." if others else ""
+        super().__init__(f"{self.description}{more}")
         self.faults = faults
 
 

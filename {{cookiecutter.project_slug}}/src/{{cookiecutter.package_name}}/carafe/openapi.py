@@ -25,6 +25,7 @@ from typing import Any
 
 from flask import current_app
 from flask import Flask
+from flask import request
 from flask import Response
 from flask import url_for
 from flask_swagger_ui import get_swaggerui_blueprint
@@ -37,6 +38,7 @@ from .errors import MIMETYPE as PROBLEM_MIMETYPE
 from .errors import Problem
 from .examples import example_of
 from .examples import NoExample
+from .operation import adapter_of
 from .operation import Operation
 from .schema import NO_NUL
 
@@ -75,8 +77,9 @@ def init_app(app: Flask) -> None:
     app.config.setdefault("OPENAPI_DESCRIPTION", "")
     app.config.setdefault("OPENAPI_VERSION", "1")
     app.add_url_rule("/openapi.json", "openapi", _show)
-    options = {"validatorUrl": None, "oauth2RedirectUrl": "/docs/oauth2-redirect.html"}
-    page = get_swaggerui_blueprint("/docs", "/openapi.json", config=options)
+    # Relative URLs, because the app may be mounted below a path.
+    options = {"validatorUrl": None, "oauth2RedirectUrl": "./oauth2-redirect.html"}
+    page = get_swaggerui_blueprint(".", "../openapi.json", config=options)
     page.after_request(_allow_its_content)
     app.register_blueprint(page, url_prefix="/docs")
     before_start(app, _add_home)
@@ -110,7 +113,8 @@ def _home() -> Response:
 
 
 def _show() -> dict[str, Any]:
-    return document(current_app)
+    mounted = {"servers": [{"url": request.root_path}]} if request.root_path else {}
+    return {**document(current_app), **mounted}
 
 
 def _allow_its_content(response: Response) -> Response:
@@ -140,13 +144,20 @@ class _Entry:
         return re.sub(r"<(?:[^<>]*:)?([^<>:]+)>", r"{\1}", self.rule.rule)
 
     @property
+    def tag(self) -> str:
+        """The name of the blueprint, also of one in another, or of the function."""
+        *blueprints, function = str(self.rule.endpoint).split(".")
+        return blueprints[-1] if blueprints else function
+
+    @property
     def problems(self) -> list[int]:
         codes = {400, *self.contract.problems}  # Every URL may be invalid: see ``security``.
         codes.update(getattr(self.function, "__problems__", ()))
         codes.update(getattr(self.view, "__problems__", ()))
-        if self.contract.query or self.contract.body:
+        has_body = self.contract.body or self.contract.form
+        if self.contract.query or has_body:
             codes |= {422}
-        if self.contract.body:
+        if has_body:
             codes |= {415}
         return sorted(codes)
 
@@ -194,7 +205,9 @@ def _adapters(entries: list[_Entry]) -> Iterator[tuple[Any, Any, TypeAdapter[Any
     yield "problem", "serialization", _PROBLEM
     for entry in entries:
         if entry.contract.body:
-            yield (entry.name, "body"), "validation", TypeAdapter(entry.contract.body)
+            yield (entry.name, "body"), "validation", adapter_of(entry.contract.body)
+        if entry.contract.form:
+            yield (entry.name, "form"), "validation", TypeAdapter(entry.contract.form)
         if entry.contract.query:
             yield (entry.name, "query"), "validation", TypeAdapter(entry.contract.query)
         if entry.contract.returned:
@@ -208,7 +221,7 @@ def _operation(
     query = schemas.get((entry.name, "query"), {})
     described: dict[str, Any] = {
         "operationId": entry.name,
-        "tags": [entry.rule.endpoint.partition(".")[0]],
+        "tags": [entry.tag],
         "summary": _summary(entry),
         "parameters": [
             *_path_parameters(entry.rule),
@@ -220,7 +233,13 @@ def _operation(
         described["description"] = description
     if entry.contract.body:
         content = _with_example(schemas[entry.name, "body"], definitions)
-        described["requestBody"] = {"required": True, "content": {"application/json": content}}
+        described["requestBody"] = {
+            "required": not entry.contract.is_optional,
+            "content": {"application/json": content},
+        }
+    if entry.contract.form:
+        content = {"schema": schemas[entry.name, "form"]}
+        described["requestBody"] = {"required": True, "content": {"multipart/form-data": content}}
     return described
 
 

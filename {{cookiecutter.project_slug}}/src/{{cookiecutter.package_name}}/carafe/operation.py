@@ -6,20 +6,24 @@
     def post(self, body: BookIn) -> BookOut:
         '''Add a book.'''
 
-An argument named ``body`` or ``query`` is loaded from the request into its pydantic model. What
-the view returns is validated by the return annotation (from attributes, so that a database row can
-be returned) and sent as JSON. Aliases of fields are used in both directions. A view annotated
-``tuple[BookOut, Headers]`` adds headers; one annotated ``None`` sends no body; a response is sent
-unchanged.
+An argument named ``body``, ``form`` or ``query`` is loaded from the request into its pydantic
+model. A body may also be a list, a union, or optional: None if the request has none. A form has
+texts and files (``schema.File``).
+
+What the view returns is validated by the return annotation (from attributes, so that a database
+row can be returned) and sent as JSON. Aliases of fields are used in both directions. A view
+annotated ``tuple[BookOut, Headers]`` adds headers; one annotated ``None`` sends no body; a response
+is sent unchanged.
 
 A body that is not JSON is a 400, one of another content type a 415, and one that does not match the
-model a 422 that lists every fault, but never a value of the request.
+model a 422 that lists up to ``MAX_FAULTS`` faults, but never a value of the request.
 """
 
 from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from functools import wraps
 from typing import Any
 from typing import get_args
@@ -30,8 +34,11 @@ from typing import TypeVar
 from flask import request
 from flask import Response
 from pydantic import BaseModel
+from pydantic import ConfigDict
+from pydantic import PydanticUserError
 from pydantic import TypeAdapter
 from pydantic import ValidationError
+from pydantic_core import from_json
 from werkzeug.exceptions import BadRequest
 from werkzeug.exceptions import UnsupportedMediaType
 from werkzeug.wrappers import Response as WerkzeugResponse
@@ -41,10 +48,17 @@ from .app import as_sync
 from .errors import Fault
 from .errors import Invalid
 
+FORM_TYPES = {"application/x-www-form-urlencoded", "multipart/form-data"}
+
 Headers = Mapping[str, str]
-Model = TypeVar("Model", bound=BaseModel)
+Model = TypeVar("Model")
 View = Callable[..., Any]
 Decorator = Callable[[View], Callable[..., WerkzeugResponse]]
+
+MAX_FAULTS = 20
+MAX_PATH_LENGTH = 200
+
+_MAX_FAULT_TEXT = 64 * 1024
 
 _UNQUOTED = {"union_tag_invalid": "Input tag does not match any of the expected tags"}
 """Details of faults whose own message would repeat a value of the request."""
@@ -55,12 +69,17 @@ class Operation:
     """The contract of one view, which has it as ``__operation__``."""
 
     status: int
-    body: type[BaseModel] | None
+    body: Any
+    """The type of the body: a model, or another type that pydantic knows."""
+    form: type[BaseModel] | None
     query: type[BaseModel] | None
-    lists: frozenset[str]
-    """The query arguments that may be repeated."""
     returned: TypeAdapter[Any] | None
     problems: tuple[int, ...]
+
+    @property
+    def is_optional(self) -> bool:
+        """Whether a request may have no body."""
+        return type(None) in get_args(self.body)
 
 
 def operation(status: int = 200, *, problems: Iterable[int] = ()) -> Decorator:
@@ -77,9 +96,11 @@ def operation(status: int = 200, *, problems: Iterable[int] = ()) -> Decorator:
         @wraps(view)
         def call(*args: Any, **kwargs: Any) -> WerkzeugResponse:
             if contract.body:
-                kwargs["body"] = _load_body(contract.body)
+                kwargs["body"] = _load_body(contract)
+            if contract.form:
+                kwargs["form"] = _load_form(contract.form)
             if contract.query:
-                kwargs["query"] = _load_query(contract.query, contract.lists)
+                kwargs["query"] = _load_query(contract.query)
             return _respond(contract, run(*args, **kwargs))
 
         call.__operation__ = contract  # type: ignore[attr-defined]
@@ -94,30 +115,34 @@ def _read(view: View, status: int, problems: tuple[int, ...]) -> Operation:
     if get_origin(returned) is tuple:
         returned = get_args(returned)[0]
     has_no_body = returned in (None, type(None)) or _is_response(returned)
+    body = hints.get("body")
+    adapter_of(body)  # An impossible type fails now.
     return Operation(
         status,
-        hints.get("body"),
+        body,
+        hints.get("form"),
         hints.get("query"),
-        _lists(hints.get("query")),
         None if has_no_body else TypeAdapter(returned),
         problems,
     )
 
 
-def _lists(model: type[BaseModel] | None) -> frozenset[str]:
-    properties = model.model_json_schema().get("properties", {}) if model else {}
-    return frozenset(
-        name
-        for name, schema in properties.items()
-        if any(part.get("type") == "array" for part in (schema, *schema.get("anyOf", ())))
-    )
+@cache
+def adapter_of(body: Any) -> TypeAdapter[Any]:
+    """Return the adapter of a body, whose values have exact types unless a model differs."""
+    try:
+        return TypeAdapter(body, config=ConfigDict(strict=True, allow_inf_nan=False))
+    except PydanticUserError:  # A model has a configuration of its own.
+        return TypeAdapter(body)
 
 
 def _is_response(returned: Any) -> bool:
     return isinstance(returned, type) and issubclass(returned, WerkzeugResponse)
 
 
-def _load_body(model: type[Model]) -> Model:
+def _load_body(contract: Operation) -> Any:
+    if contract.is_optional and not request.get_data():
+        return None
     if not request.is_json:
         raise UnsupportedMediaType("Send the body as application/json.")
     body = request.get_data()
@@ -125,33 +150,61 @@ def _load_body(model: type[Model]) -> Model:
         strict.loads(body)
     except ValueError as error:
         raise BadRequest(str(error)) from None
-    return _checked("body", lambda: model.model_validate_json(body))
+    return _checked("body", lambda: adapter_of(contract.body).validate_json(body))
 
 
-def _load_query(model: type[Model], lists: frozenset[str]) -> Model:
+def _load_form(model: type[BaseModel]) -> BaseModel:
+    if request.mimetype not in FORM_TYPES:
+        raise UnsupportedMediaType("Send the body as multipart/form-data.")
+    texts = [*request.form.items(multi=True)]
+    if any("\0" in text for pair in texts for text in pair):
+        raise BadRequest("The body has a NUL character.")
+    files = [(name, file) for name, file in request.files.items(multi=True) if file.filename]
+    return _loaded("form", model, [*texts, *files])
+
+
+def _load_query(model: type[BaseModel]) -> BaseModel:
+    return _loaded("query", model, [*request.args.items(multi=True)])
+
+
+def _loaded(place: str, model: type[BaseModel], pairs: list[tuple[str, Any]]) -> BaseModel:
+    """The model of named values, of which those with the same name make a list."""
+    lists: dict[str, list[Any]] = {}
+    for name, value in pairs:
+        lists.setdefault(name, []).append(value)
+    many = _lists(model)
     values = {
-        name: items if name in lists or len(items) > 1 else items[0]
-        for name, items in request.args.lists()
+        name: found if name in many or len(found) > 1 else found[0] for name, found in lists.items()
     }
-    # All values of a query are text, so a strict model would refuse every number.
-    return _checked("query", lambda: model.model_validate(values, strict=False))
+    # All values are text, so a strict model would refuse every number.
+    return _checked(place, lambda: model.model_validate(values, strict=False))
+
+
+@cache
+def _lists(model: type[BaseModel]) -> frozenset[str]:
+    """The names of the fields that hold a list."""
+    return frozenset(
+        name
+        for name, schema in model.model_json_schema().get("properties", {}).items()
+        if any(part.get("type") == "array" for part in (schema, *schema.get("anyOf", ())))
+    )
 
 
 def _checked(place: str, load: Callable[[], Model]) -> Model:
     try:
         return load()
     except ValidationError as error:
-        found = error.errors(include_url=False, include_input=False, include_context=False)
-    raise Invalid(
-        [
-            Fault(
-                place=place,
-                path="/".join(map(str, fault["loc"])),
-                detail=_UNQUOTED.get(fault["type"], fault["msg"]),
-            )
-            for fault in found
-        ]
-    )
+        # To make an object of each of 100,000 faults takes long; to write them does not.
+        text = error.json(include_url=False, include_input=False, include_context=False)
+        count = error.error_count()
+    found = from_json(text[:_MAX_FAULT_TEXT], allow_partial="trailing-strings")[:MAX_FAULTS]
+    raise Invalid([_fault(place, each) for each in found], count)
+
+
+def _fault(place: str, found: dict[str, Any]) -> Fault:
+    kind, detail = found.get("type", ""), found.get("msg", "The value is not valid.")
+    path = "/".join(map(str, found.get("loc", ())))
+    return Fault(place=place, path=path[:MAX_PATH_LENGTH], detail=_UNQUOTED.get(kind, detail))
 
 
 def _respond(contract: Operation, result: Any) -> WerkzeugResponse:

@@ -1,12 +1,14 @@
 """The request, its data as a dict, and its id."""
 
 import re
+import sys
 from typing import Any
 from typing import IO
 from uuid import uuid4
 
 from flask import Request as FlaskRequest
 from werkzeug.exceptions import BadRequest
+from werkzeug.exceptions import HTTPException
 from werkzeug.utils import cached_property
 from werkzeug.wsgi import LimitedStream
 
@@ -41,10 +43,9 @@ class Request(FlaskRequest):
     @cached_property
     def stream(self) -> IO[bytes]:
         """The body, of which no more than ``MAX_CONTENT_LENGTH`` bytes are read."""
-        limit = self.max_content_length
         environ = environ_of(self)
-        is_unsized = self.content_length is None and "wsgi.input_terminated" in environ
-        if is_unsized and limit is not None:
+        if self.content_length is None and "wsgi.input_terminated" in environ:
+            limit = sys.maxsize if self.max_content_length is None else self.max_content_length
             return UnsizedBody(environ["wsgi.input"], limit, is_max=True)  # type: ignore[return-value]
         return super().stream
 
@@ -93,3 +94,12 @@ class UnsizedBody(LimitedStream):
         if self.is_exhausted and self._stream.read(1):
             self.on_exhausted()
         return body
+
+    def readinto(self, b: Any) -> int | None:
+        """Read a part of it. Raises BadRequest if it is malformed."""
+        try:
+            return super().readinto(b)
+        except HTTPException:
+            raise
+        except Exception as error:  # Each server has exceptions of its own for bad chunks.
+            raise BadRequest("The body is malformed.") from error

@@ -10,7 +10,10 @@ from pydantic import AwareDatetime
 from pydantic import BaseModel
 from pydantic import ConfigDict
 from pydantic import Field
+from pydantic import InstanceOf
 from pydantic import StringConstraints
+from pydantic import WithJsonSchema
+from werkzeug.datastructures import FileStorage
 
 MAX_ID = 2**31 - 1
 """The largest integer that an integer column stores on every database."""
@@ -41,6 +44,10 @@ def _utc(moment: datetime) -> datetime:
 
 Timestamp = Annotated[AwareDatetime, AfterValidator(_utc)]
 """A time with a zone, in UTC."""
+
+
+File = Annotated[InstanceOf[FileStorage], WithJsonSchema({"type": "string", "format": "binary"})]
+"""A file in a form."""
 
 
 class Body(BaseModel):

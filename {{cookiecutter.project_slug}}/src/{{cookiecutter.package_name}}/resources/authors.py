@@ -53,7 +53,7 @@ class AuthorListView(MethodView):
         author = Author(**body.model_dump())
         db.session.add(author)
         db.session.commit()
-        location = url_for("authors.item", id=author.id)
+        location = url_for(".item", id=author.id)
         return AuthorOut.model_validate(author), {"Location": location}
 
 

@@ -73,7 +73,7 @@ class BookListView(MethodView):
         book.user_id = auth.user_id  # feature: auth
         db.session.add(_changed(book, body))
         db.session.commit()
-        return BookOut.model_validate(book), {"Location": url_for("books.item", id=book.id)}
+        return BookOut.model_validate(book), {"Location": url_for(".item", id=book.id)}
 
 
 class BookView(MethodView):
