@@ -91,21 +91,25 @@ def test_compose_runs_two_replicas_behind_a_proxy_that_looks_them_up_again(proje
 
 def test_the_proxy_has_problems_where_it_would_show_pages(project):
     rules = project.read("nginx.conf")
-    codes = re.search(r"error_page ([\d ]+) @problem;", rules)[1].split()
+    codes = re.search(r"error_page ([\d ]+) /@problem;", rules)[1].split()
     reasons = dict(re.findall(r'^ +(\d{3}|default) +"(.*)";$', rules, re.MULTILINE))
     assert {"400", "408", "413", "414", "502", "503", "504"} <= {*codes}
     for code in {*codes, "431"}:
         phrase = HTTPStatus(int(code)).phrase
         newer = {"413": "Content Too Large", "414": "URI Too Long"}  # RFC 9110
         assert reasons.get(code, reasons["default"]) == newer.get(code, phrase)
-    [problem] = re.findall("return 200 '(.*)';", rules)
+    problem, same = re.findall("return 200 '(.*)';", rules)
+    assert problem == same
     filled = problem.replace("$reason", "Bad Gateway").replace("$status", "502")
     assert json.loads(filled) == {"type": "about:blank", "title": "Bad Gateway", "status": 502}
     assert "default_type application/problem+json;" in rules
 
 
 def test_the_proxy_sends_no_write_twice(project):
-    assert re.search(r"proxy_next_upstream error timeout;", project.read("nginx.conf"))
+    rules = project.read("nginx.conf")
+    assert re.findall("proxy_next_upstream (.*);", rules) == ["error timeout"]
+    [methods] = re.findall(r"map \$request_method \$method_to_choose_by {(.*?)}", rules, re.DOTALL)
+    assert methods.split() == ["default", "POST;", "GET", "GET;", "HEAD", "HEAD;"]
 
 
 def test_the_proxy_waits_for_slow_clients_in_place_of_the_application(project):

@@ -143,13 +143,14 @@ MISTAKES = {
         (PROXY, "valid=1s", "valid=1h"),
     ],
     "the_proxy_has_problems_where_it_would_show_pages": [
-        (PROXY, "error_page 400 408 413 414 500 502 503 504", "error_page 400 408 413 414 500 502"),
+        (PROXY, "413 414 500 502 503 504 /@problem", "413 414 500 502 /@problem"),
         (PROXY, '"status":$status', '"status":500'),
         (PROXY, "default_type application/problem+json", "default_type text/html"),
         (PROXY, '"Bad Gateway"', '"Bad Gate"'),
     ],
     "the_proxy_sends_no_write_twice": [
         (PROXY, "error timeout;", "error timeout non_idempotent;"),
+        (PROXY, "        HEAD    HEAD;\n", "        HEAD    HEAD;\n        PUT     PUT;\n"),
     ],
     "the_address_and_the_scheme_of_a_client_reach_the_application": [
         (PROXY, "$proxy_add_x_forwarded_for", "$remote_addr"),
