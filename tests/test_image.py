@@ -16,6 +16,7 @@ from .deployment import compose
 from .deployment import instructions
 from .deployment import run
 from .deployment import WORKFLOW
+from .test_compose import IMAGE
 
 
 def test_the_image_copies_only_what_exists_and_may_enter(project):
@@ -39,10 +40,14 @@ def test_neither_secrets_nor_a_database_enter_the_image_or_git(project):
 def test_the_image_is_made_of_one_by_digest_and_of_its_own_stages(project):
     (image, base), *others = (line.split(" AS ") for line in instructions(project, "FROM"))
     assert re.fullmatch(r"python:\d+\.\d+\.\d+-slim-\w+@sha256:[0-9a-f]{64}", image)
-    assert {origin for origin, *_ in others} == {base}
-    stages = {stage for _, *names in others for stage in names}
+    assert others[-1] == [base]
+    stages = {stage for origin, *names in others if origin == base for stage in names}
     copied = [copy.split()[0] for copy in instructions(project, "COPY")]
     assert {one.removeprefix("--from=") for one in copied if one.startswith("--from=")} == stages
+    services = {stage: origin for origin, *names in others if origin != base for stage in names}
+    assert all(map(IMAGE.fullmatch, services.values()))
+    builds = [service.get("build", ".") for service in compose(project)["services"].values()]
+    assert services.keys() == {build["target"] for build in builds if build != "."}
 
 
 def test_the_image_is_built_by_an_exact_version_of_uv(project):

@@ -34,6 +34,8 @@ MISTAKES = {
         (IMAGE, "@sha256:f85c", " AS base # "),
         (IMAGE, "@sha256:f85c", "@sha256:f"),
         (IMAGE, "FROM base\n", "FROM python:3.14.8-slim-trixie\n"),
+        (IMAGE, "nginx:1.29.4-alpine", "nginx:alpine"),
+        (COMPOSE, "target: proxy", "target: build"),
         (IMAGE, "--from=build", "--from=builder"),
         (IMAGE, "--from=build", "--from=python:latest"),
     ],
@@ -83,7 +85,6 @@ MISTAKES = {
         (COMPOSE, "app: {condition: service_healthy}", "app: {condition: service_started}"),
         (COMPOSE, "networks: [front, data]", "networks: [front, back]"),
         (COMPOSE, '["postgres:/var', '["database:/var'),
-        (COMPOSE, "./nginx.conf:", "./proxy.conf:"),
         (
             COMPOSE,
             "    healthcheck:\n      test: [CMD, redis-cli",
