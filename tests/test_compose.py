@@ -121,6 +121,14 @@ def test_the_proxy_waits_for_slow_clients_in_place_of_the_application(project):
         assert f"{line};" in rules
 
 
+def test_the_proxy_writes_only_where_its_read_only_container_lets_it(project):
+    proxy, rules = compose(project)["services"]["proxy"], project.read("nginx.conf")
+    assert proxy["read_only"] and proxy["tmpfs"] == ["/tmp"]
+    folders = dict(re.findall("^ *(.*)_temp_path (/.*?)/", rules, re.MULTILINE))
+    assert folders.keys() == {"client_body", "proxy", "fastcgi", "scgi", "uwsgi"}
+    assert {*folders.values(), *re.findall("pid (/.*?)/", rules)} == {"/tmp"}
+
+
 def test_the_address_and_the_scheme_of_a_client_reach_the_application(project):
     rules = project.read("nginx.conf")
     assert "X-Forwarded-For $proxy_add_x_forwarded_for;" in rules

@@ -153,6 +153,11 @@ MISTAKES = {
         (PROXY, "error timeout;", "error timeout non_idempotent;"),
         (PROXY, "        HEAD    HEAD;\n", "        HEAD    HEAD;\n        PUT     PUT;\n"),
     ],
+    "the_proxy_writes_only_where_its_read_only_container_lets_it": [
+        (PROXY, "    scgi_temp_path /tmp/unused;\n", ""),
+        (PROXY, "proxy_temp_path /tmp/", "proxy_temp_path /var/cache/"),
+        (PROXY, "pid /tmp/", "pid /run/"),
+    ],
     "the_address_and_the_scheme_of_a_client_reach_the_application": [
         (PROXY, "$proxy_add_x_forwarded_for", "$remote_addr"),
         (PROXY, "X-Forwarded-Proto $scheme_of_client", "X-Forwarded-Proto $scheme"),
