@@ -50,6 +50,19 @@ def test_the_image_is_made_of_one_by_digest_and_of_its_own_stages(project):
     assert services.keys() == {build["target"] for build in builds if build != "."}
 
 
+def test_a_changed_line_of_source_leaves_the_dependencies_alone(project):
+    steps = re.findall("^(?:COPY|RUN) .*", project.read("Dockerfile"), re.MULTILINE)
+    copied = [number for number, step in enumerate(steps) if step.endswith(" src ./src")]
+    assert copied == [len(steps) - 2] and steps[-1] == "RUN python -m compileall -q src"
+    assert "COPY --from=build /app/.venv ./.venv" in steps
+    assert "PYTHONPATH=/app/src " in project.read("Dockerfile")
+
+
+def test_what_the_image_has_of_python_is_compiled(project):
+    assert "compile_dir(os.path.dirname(os.__file__)" in instructions(project, "RUN")[0]
+    assert "UV_COMPILE_BYTECODE=1 " in project.read("Dockerfile")
+
+
 def test_the_image_is_built_by_an_exact_version_of_uv(project):
     assert re.search(r"pip install uv==\d+\.\d+\.\d+$", project.read("Dockerfile"), re.MULTILINE)
 

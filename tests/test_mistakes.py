@@ -18,7 +18,7 @@ PINNED = "actions/checkout@3d3c42e5aac5ba805825da76410c181273ba90b1 # v7.0.1"
 MISTAKES = {
     "the_image_copies_only_what_exists_and_may_enter": [
         (IMAGE, "migrations ./migrations", "migration ./migrations"),
-        (IMAGE, "README.md ./", "LICENSE README.md ./"),
+        (IMAGE, "gunicorn.conf.py ./", "LICENSE gunicorn.conf.py ./"),
         (".dockerignore", "!src\n", ""),
         (".dockerignore", "*\n!g", "!g"),
     ],
@@ -38,6 +38,15 @@ MISTAKES = {
         (COMPOSE, "target: proxy", "target: build"),
         (IMAGE, "--from=build", "--from=builder"),
         (IMAGE, "--from=build", "--from=python:latest"),
+    ],
+    "a_changed_line_of_source_leaves_the_dependencies_alone": [
+        (IMAGE, "COPY --from=build", "COPY --chmod=a+rX src ./src\nCOPY --from=build"),
+        (IMAGE, "RUN python -m compileall -q src\n", ""),
+        (IMAGE, "    PYTHONPATH=/app/src", "    PYTHONPATH=/app"),
+    ],
+    "what_the_image_has_of_python_is_compiled": [
+        (IMAGE, "UV_COMPILE_BYTECODE=1", "UV_COMPILE_BYTECODE=0"),
+        (IMAGE, "compile_dir(os.path.dirname(os.__file__)", "compile_dir('/app'"),
     ],
     "the_image_is_built_by_an_exact_version_of_uv": [
         (IMAGE, "uv==0.13.9", "uv==0.13"),
