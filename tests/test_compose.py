@@ -81,7 +81,7 @@ def test_compose_holds_no_secret_and_says_which_one_it_misses(project):
 def test_compose_hands_every_setting_to_the_application(project):
     given = compose(project)["services"]["app"]["environment"]
     settings = fields(project) - {"FLASK_ENVIRONMENT"}  # production, when nothing says so
-    assert given.keys() == settings | {"PGPASSWORD", "WEB_CONCURRENCY"}
+    assert given.keys() == settings | {"PGPASSWORD", "WEB_CONCURRENCY", "DRAIN_SECONDS"}
 
 
 def test_compose_runs_two_replicas_behind_a_proxy_that_looks_them_up_again(project):

@@ -44,8 +44,10 @@ def test_gunicorn_is_set_up_by_the_environment_and_by_dotenv(default, tmp_path, 
 
 
 def test_gunicorn_lets_requests_finish_before_compose_kills_it(default):
-    grace = settings(default.path)["graceful_timeout"]
-    assert compose(default)["services"]["app"]["stop_grace_period"] == "30s" and grace < 30
+    found = settings(default.path)
+    assert found["DRAIN_SECONDS"] == 5
+    assert compose(default)["services"]["app"]["stop_grace_period"] == "30s"
+    assert found["DRAIN_SECONDS"] + 1 + found["graceful_timeout"] < 30
 
 
 @on_unix

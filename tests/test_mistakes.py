@@ -78,7 +78,7 @@ MISTAKES = {
     ],
     "gunicorn_lets_requests_finish_before_compose_kills_it": [
         (COMPOSE, "stop_grace_period: 30s", "stop_grace_period: 10s"),
-        ("gunicorn.conf.py", "graceful_timeout = 20", "graceful_timeout = 40"),
+        ("gunicorn.conf.py", "graceful_timeout = 20", "graceful_timeout = 25"),
     ],
     "gunicorn_is_set_up_by_the_environment_and_by_dotenv": [
         ("gunicorn.conf.py", "load_dotenv()\n", ""),

@@ -103,6 +103,7 @@ class Runner:
             "FLASK_ENVIRONMENT": "development",
             "SECRET_KEY": "a key that all the workers share",
             "DATABASE_URL": f"sqlite:///{folder}/app.db",
+            "DRAIN_SECONDS": "0",
             "PYTHONPATH": str(project.path / "src"),
             **variables,
         }

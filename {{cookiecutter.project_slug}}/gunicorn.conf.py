@@ -2,8 +2,12 @@
 
 import json
 import os
+import socket
+import time
+from contextlib import suppress
 from http import HTTPStatus
 from importlib import import_module
+from mmap import mmap
 from pathlib import Path
 from shutil import rmtree
 from tempfile import gettempdir
@@ -20,7 +24,8 @@ workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
 worker_class = "gthread"
 threads = 8
 
-# Seconds. The grace ends before the platform kills: compose.yaml says 30.
+# Seconds. The drain and the grace end before the platform kills: compose.yaml says 30.
+DRAIN_SECONDS = float(os.environ.get("DRAIN_SECONDS", "5"))
 timeout = 30
 graceful_timeout = 20
 keepalive = 75  # longer than a load balancer's, which must not write to a closed connection
@@ -50,8 +55,27 @@ def write_problem(client, status, reason, message):
 util.write_error = write_problem
 
 
+SO_BINDTOIFINDEX, NO_INTERFACE = 62, 2**31 - 1  # of Linux
+
+
+def drain(server):
+    """Go on serving, but not ready; then refuse new connections; then end the workers."""
+    server.draining[0] = True
+    time.sleep(DRAIN_SECONDS)
+    if server.reexec_pid == server.master_pid == 0 and not server.systemd:  # the sockets are ours
+        for listener in server.LISTENERS:
+            with suppress(OSError):
+                # Closing it would reset the connections that no worker has accepted yet.
+                listener.sock.setsockopt(socket.SOL_SOCKET, SO_BINDTOIFINDEX, NO_INTERFACE)
+        time.sleep(1)  # The workers accept these.
+    raise StopIteration
+
+
 def on_starting(server):
     """Refuse what is not safe once, before any worker starts."""
+    server.draining = mmap(-1, 1)  # The workers share it.
+    if DRAIN_SECONDS:
+        server.handle_term = lambda: drain(server)
     package = server.app.app_uri.partition(":")[0]
     app = Flask(package)
     import_module(f"{package}.settings").init_app(app, None)
@@ -71,12 +95,13 @@ def on_reload(server):  # feature: logger
 def post_fork(server, worker):
     """Let each worker make an application of its own, though --preload made one already."""
     worker.app.callable = None
+    worker.draining = server.draining
 
 
 def post_worker_init(worker):
-    """Log what is unavailable, and let /health/ready report that the worker ends."""
+    """Log what is unavailable, and let /health/ready report that the server ends."""
     health = import_module(f"{worker.wsgi.import_name}.health")
-    worker.wsgi.extensions[health.DRAINING] = lambda: not worker.alive
+    worker.wsgi.extensions[health.DRAINING] = lambda: worker.draining[0] or not worker.alive
     with worker.wsgi.app_context():
         health.report()
 

@@ -95,8 +95,9 @@ def wait_for(happened):
 
 def clean(package):
     """The environment, without what configures an application, for that of *package*."""
-    ours = re.compile(r"FLASK_|PYTHONPATH|SECRET_KEY|DATABASE_|METRICS_|\w+_URL$|WEB_|PORT")
-    kept = {name: value for name, value in os.environ.items() if not ours.match(name)}
+    theirs = re.compile(r"FLASK_|PYTHONPATH|SECRET_KEY|DATABASE_|METRICS_|\w+_URL$|WEB_|PORT")
+    kept = {name: value for name, value in os.environ.items() if not theirs.match(name)}
     path = os.pathsep.join([str(TESTS.parent / "src"), str(TESTS)])
     key = "a0b1c2d3e4f5g6h7i8j9k0l1m2n3o4p5"
-    return kept | {"FLASK_APP": package, "PYTHONPATH": path, "SECRET_KEY": key}
+    ours = {"FLASK_APP": package, "PYTHONPATH": path, "SECRET_KEY": key}
+    return kept | ours | {"DRAIN_SECONDS": "0"}
