@@ -96,6 +96,15 @@ def test_a_client_with_many_ipv6_addresses_is_one_client(ask):
     assert ask(GOOD, "2001:db8:1:3::1").status_code == 200
 
 
+def test_clients_of_ipv4_on_a_socket_of_ipv6_are_apart(ask):
+    emails = [f"user{number}@example.com" for number in range(10)]
+    for email in emails:
+        ask({**WRONG, "email": email}, "::ffff:192.0.2.1")
+    assert ask(GOOD, "::ffff:192.0.2.1").status_code == 429
+    assert ask(GOOD, "192.0.2.1").status_code == 429
+    assert ask(GOOD, "::ffff:192.0.2.2").status_code == 200
+
+
 def test_a_wrong_current_password_is_counted_too(ask, client):
     ask(GOOD)
     change = {"current_password": "wrong horse", "new_password": "battery staple"}

@@ -2,8 +2,6 @@
 
 from collections.abc import Mapping
 
-from werkzeug.middleware.proxy_fix import ProxyFix
-
 from . import accounts  # feature: auth
 from . import commands
 from . import database_errors
@@ -27,10 +25,8 @@ def create_app(config: Mapping[str, object] | None = None) -> FlaskCarafe:
     instance = settings.project_folder() / "instance"
     app = FlaskCarafe(__name__, static_folder=None, instance_path=str(instance))
     settings.init_app(app, config)
-    security.init_app(app, hsts=YEAR if app.config["ENVIRONMENT"] == "production" else 0)
-    hops = app.config["PROXY_HOPS"]
-    # Each proxy appends to X-Forwarded-For, but replaces X-Forwarded-Proto.
-    app.wsgi_app = ProxyFix(app.wsgi_app, hops, min(hops, 1), 0)  # type: ignore[method-assign]
+    hsts = YEAR if app.config["ENVIRONMENT"] == "production" else 0
+    security.init_app(app, hsts, app.config["PROXY_HOPS"])
     cors.init_app(app)
     extensions.init_app(app)
     accounts.init_app(app)  # feature: auth

@@ -42,7 +42,7 @@ def open_login(user: User) -> str:
     _end(Login.user_id == user.id, ~Login.is_open())
     login = Login(
         user_id=user.id,
-        address=str(request.remote_addr)[:50],
+        address=request.remote_addr or "",
         user_agent=request.user_agent.string.replace("\0", "")[:200],
     )
     db.session.add(login)

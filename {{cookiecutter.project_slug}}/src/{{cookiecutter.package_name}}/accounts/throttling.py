@@ -87,7 +87,7 @@ def _network(address: str | None) -> str:
     """The address, or the /64 network of an IPv6 client, which owns all of it."""
     if address is None or ":" not in address:
         return str(address)
-    return str(ip_network((address.partition("%")[0], 64), strict=False))
+    return str(ip_network((address, 64), strict=False))
 
 
 PAUSE = 5.0  # feature: cache

@@ -8,10 +8,20 @@ Every response, also an error or a redirect, has headers that let a browser do n
 read it; a header that the application sets itself is left alone. A response that depends on a
 cookie or on credentials is not stored by any cache (``Cache-Control: no-store``), unless it says
 for how long it may be. Over HTTPS, *hsts* seconds tell browsers to use nothing else.
+
+The last of *hops* trusted reverse proxies says who the client is: by what it appended to
+``X-Forwarded-For``, and by ``X-Forwarded-Proto``. Proxies write an IP address in several ways: with
+a port, in brackets, with a zone, or as IPv6 for a client of IPv4. ``request.remote_addr`` has one
+spelling for one client, ``203.0.113.7`` or ``2001:db8::1``. If the proxy sends no IP address, such
+as ``unknown``, it is the proxy's own; a Unix socket has none, and then it is empty.
 """
 
 import re
 from collections.abc import Iterable
+from socket import AF_INET
+from socket import AF_INET6
+from socket import inet_ntop
+from socket import inet_pton
 from typing import Any
 from urllib.parse import unquote_to_bytes
 from wsgiref.types import StartResponse
@@ -20,6 +30,7 @@ from wsgiref.types import WSGIEnvironment
 
 from flask import abort
 from flask import Flask
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from .reads import current_request
 from .reads import environ_of
@@ -44,11 +55,15 @@ _SPECIAL |= {name.lower() for name, _ in _HEADERS}
 
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 
+_IPV4_IN_IPV6 = bytes(10) + b"\xff\xff"
 
-def init_app(app: Flask, hsts: int = 0) -> None:
+
+def init_app(app: Flask, hsts: int = 0, hops: int = 0) -> None:
     """Check the requests of *app*, and add the headers to its responses."""
     app.before_request(check_url)
-    app.wsgi_app = SecurityHeaders(app.wsgi_app, hsts)  # type: ignore[method-assign]
+    inner = ClientAddress(SecurityHeaders(app.wsgi_app, hsts))
+    # Each proxy appends to X-Forwarded-For, but replaces X-Forwarded-Proto.
+    app.wsgi_app = ProxyFix(inner, hops, min(hops, 1), 0)  # type: ignore[method-assign]
 
 
 def check_url() -> None:
@@ -72,6 +87,37 @@ def _text(sent: bytes) -> str:
         return sent.decode()
     except UnicodeDecodeError:
         abort(400, "The URL is not UTF-8.")
+
+
+class ClientAddress:
+    """A WSGI application that gives another one a ``REMOTE_ADDR`` in its usual spelling."""
+
+    def __init__(self, application: WSGIApplication) -> None:
+        self._application = application
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        address = ip_address(environ.get("REMOTE_ADDR"))
+        if address is None:
+            before = environ.get("werkzeug.proxy_fix.orig", {})
+            address = ip_address(before.get("REMOTE_ADDR")) or ""
+        environ["REMOTE_ADDR"] = address
+        return self._application(environ, start_response)
+
+
+def ip_address(text: str | None) -> str | None:
+    """Return the IP address in *text* in its usual spelling, or None if there is none."""
+    host = (text or "").strip()
+    if host.startswith("["):
+        host = host[1:].partition("]")[0]
+    elif host.count(":") == 1:
+        host = host.partition(":")[0]
+    host = host.partition("%")[0]
+    try:
+        packed = inet_pton(AF_INET6 if ":" in host else AF_INET, host)
+    except (OSError, ValueError):
+        return None
+    packed = packed.removeprefix(_IPV4_IN_IPV6)
+    return inet_ntop(AF_INET if len(packed) == 4 else AF_INET6, packed)
 
 
 class SecurityHeaders:
