@@ -1,5 +1,6 @@
 import pytest
 from carafe import errors
+from carafe import security
 from carafe.ext import csrf
 from flask import Flask
 
@@ -57,6 +58,46 @@ def test_only_this_site_and_those_it_trusts_may_write(client, method, origin, si
     answer = client.open("/", method=method, headers=sent)
     assert answer.status_code == status
     assert status == 200 or answer.mimetype == "application/problem+json"
+
+
+@pytest.mark.parametrize(
+    ("url", "origin", "status"),
+    [
+        ("http://localhost", "https://localhost", 403),
+        ("http://localhost", "foo://localhost", 403),
+        ("http://localhost", "//localhost", 403),
+        ("http://localhost", "http:localhost", 403),
+        ("http://localhost", "http://localhost/", 403),
+        ("http://localhost", "http://localhost/path", 403),
+        ("http://localhost", "http://", 403),
+        ("http://localhost", "http://localhost:80", 200),
+        ("http://localhost", "http://localhost:443", 403),
+        ("http://localhost", "http://localhost:80:80", 403),
+        ("http://localhost:80", "http://localhost", 200),
+        ("http://LocalHost", "http://localhost", 200),
+        ("http://localhost", "http://LOCALHOST", 200),
+        ("http://localhost:5000", "http://localhost:5000", 200),
+        ("http://localhost:5000", "http://localhost", 403),
+        ("https://localhost", "http://localhost", 403),
+        ("https://localhost", "https://localhost", 200),
+        ("https://localhost", "https://localhost:443", 200),
+        ("https://localhost", "https://localhost:80", 403),
+        ("https://localhost", "https://localhost:8443", 403),
+        ("https://[2001:db8::1]", "https://[2001:db8::1]", 200),
+        ("https://[2001:db8::1]:8443", "https://[2001:db8::1]", 403),
+    ],
+)
+def test_without_sec_fetch_site_scheme_host_and_port_have_to_be_the_same(
+    client, url, origin, status
+):
+    assert client.post("/", base_url=url, headers={"Origin": origin}).status_code == status
+
+
+@pytest.mark.parametrize(("hops", "status"), [(0, 403), (1, 200)])
+def test_behind_a_trusted_proxy_the_scheme_is_that_of_the_client(client, hops, status):
+    security.init_app(client.application, hops=hops)
+    headers = {"Origin": "https://localhost", "X-Forwarded-Proto": "https"}
+    assert client.post("/", headers=headers).status_code == status
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS"])

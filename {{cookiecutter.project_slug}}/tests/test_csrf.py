@@ -14,6 +14,8 @@ def writes(operations):
     [
         {"Origin": "https://evil.example"},
         {"Origin": "null"},
+        {"Origin": "foo://localhost"},
+        {"Origin": "https://localhost"},
         {"Sec-Fetch-Site": "cross-site"},
         {"Sec-Fetch-Site": "same-site", "Origin": "http://localhost"},
     ],

@@ -10,11 +10,11 @@ with a content type that any page can send is a 415. Non-browser clients are una
 ``CARAFE_CSRF_FORMS``           ``False`` on: this site's forms, and text, are accepted
 =============================== ========= ==================================================
 
-Behind a proxy, the ``Host`` that arrives here has to be the one that the browser sent.
+A browser that sends no ``Sec-Fetch-Site`` has to have this site's scheme, host and port in its
+``Origin``. So behind a proxy, the ``Host`` and the scheme that arrive here must be the client's.
 """
 
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 from wsgiref.types import WSGIEnvironment
 
 from flask import abort
@@ -33,6 +33,8 @@ SAFE_METHODS = {"GET", "HEAD", "OPTIONS", "TRACE"}
 
 SIMPLE_TYPES = {"application/x-www-form-urlencoded", "multipart/form-data", "text/plain"}
 """Content types that a page can send to another site without a preflight request."""
+
+_DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 
 
 def init_app(app: Flask) -> None:
@@ -72,14 +74,14 @@ class Protection:
         site = environ.get("HTTP_SEC_FETCH_SITE")
         if site is not None:
             return site in {"same-origin", "none"}
-        return origin is None or _host_of(origin) == get_host(environ)
+        return origin is None or _is_own(origin, environ)
 
 
-def _host_of(origin: str) -> str | None:
-    try:
-        return urlsplit(origin).netloc or None
-    except ValueError:
-        return None
+def _is_own(origin: str, environ: WSGIEnvironment) -> bool:
+    """Whether *origin* is that of the request's own URL, with its default port or without."""
+    scheme, _, host = origin.lower().partition("://")
+    host = host.removesuffix(_DEFAULT_PORTS.get(scheme, ""))
+    return scheme == environ["wsgi.url_scheme"] and host != "" and host == get_host(environ).lower()
 
 
 def _is_simple(mimetype: str, environ: WSGIEnvironment) -> bool:
