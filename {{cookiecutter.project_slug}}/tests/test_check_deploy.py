@@ -29,6 +29,7 @@ SEEDED = [
     ("TRAP_BAD_REQUEST_ERRORS", True, "unset"),
     ("MAX_CONTENT_LENGTH", 0, "1048576"),
     ("MAX_CONTENT_LENGTH", 2**30, "1048576"),
+    ("PROXY_HOPS", None, "at least to 0"),
     ("PROXY_HOPS", -1, "how many"),
     ("PROXY_HOPS", 9, "how many"),
     ("TRUSTED_HOSTS", ["*"], "list the names"),
@@ -76,6 +77,7 @@ def safe(tmp_path_factory):
         "SECRET_KEY": STRONG,
         "DATABASE_URL": f"sqlite:///{folder}/app.db",
         "DATABASE_TIMEOUT": 0.3,
+        "PROXY_HOPS": 0,
         "TESTING": False,
     }
     config["REDIS_URL"] = "redis://localhost:6379/0"  # feature: cache

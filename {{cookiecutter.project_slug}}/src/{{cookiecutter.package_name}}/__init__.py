@@ -26,7 +26,7 @@ def create_app(config: Mapping[str, object] | None = None) -> FlaskCarafe:
     app = FlaskCarafe(__name__, static_folder=None, instance_path=str(instance))
     settings.init_app(app, config)
     hsts = YEAR if app.config["ENVIRONMENT"] == "production" else 0
-    security.init_app(app, hsts, app.config["PROXY_HOPS"])
+    security.init_app(app, hsts, app.config["PROXY_HOPS"] or 0)
     cors.init_app(app)
     extensions.init_app(app)
     accounts.init_app(app)  # feature: auth

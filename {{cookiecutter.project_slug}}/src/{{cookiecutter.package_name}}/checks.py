@@ -100,7 +100,9 @@ def _requests(app: Flask) -> Iterator[str]:
     hops, hosts = app.config["PROXY_HOPS"], app.config["TRUSTED_HOSTS"]
     if not 0 < (app.config["MAX_CONTENT_LENGTH"] or 0) <= MAX_BODY_BYTES:
         yield "MAX_CONTENT_LENGTH: a request can fill the memory; set 1048576, or what you need"
-    if not 0 <= hops <= MAX_HOPS:
+    if hops is None:
+        yield "PROXY_HOPS: behind a proxy, all clients have one IP address; set it, at least to 0"
+    elif not 0 <= hops <= MAX_HOPS:
         yield "PROXY_HOPS: clients can choose their IP address; set how many proxies there are"
     if hops and not hosts:
         yield "TRUSTED_HOSTS: clients choose the host of links; list the names of the API"

@@ -155,7 +155,7 @@ class Settings(BaseSettings):
     database_timeout: float = _setting("DATABASE_TIMEOUT", 1.5, gt=0)
     redis_url: SecretStr | None = _setting("REDIS_URL", None)  # feature: cache
     max_content_length: int = _setting("MAX_CONTENT_LENGTH", 1024 * 1024)
-    proxy_hops: int = _setting("PROXY_HOPS", 0)
+    proxy_hops: int | None = _setting("PROXY_HOPS", None)
     trusted_hosts: list[str] = _setting("TRUSTED_HOSTS", [])
     cors_origins: list[Origin] = _setting("CORS_ORIGINS", [])
     cors_credentials: bool = _setting("CORS_CREDENTIALS", False)
