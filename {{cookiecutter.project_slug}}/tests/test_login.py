@@ -124,6 +124,21 @@ def test_a_new_password_ends_the_other_logins(ada, client):
     assert client.post("/login", {**GOOD, "password": "battery staple"}).status_code == 200
 
 
+def test_a_new_password_makes_every_copy_of_the_cookie_worthless(ada):
+    thief = thief_of(ada)
+    change = {"current_password": PASSWORD, "new_password": "battery staple"}
+    assert ada.put("/login/password", change).status_code == 204
+    assert thief.get("/login").status_code == 401
+    assert [login["current"] for login in logins_of(ada)] == [True]
+
+
+def test_a_password_that_is_not_changed_ends_no_login(ada):
+    thief = thief_of(ada)
+    change = {"current_password": "wrong horse", "new_password": "battery staple"}
+    assert ada.put("/login/password", change).status_code == 403
+    assert thief.get("/login").status_code == 200
+
+
 @pytest.mark.parametrize(
     ("change", "status"),
     [

@@ -77,7 +77,7 @@ class LoginView(MethodView):
         if user is None:
             attempt.fail()
             raise _wrong_credentials()
-        auth.login(user.id, **{LOGIN_KEY: open_login(user)})
+        _log_in(user)
         attempt.succeed()
         audit.record("logged in", user_id=user.id)
         return UserOut.model_validate(user)
@@ -100,14 +100,16 @@ class PasswordView(MethodView):
     @auth.require.login()
     @operation(204, problems=[429])
     def put(self, body: PasswordChange) -> None:
-        """Change your password and log out other devices."""
+        """Change your password and log out other devices. This one gets a new cookie."""
         attempt = Attempt(_user().email)
         attempt.check()
-        if not passwords.change_password(auth.user_id, body.current_password, body.new_password):
+        user = passwords.change_password(auth.user_id, body.current_password, body.new_password)
+        if user is None:
             attempt.fail()
             audit.record("password change failed", user_id=auth.user_id)
             abort(403, "The current password is wrong.")
-        audit.record("changed the password", user_id=auth.user_id)
+        _log_in(user)
+        audit.record("changed the password", user_id=user.id)
 
 
 class LoginListView(MethodView):
@@ -131,6 +133,11 @@ class LoginItemView(MethodView):
 
 def _user() -> User:
     return db.get_or_404(User, auth.user_id)
+
+
+def _log_in(user: User) -> None:
+    """Commit, with a new login of *user*, and give its cookie to the client."""
+    auth.login(user.id, **{LOGIN_KEY: open_login(user)})
 
 
 def _wrong_credentials() -> Unauthorized:

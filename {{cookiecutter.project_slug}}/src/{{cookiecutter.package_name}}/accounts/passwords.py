@@ -102,18 +102,19 @@ def authenticate(email: str, password: str) -> User | None:
     return user
 
 
-def change_password(user_id: int, old: str, new: str) -> bool:
-    """Set a new password, end the other logins, and commit; False if *old* is wrong."""
+def change_password(user_id: int, old: str, new: str) -> User | None:
+    """Set a new password, end all logins, and return the user; None if *old* is wrong.
+
+    The caller commits.
+    """
     old_hash = db.session.scalar(select(User.password_hash).where(User.id == user_id))
     db.session.rollback()
     new_hash = hashed(new)
     user = _verified(user_id, old_hash, old)
-    if user is None:
-        return False
-    user.password_hash = new_hash
-    end_logins(user)
-    db.session.commit()
-    return True
+    if user is not None:
+        user.password_hash = new_hash
+        end_logins(user)
+    return user
 
 
 def _verified(user_id: int | None, old_hash: str | None, password: str) -> User | None:
