@@ -1,4 +1,7 @@
 import json
+from collections import Counter
+from collections import defaultdict
+from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -7,15 +10,25 @@ from datetime import timedelta
 from datetime import UTC
 from decimal import Decimal
 from enum import Enum
+from enum import StrEnum
 from math import inf
 from math import nan
+from typing import Any
+from typing import NamedTuple
 from uuid import UUID
 
 import pytest
 from carafe import FlaskCarafe
 from carafe.json import encode
+from carafe.json import JSONProvider
+from flask import jsonify
+from flask import request
+from flask import session
+from flask.json.provider import DefaultJSONProvider
 from markupsafe import Markup
 from pydantic import BaseModel
+from werkzeug.datastructures import ImmutableMultiDict
+from werkzeug.datastructures import MultiDict
 
 
 @dataclass
@@ -30,6 +43,27 @@ class Book(BaseModel):
 
 class Ink(Enum):
     BLUE = "blue"
+
+
+class Pen(StrEnum):
+    INK = "ink"
+
+
+class Title(str):
+    pass
+
+
+class Count(int):
+    pass
+
+
+class Row(list):
+    pass
+
+
+class Pair(NamedTuple):
+    left: Any
+    right: Any
 
 
 class Html:
@@ -199,3 +233,87 @@ def test_a_response_takes_arguments_or_keywords_and_not_both(provider):
 
 def test_encoding_needs_no_app():
     assert encode({"a": nan}) == b'{"a":null}'
+
+
+def _of_owner(value):
+    if isinstance(value, Decimal | Point):
+        return {"it": value.x if isinstance(value, Point) else float(value)}
+    return JSONProvider.default(value)
+
+
+class Reader(JSONProvider):
+    def default(self, value):
+        return float(value) if isinstance(value, Decimal) else super().default(value)
+
+
+def test_a_default_of_the_owners_is_called_for_what_json_does_not_have(app, provider):
+    provider.default = _of_owner
+    value = {"a": [Decimal("9.90")], "b": Point(Decimal(1)), "c": date(2026, 1, 2), "d": (nan, {1})}
+    sent = '{"a":[{"it":9.9}],"b":{"it":{"it":1.0}},"c":"2026-01-02","d":[null,[1]]}'
+    assert provider.dumps(value) == provider.response(value).get_data(as_text=True) == sent
+    assert Reader(app).dumps([Decimal("9.90"), Ink.BLUE]) == '[9.9,"blue"]'
+
+
+@pytest.mark.parametrize("value", ["text", 1, 1.5, True, None, Pen.INK, [Title("a")], Count(1)])
+def test_a_default_is_not_called_for_what_json_has(provider, value):
+    provider.default = pytest.fail
+    assert provider.dumps(value) == json.dumps(value, separators=(",", ":"))
+
+
+def test_a_default_may_be_given_to_one_call(provider):
+    assert provider.dumps({"a": object}, default=lambda value: value.__name__) == '{"a":"object"}'
+
+
+@pytest.mark.parametrize("returned", [object(), Point(object())])
+def test_a_default_without_an_end_is_a_type_error(provider, returned):
+    with pytest.raises(TypeError):
+        provider.dumps(1j, default=lambda value: returned)
+
+
+def test_the_attributes_of_flasks_provider_can_be_set(app, provider):
+    value = {"b": [{"d": 1, "c": "é"}], "a": None}
+    provider.sort_keys = provider.ensure_ascii = True
+    provider.compact, provider.mimetype = False, "application/vnd.api+json"
+    ordered = '{"a":null,"b":[{"c":"\\u00e9","d":1}]}'
+    assert provider.dumps(value) == ordered
+    response = provider.response(value)
+    assert response.get_data(as_text=True) == json.dumps(value, indent=2, sort_keys=True)
+    assert response.mimetype == "application/vnd.api+json"
+    with app.app_context():
+        assert app.response_class(value).data == ordered.encode()
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        MultiDict([("a", "1"), ("a", "2")]),
+        {"in": [ImmutableMultiDict([("a", "1"), ("a", "2")])]},
+        OrderedDict(b=1, a=MultiDict({"a": "1"})),
+        defaultdict(list, a=[1]),
+        Counter("aab"),
+        Title("a"),
+        Count(1),
+        Row([1, MultiDict({"a": "1"})]),
+        Pair(1, MultiDict({"a": "1"})),
+        {Pen.INK: Pen.INK, None: None},
+    ],
+)
+def test_subclasses_leave_as_from_flasks_provider(app, provider, value):
+    flasks = DefaultJSONProvider(app)
+    flasks.sort_keys = False
+    assert provider.dumps(value, separators=None) == flasks.dumps(value)
+
+
+def test_a_session_and_the_arguments_of_a_request_leave_as_they_read(app):
+    app.secret_key = "a key for tests"
+    app.add_url_rule("/set", view_func=lambda: session.update(a=1) or {}, endpoint="set")
+    app.add_url_rule("/get", view_func=lambda: jsonify(session), endpoint="get")
+    app.add_url_rule("/both", view_func=lambda: {"in": [session, request.args]}, endpoint="both")
+    app.add_url_rule("/all", view_func=lambda: jsonify(request.values), endpoint="all")
+    client = app.test_client()
+    client.get("/set")
+    sent = client.get("/get")
+    assert (sent.json["a"], sent.headers["Vary"]) == (1, "Cookie")
+    both = client.get("/both?b=1&b=2").json["in"]
+    assert (both[0]["a"], both[1]) == (1, {"b": "1"})
+    assert client.get("/all?b=1&b=2").json == {"b": "1"}

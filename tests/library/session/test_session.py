@@ -2,6 +2,8 @@ from datetime import timedelta
 
 import pytest
 from carafe.ext import session as extension
+from carafe.json import JSONProvider
+from flask import jsonify
 from flask import session
 from flask.sessions import SecureCookieSession
 from flask.sessions import SecureCookieSessionInterface
@@ -22,6 +24,15 @@ def test_the_interface_and_the_session_are_secure_cookie_ones():
 def test_what_was_written_is_read_by_the_next_request(client):
     client.post("/write/pen")
     assert client.get("/read").json == {"pen": 1}
+
+
+def test_jsonify_reads_a_session(client):
+    client.application.json = JSONProvider(client.application)
+    client.application.add_url_rule("/json", "json", lambda: jsonify([session]))
+    client.post("/write/pen")
+    response = client.get("/json")
+    assert response.json == [{"pen": 1}]
+    assert response.headers["Vary"] == "Cookie"
 
 
 def test_a_request_that_does_not_ask_opens_nothing(client, monkeypatch):
