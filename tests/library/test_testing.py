@@ -8,10 +8,11 @@ from carafe import JSONClient
 from carafe import Response
 from flask import Flask
 from flask import request
+from flask.testing import EnvironBuilder
 from werkzeug.datastructures import Headers
 
 FORM = "application/x-www-form-urlencoded"
-BODIES = ["post", "put", "patch"]
+BODIES = ["post", "put", "patch", "delete"]
 
 
 def make_client(client_class, app_class=FlaskCarafe):
@@ -100,6 +101,13 @@ def test_nothing_is_sent_as_nothing(client_class, method):
 def test_a_json_client_sends_a_dict_or_a_list_as_json(json_client, method, data, body):
     shown = getattr(json_client, method)("/", data).json
     assert (shown["body"], shown["type"]) == (body, "application/json")
+
+
+def test_a_json_client_sends_json_by_open_too(json_client):
+    shown = json_client.open("/", method="POST", data={"a": 1}).json
+    assert (shown["body"], shown["type"]) == ('{"a":1}', "application/json")
+    built = EnvironBuilder(json_client.application, "/", method="PUT", data={"a": "1"})
+    assert json_client.open(built).json["form"] == {"a": ["1"]}
 
 
 def typed(content_type):

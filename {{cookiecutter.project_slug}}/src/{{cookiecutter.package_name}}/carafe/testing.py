@@ -18,7 +18,10 @@ class _JSONResponse(TestResponse):
 
 
 class Client(FlaskClient):
-    """Flask's test client, with the query as *params* and the body as second argument."""
+    """Flask's test client, with the query as *params* and the body as second argument.
+
+    A dict is sent as form fields, text and bytes unchanged.
+    """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -30,28 +33,28 @@ class Client(FlaskClient):
         return self.open(url, method="GET", **kwargs)
 
     def post(self, url: str, data: Any = None, **kwargs: Any) -> TestResponse:
-        return self.send("POST", url, data, **kwargs)
+        return self.open(url, method="POST", data=data, **kwargs)
 
     def put(self, url: str, data: Any = None, **kwargs: Any) -> TestResponse:
-        return self.send("PUT", url, data, **kwargs)
+        return self.open(url, method="PUT", data=data, **kwargs)
 
     def patch(self, url: str, data: Any = None, **kwargs: Any) -> TestResponse:
-        return self.send("PATCH", url, data, **kwargs)
+        return self.open(url, method="PATCH", data=data, **kwargs)
 
-    def send(self, method: str, url: str, data: Any, **kwargs: Any) -> TestResponse:
-        """Send *data* as the body: a dict as form fields, text and bytes unchanged."""
-        if data is not None:
-            kwargs["data"] = data
-        return self.open(url, method=method, **kwargs)
+    def delete(self, url: str, data: Any = None, **kwargs: Any) -> TestResponse:
+        return self.open(url, method="DELETE", data=data, **kwargs)
 
 
 class JSONClient(Client):
     """Sends a dict or a list as JSON, unless another content type is given."""
 
-    def send(self, method: str, url: str, data: Any, **kwargs: Any) -> TestResponse:
+    def open(self, *args: Any, data: Any = None, **kwargs: Any) -> TestResponse:
+        """Send a request. A dict as *data* is form fields if the content type says so."""
         if isinstance(data, dict | list) and _is_json(**kwargs):
-            return self.open(url, method=method, json=data, **kwargs)
-        return super().send(method, url, data, **kwargs)
+            kwargs["json"] = data
+        elif data is not None:
+            kwargs["data"] = data
+        return super().open(*args, **kwargs)
 
 
 def _is_json(
