@@ -6,6 +6,10 @@ from flask import Flask
 from flask import g
 from flask import session
 from flask_principal import AnonymousIdentity
+from flask_principal import identity_changed
+from flask_principal import RoleNeed
+from flask_principal import TypeNeed
+from flask_principal import UserNeed
 
 
 def test_a_stranger_is_nobody_until_login_and_after_logout(client, login):
@@ -112,7 +116,9 @@ def test_a_provider_that_fails_lets_nobody_pass_and_logs_nobody_out(client, logi
     assert client.get("/inside").status_code == 200
 
 
-@pytest.mark.parametrize("answer", [True, "ada", 1, {"id": "ada"}, object])
+@pytest.mark.parametrize(
+    "answer", [True, False, "ada", "", 0, 1, [], object, {"user": 1}, {"id": ""}, {"id": True}]
+)
 def test_a_provider_that_answers_with_no_identity_lets_nobody_pass(
     client, login, app, answer, caplog
 ):
@@ -153,13 +159,100 @@ def test_what_is_no_id_is_nobody_wherever_it_came_from(client, people, planted):
     assert people.asked == 0
 
 
-def test_the_session_key_can_be_named(people):
-    app, auth = Flask(__name__), Auth(people)
-    app.config.update(SECRET_KEY="a key for tests", CARAFE_AUTH_SESSION_ID_KEY="uid")
+@pytest.mark.parametrize(
+    ("answer", "user_id", "is_editor"),
+    [
+        ({"id": "ada", "roles": ["editor"]}, "ada", True),
+        ({"id": "ada", "roles": "editor"}, "ada", True),
+        ({"id": "ada", "roles": None}, "ada", False),
+        ({"id": "ada"}, "ada", False),
+        ({"id": 0, "roles": ["editor"]}, 0, True),
+        ({"id": "another", "roles": ["reader", "editor"]}, "another", True),
+        ({"id": None, "roles": ["editor"]}, None, False),
+        ({"roles": [], "id": None}, None, False),
+        ({}, None, False),
+    ],
+)
+def test_a_provider_may_return_a_mapping(client, login, app, auth, answer, user_id, is_editor):
+    @app.get("/who")
+    def who():
+        needs = {UserNeed(user_id), TypeNeed("login")}
+        return {"id": auth.user_id, "needs": needs <= g.identity.provides}
+
+    login("ada")
+    app.extensions["carafe.auth"]._identify = lambda identity: answer
+    assert client.get("/editors").status_code == (
+        401 if user_id is None else 200 if is_editor else 403
+    )
+    assert client.get("/who").json == {"id": user_id, "needs": user_id is not None}
+
+
+def test_needs_that_a_provider_gave_besides_its_mapping_stay(client, login, app, auth):
+    def identify(identity):
+        identity.provides.add(RoleNeed("editor"))
+        return {"id": identity.id}
+
+    login("ada")
+    app.extensions["carafe.auth"]._identify = identify
+    assert client.get("/editors").status_code == 200
+
+
+def test_the_keys_can_be_named():
+    class People:
+        def identify(self, identity):
+            return {"pk": identity.id, "ranks": ["captain"]}
+
+    app, auth = Flask(__name__), Auth(People())
+    app.config.update(
+        SECRET_KEY="a key for tests",
+        CARAFE_AUTH_SESSION_ID_KEY="uid",
+        CARAFE_AUTH_IDENTITY_ID_KEY="pk",
+        CARAFE_AUTH_IDENTITY_ROLES_KEY="ranks",
+    )
     auth.init_app(app)
     with app.test_request_context():
         auth.login("ada")
         assert session["uid"] == "ada"
+        assert auth.require.captain.can()
+        keys = auth.session_id_key, auth.identity_id_key, auth.identity_roles_key
+        assert keys == ("uid", "pk", "ranks")
+
+
+def test_without_propagation_the_session_changes_and_nothing_is_sent(app, auth, people):
+    heard = []
+
+    def on_changed(sender, identity):
+        heard.append(identity.id)
+
+    with identity_changed.connected_to(on_changed, app), app.test_request_context():
+        assert auth.user_id is None
+        auth.login(1, propagate=False)
+        assert (people.asked, dict(session)) == (0, {"user_id": 1})
+        assert (auth.user_id, people.asked) == (1, 1)
+        auth.login("ada", False, ticket="t1")
+        assert dict(session) == {"user_id": "ada", "ticket": "t1"}
+        assert auth.require.admin.can()
+        auth.logout(propagate=False)
+        assert (auth.user_id, dict(session)) == (None, {})
+        auth.login("nobody", propagate=False)
+        assert auth.user_id is None
+    assert heard == []
+
+
+def test_auth_may_be_given_its_app_at_once(people):
+    for make in [
+        lambda app: Auth(app, people),
+        lambda app: Auth(app, provider=people),
+        lambda app: Auth(app=app, provider=people, roles=["editor"]),
+        lambda app: Auth(None, people).init_app(app),
+        lambda app: Auth(people).init_app(app),
+        lambda app: Auth(provider=people).init_app(app),
+        lambda app: Auth().init_app(app, people),
+    ]:
+        app = Flask(__name__)
+        made = make(app) or Auth()
+        with app.app_context():
+            assert made.provider is people
 
 
 def test_disabled_auth_refuses_and_does_not_crash(people):
@@ -182,11 +275,15 @@ def test_disabled_auth_refuses_and_does_not_crash(people):
 def test_a_second_init_app_is_refused(app, auth):
     with pytest.raises(RuntimeError, match="Call init_app once"):
         auth.init_app(app)
+    with pytest.raises(RuntimeError, match="Call init_app once"):
+        Auth(app)
 
 
 def test_auth_without_a_provider_does_not_start():
     with pytest.raises(RuntimeError, match="Auth has no provider"):
         Auth().init_app(Flask(__name__))
+    with pytest.raises(RuntimeError, match="Auth has no provider"):
+        Auth(Flask(__name__))
     with pytest.raises(TypeError, match="cannot identify anybody"):
         Auth(object()).init_app(Flask(__name__))
 

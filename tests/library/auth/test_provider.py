@@ -1,4 +1,6 @@
+from contextlib import nullcontext
 from enum import Enum
+from enum import StrEnum
 from types import SimpleNamespace
 
 import pytest
@@ -96,8 +98,25 @@ def test_the_keys_are_named_by_the_provider_or_by_config(database):
             assert identity.provides == {RoleNeed("captain")}
 
 
+@pytest.mark.parametrize("app", [None, Flask("without auth")])
+def test_a_provider_works_where_there_is_no_auth(database, app):
+    provider = Users(database)
+    with app.app_context() if app else nullcontext():
+        user = provider.get_user(1)
+        assert (user.slug, provider.get_roles(user)) == ("ada", "editor")
+        assert provider.identify(Identity(1)).provides == {RoleNeed("editor")}
+        assert (provider.__id_key__, provider.__roles_key__) == ("id", "roles")
+        assert (Users.__id_key__, Users.__roles_key__) == ("id", "roles")
+        assert provider.get_user(None) is None
+        assert provider.get_roles(object()) == []
+
+
 class Rank(Enum):
     captain = 1
+
+
+class Grade(StrEnum):
+    MAJOR = "major"
 
 
 @pytest.mark.parametrize(
@@ -114,6 +133,7 @@ class Rank(Enum):
         ([SimpleNamespace(name="a")], {"a"}),
         (SimpleNamespace(name="a"), {"a"}),
         ([Rank.captain], {"captain"}),
+        ([Grade.MAJOR], {"major"}),
     ],
 )
 def test_roles_come_in_many_shapes(roles, names):

@@ -1,11 +1,14 @@
 import copy
 import inspect
 import pickle
+from enum import StrEnum
+from types import SimpleNamespace
 from unittest.mock import create_autospec
 
 import pytest
 from carafe.ext.auth import Auth
 from carafe.ext.auth import permission_denied
+from carafe.ext.auth.require import Guard
 from flask import Blueprint
 from flask.views import MethodView
 from flask_principal import UserNeed
@@ -116,11 +119,66 @@ def test_an_async_view_is_guarded(app, auth, client, login):
     assert client.get("/async").json == {"awaited": True}
 
 
-def test_a_guard_that_was_not_called_fails_at_start(auth):
-    with pytest.raises(TypeError, match="A guard was not called"):
+def test_a_guard_tells_whether_somebody_may_pass(app, auth, client, login):
+    @app.get("/can")
+    def can():
+        guards = [auth.require.admin(403), auth.require.admin, auth.require.any_of("admin")]
+        return {"can": [guard.can() for guard in guards], "if": bool(auth.require.admin)}
 
-        @auth.require.editor
-        def view(): ...
+    assert client.get("/can").json == {"can": [False] * 3, "if": False}
+    login(1)
+    assert client.get("/can").json == {"can": [False] * 3, "if": False}
+    login("ada")
+    asked = client.get("/can")
+    assert asked.json == {"can": [True] * 3, "if": True}
+    assert asked.headers["Vary"] == "Cookie"
+    with app.app_context():
+        assert not auth.require.admin.can()
+
+
+def test_a_guard_need_not_be_called(app, auth, client, login):
+    @app.get("/a")
+    @auth.require.admin
+    def view():
+        return {}
+
+    @app.get("/b")
+    def block():
+        with auth.require.login:
+            return {}
+
+    assert client.get("/a").status_code == client.get("/b").status_code == 401
+    login(1)
+    assert [client.get(path).status_code for path in ("/a", "/b")] == [403, 200]
+    login("ada")
+    assert client.get("/a").status_code == 200
+
+
+@pytest.mark.parametrize("target", ["403", 403.0, ValueError, object, object(), [403]])
+def test_what_cannot_be_guarded_fails_at_start(auth, target):
+    with pytest.raises(TypeError, match="takes a status such as 403, a view, or a blueprint"):
+        auth.require.editor(target)
+
+
+@pytest.mark.parametrize("role", ["", " ", " editor", "editor ", "chief editor", "a\tb", "a\n"])
+def test_a_role_is_one_word(auth, role):
+    for ask in (lambda: getattr(auth.require, role), lambda: auth.require.any_of("a", role)):
+        with pytest.raises(AttributeError, match="Give it a name without white space"):
+            ask()
+    for ask in (lambda: auth.require.all_of(role), lambda: auth.require.owner(1, role)):
+        with pytest.raises(AttributeError, match="Give it a name without white space"):
+            ask()
+
+
+class Role(StrEnum):
+    ADMIN = "admin"
+
+
+@pytest.mark.parametrize("role", [Role.ADMIN, SimpleNamespace(name="admin")])
+def test_a_role_may_be_an_enum_or_an_object_with_a_name(app, auth, client, login, people, role):
+    app.add_url_rule("/named", view_func=auth.require.any_of(role)(lambda: {}), endpoint="named")
+    login("ada")
+    assert client.get("/named").status_code == 200
 
 
 def test_declared_roles_turn_a_typo_into_an_error_at_start(people):
@@ -138,9 +196,8 @@ def test_private_names_are_no_roles(auth, name):
 
 
 def test_introspection_is_safe(auth):
-    assert copy.copy(auth.require).editor()
-    assert copy.deepcopy(auth.require).editor()
-    assert pickle.loads(pickle.dumps(auth.require)).editor()
+    for each in (copy.copy, copy.deepcopy, lambda require: pickle.loads(pickle.dumps(require))):
+        assert isinstance(each(auth.require).editor(), Guard)
     assert inspect.unwrap(auth.require) is auth.require
 
 

@@ -19,6 +19,8 @@ request that does not ask costs no query. ``g.identity`` and Principal's signals
 ``CARAFE_AUTH_IDENTITY_ID_KEY``    ``"id"``      the user's attribute that holds the id
 ``CARAFE_AUTH_IDENTITY_ROLES_KEY`` ``"roles"``   the user's attribute that holds the roles
 ================================== ============= ===========================================
+
+The last two are also the keys of a mapping that a provider may return.
 """
 
 from collections.abc import Iterable
@@ -36,9 +38,9 @@ from werkzeug.exceptions import HTTPException
 
 from ...config import declare
 from .identity import Anonymous
-from .identity import Current
 from .identity import Identities
 from .identity import is_id
+from .identity import use
 from .provider import AuthProvider as AuthProvider
 from .provider import KeyType
 from .provider import Provider
@@ -52,15 +54,24 @@ _KEY = "carafe.auth"
 class Auth:
     """Logins and guards. *roles* are the roles that exist: given, a typo fails at start-up.
 
-    They are readable as ``auth.roles``, empty if they were not given.
+    They are readable as ``auth.roles``, empty if they were not given. ``Auth(provider)`` serves the
+    apps that ``init_app`` is called with, ``Auth(app, provider)`` serves *app* at once.
     """
 
     def __init__(
-        self, provider: Provider | None = None, *, roles: Iterable[str] | None = None
+        self,
+        app: Flask | Provider | None = None,
+        provider: Provider | None = None,
+        *,
+        roles: Iterable[str] | None = None,
     ) -> None:
         self._provider = provider
         self.roles = frozenset(roles or ())
         self.require = Require(_identities, self.roles or None)
+        if isinstance(app, Flask):
+            self.init_app(app)
+        elif app is not None:
+            self._provider = app
 
     def init_app(self, app: Flask, provider: Provider | None = None) -> None:
         """Serve *app*, with a provider of its own if one is given here."""
@@ -76,8 +87,7 @@ class Auth:
         )
         identities: Identities | Anonymous = Anonymous()
         if app.config["CARAFE_AUTH_ENABLED"]:
-            key = app.config["CARAFE_AUTH_SESSION_ID_KEY"]
-            identities = Identities(_checked(provider or self._provider), key)
+            identities = Identities(_checked(provider or self._provider), app.config)
             identity_changed.connect(identities.on_changed, app)
         app.extensions[_KEY] = identities
         app.app_ctx_globals_class = _globals_with(identities, app.app_ctx_globals_class)
@@ -92,11 +102,16 @@ class Auth:
         """The id of the user who is logged in, or None."""
         return _identities().current().id
 
-    def login(self, user_id: int | str | UUID, **values: Any) -> None:
+    session_id_key = property(lambda self: _setting("SESSION_ID_KEY"))
+    identity_id_key = property(lambda self: _setting("IDENTITY_ID_KEY"))
+    identity_roles_key = property(lambda self: _setting("IDENTITY_ROLES_KEY"))
+
+    def login(self, user_id: int | str | UUID, propagate: object = True, **values: Any) -> None:
         """Log a user in: a new session, with their id and *values* in it.
 
-        Raises TypeError for anything that is not an id of the provider's key type; the session
-        is untouched then, and as it was if the provider fails.
+        Without *propagate*, ``identity_changed`` is not sent, and the provider is not asked until
+        the identity is used. Raises TypeError for anything that is not an id of the provider's key
+        type; the session is untouched then, and as it was if the provider fails.
         """
         identities = _identities()
         _check_user_id(user_id, identities.key_type)
@@ -105,16 +120,16 @@ class Auth:
             session.clear()
             identities.remember(user_id)
             session.update(values)
-            _announce(Identity(user_id))
+            _announce(Identity(user_id), propagate)
         except HTTPException:
             session.clear()
             session.update(before)
             raise
 
-    def logout(self) -> None:
+    def logout(self, propagate: object = True) -> None:
         """Log the user out, and forget everything in the session."""
         session.clear()
-        _announce(AnonymousIdentity())
+        _announce(AnonymousIdentity(), propagate)
 
 
 def _identities() -> Identities | Anonymous:
@@ -124,11 +139,15 @@ def _identities() -> Identities | Anonymous:
     return found
 
 
+def _setting(name: str) -> str:
+    return str(current_app.config[f"CARAFE_AUTH_{name}"])
+
+
 def _globals_with(
     identities: Identities | Anonymous, base: type[_AppCtxGlobals]
 ) -> type[_AppCtxGlobals]:
     class Globals(base):  # type: ignore[valid-type, misc]
-        identity = Current(identities)
+        identity = property(lambda self: identities.current(), lambda self, value: use(value))
 
         def __setattr__(self, name: str, value: Any) -> None:
             if name == "identity":  # Flask's own method ignores descriptors.
@@ -157,8 +176,8 @@ def _check_user_id(user_id: Any, key_type: KeyType) -> None:
         )
 
 
-def _announce(identity: Any) -> None:
-    identity_changed.send(
-        current_app._get_current_object(),  # type: ignore[attr-defined]
-        identity=identity,
-    )
+def _announce(identity: Identity, propagate: object) -> None:
+    if not propagate:
+        return use(None)
+    app = current_app._get_current_object()  # type: ignore[attr-defined]
+    identity_changed.send(app, identity=identity)

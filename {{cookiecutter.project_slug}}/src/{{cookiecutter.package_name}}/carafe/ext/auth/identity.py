@@ -1,5 +1,6 @@
 """The identity of a request, loaded when it is first used."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from flask import current_app
@@ -9,6 +10,7 @@ from flask import session
 from flask_principal import AnonymousIdentity
 from flask_principal import Identity
 from flask_principal import identity_loaded
+from flask_principal import RoleNeed
 from flask_principal import TypeNeed
 from flask_principal import UserNeed
 from werkzeug.exceptions import HTTPException
@@ -23,6 +25,7 @@ from ...reads import record
 from .provider import KEY_TYPES
 from .provider import KeyType
 from .provider import Provider
+from .provider import role_names
 
 LOGGED_IN = TypeNeed("login")
 _ENVIRON = "carafe.auth.identity"
@@ -34,10 +37,12 @@ RETRY_AFTER = 5
 class Identities:
     """Loads the identities of one app's requests, by its provider."""
 
-    def __init__(self, provider: Provider, session_key: str) -> None:
+    def __init__(self, provider: Provider, config: Mapping[str, Any]) -> None:
         self.provider: Provider | None = provider
         self._identify = provider.identify
-        self._session_key = session_key
+        self._session_key = config["CARAFE_AUTH_SESSION_ID_KEY"]
+        self._id_key = config["CARAFE_AUTH_IDENTITY_ID_KEY"]
+        self._roles_key = config["CARAFE_AUTH_IDENTITY_ROLES_KEY"]
 
     def current(self) -> Identity:
         """Return the identity of the current request; an anonymous one outside of requests."""
@@ -59,7 +64,7 @@ class Identities:
 
     def _loaded(self) -> Identity:
         environ = environ_of(current_request())
-        if _ENVIRON not in environ:
+        if environ.get(_ENVIRON) is None:
             with deciding():
                 self._load()
         return environ[_ENVIRON]
@@ -84,7 +89,7 @@ class Identities:
     def _load(self) -> None:
         user_id = session.get(self._session_key)
         if user_id is None:
-            environ_of(current_request())[_ENVIRON] = AnonymousIdentity()
+            use(AnonymousIdentity())
         elif is_id(user_id, self.key_type) and (identity := self._identified(Identity(user_id))):
             self._become(identity)
         else:
@@ -100,20 +105,35 @@ class Identities:
 
     def _ask_provider(self, identity: Identity) -> Identity | None:
         try:
-            found = self._identify(identity)
+            found: Any = self._identify(identity)
+            if isinstance(found, Mapping):
+                found = self._from_mapping(identity, found)
         except HTTPException:
             raise
         except Exception as error:  # A failure must never let anybody in.
             logger.exception("The auth provider failed.")
             raise ServiceUnavailable(retry_after=RETRY_AFTER) from error
-        if found is not None and not isinstance(found, Identity):
-            logger.error("The auth provider returned a %s.", type(found).__name__)
-            raise ServiceUnavailable(retry_after=RETRY_AFTER)
-        return found
+        if found is None or isinstance(found, Identity):
+            return found
+        logger.error(
+            "The auth provider returned a %s. Return an Identity, a mapping with %r, or None.",
+            type(found).__name__,
+            self._id_key,
+        )
+        raise ServiceUnavailable(retry_after=RETRY_AFTER)
+
+    def _from_mapping(self, identity: Identity, found: Mapping[str, Any]) -> Any:
+        """Return *identity* with what is *found*; or None, if that is empty or has no user."""
+        user_id = found.get(self._id_key, "") if found else None
+        if not is_id(user_id, KEY_TYPES):
+            return None if user_id is None else found
+        identity.id = user_id
+        identity.provides |= {RoleNeed(role) for role in role_names(found.get(self._roles_key))}
+        return identity
 
     def _become(self, identity: Identity) -> None:
         if has_request_context():
-            environ_of(current_request())[_ENVIRON] = identity
+            use(identity)
         app = current_app._get_current_object()  # type: ignore[attr-defined]
         identity_loaded.send(app, identity=identity)
 
@@ -138,14 +158,6 @@ def is_id(value: Any, key_type: KeyType) -> bool:
     return isinstance(value, key_type) and not isinstance(value, bool) and value != ""
 
 
-class Current:
-    """``g.identity``."""
-
-    def __init__(self, identities: Identities | Anonymous) -> None:
-        self._identities = identities
-
-    def __get__(self, instance: Any, owner: type) -> Identity:
-        return self._identities.current()
-
-    def __set__(self, instance: Any, identity: Identity) -> None:
-        environ_of(current_request())[_ENVIRON] = identity
+def use(identity: Identity | None) -> None:
+    """Use *identity* for the rest of the request; or, if it is None, load it when it is needed."""
+    environ_of(current_request())[_ENVIRON] = identity

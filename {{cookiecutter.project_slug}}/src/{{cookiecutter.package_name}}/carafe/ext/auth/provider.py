@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from collections.abc import Mapping
 from typing import Any
 from typing import Protocol
+from typing import TypeAlias
 from uuid import UUID
 
 from flask import current_app
@@ -23,10 +24,13 @@ KEY_TYPES = (int, str, UUID)
 """The types of an id, if the provider has no ``key_type``."""
 
 
+Identified: TypeAlias = Identity | Mapping[str, Any] | None
+
+
 class Provider(Protocol):
     """Anything that can identify a user."""
 
-    def identify(self, identity: Identity) -> Identity | None: ...
+    def identify(self, identity: Identity) -> Identified: ...
 
 
 class AuthProvider(ABC):
@@ -38,22 +42,36 @@ class AuthProvider(ABC):
         return KEY_TYPES
 
     @abstractmethod
-    def identify(self, identity: Identity) -> Identity | None:
+    def identify(self, identity: Identity) -> Identified:
         """Return *identity* with its needs, another one, or None if its user no longer exists.
 
-        ``identity.id`` is what ``login`` was given. None logs the user out.
+        Or return a mapping with the user's id and roles, such as ``{"id": 1, "roles": ["editor"]}``
+        with the configured keys. ``identity.id`` is what ``login`` was given. None, and an empty
+        mapping, log the user out.
         """
+
+
+class _Configured:
+    """The name of a user's attribute: what the current app configures, or else *default*."""
+
+    def __init__(self, default: str) -> None:
+        self._default = default
+        self._key = f"CARAFE_AUTH_IDENTITY_{default.upper()}_KEY"
+
+    def __get__(self, provider: Any, owner: type) -> str:
+        return str((current_app and current_app.config.get(self._key)) or self._default)
 
 
 class SQLAlchemyAuthProvider(AuthProvider):
     """Finds users with a SQLAlchemy *session*, which may be a scoped one.
 
-    Subclass it, and set the model. The two other names default to the configured ones.
+    Subclass it, and set the model. The two keys name attributes of the model, by default the
+    configured ones.
     """
 
     __model__: type[Any]
-    __id_key__: str | None = None
-    __roles_key__: str | None = None
+    __id_key__: str = _Configured("id")  # type: ignore[assignment]
+    __roles_key__: str = _Configured("roles")  # type: ignore[assignment]
 
     def __init__(self, session: Any) -> None:
         self.session = session
@@ -61,7 +79,7 @@ class SQLAlchemyAuthProvider(AuthProvider):
     @property
     def key_type(self) -> KeyType:
         """The Python type of the column that holds the ids."""
-        column = inspect(self.__model__).columns[self._id_key()]
+        column = inspect(self.__model__).columns[self.__id_key__]
         found: type[Any] = column.type.python_type
         return found
 
@@ -80,7 +98,9 @@ class SQLAlchemyAuthProvider(AuthProvider):
 
     def get_user(self, _id: Any) -> Any:
         """Return the user with this id, or None."""
-        key = self._id_key()
+        key = self.__id_key__
+        if _id is None:
+            return None
         if [column.key for column in inspect(self.__model__).primary_key] == [key]:
             return self.session.get(self.__model__, _id)
         is_them = getattr(self.__model__, key) == _id
@@ -88,15 +108,11 @@ class SQLAlchemyAuthProvider(AuthProvider):
 
     def get_roles(self, user: Any) -> Any:
         """Return the user's roles, in any shape that ``role_names`` accepts."""
-        key = self.__roles_key__ or current_app.config["CARAFE_AUTH_IDENTITY_ROLES_KEY"]
-        return getattr(user, key, None)
+        return getattr(user, self.__roles_key__, [])
 
     def is_active(self, user: Any) -> bool:
         """Whether *user* may be logged in: not if ``active`` or ``is_active`` is false."""
         return bool(getattr(user, "active", True) and getattr(user, "is_active", True))
-
-    def _id_key(self) -> str:
-        return self.__id_key__ or str(current_app.config["CARAFE_AUTH_IDENTITY_ID_KEY"])
 
 
 def role_names(roles: Any) -> set[str]:
@@ -108,7 +124,7 @@ def role_names(roles: Any) -> set[str]:
         return set()
     if isinstance(roles, str) or not isinstance(roles, Iterable):
         roles = [roles]
-    names = {_name(role) for role in roles} if _is_collection(roles) else {None}
+    names = {name_of(role) for role in roles} if _is_collection(roles) else {None}
     if None in names:
         logger.warning("Roles of type %s are not understood; none is granted.", type(roles))
         return set()
@@ -119,6 +135,7 @@ def _is_collection(roles: Any) -> bool:
     return not isinstance(roles, Mapping | bytes | bytearray)
 
 
-def _name(role: Any) -> str | None:
+def name_of(role: Any) -> str | None:
+    """Return the name of a role: a text, or an object with a ``name``. None for anything else."""
     name = role if isinstance(role, str) else getattr(role, "name", None)
-    return name if isinstance(name, str) else None
+    return str.__str__(name) if isinstance(name, str) else None  # also of an enum of texts

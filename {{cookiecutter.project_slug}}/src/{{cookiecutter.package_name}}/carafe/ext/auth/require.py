@@ -2,12 +2,10 @@
 
 from collections.abc import Callable
 from collections.abc import Iterable
-from functools import partial
 from functools import wraps
 from typing import Any
 from typing import NoReturn
 from typing import overload
-from typing import Protocol
 from typing import TypeVar
 
 from blinker import Namespace
@@ -25,7 +23,10 @@ from werkzeug.exceptions import Unauthorized
 from ...app import as_sync
 from ...reads import IDENTITY
 from ...reads import record
+from .identity import Anonymous
+from .identity import Identities
 from .identity import LOGGED_IN
+from .provider import name_of
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -33,17 +34,11 @@ permission_denied = Namespace().signal("permission-denied")
 """Sent by the app when a guard refuses a request, with its *identity* and the status *code*."""
 
 
-class Identities(Protocol):
-    """Provides the identity of the current request."""
-
-    def decide(self) -> Identity: ...
-
-
 class Guard:
-    """A decorator, context manager and plain ``check()`` that lets some identities pass.
+    """Lets some identities pass: a decorator, a context manager, ``can()`` and ``check()``.
 
     It decorates a view, a method, a view class, or a blueprint: ``auth.require.login()(bp)``.
-    Called with a status instead, it returns a guard that refuses with that status.
+    Called with a status instead, or with nothing, it returns a guard that refuses with that status.
 
     All *permissions* must allow the identity. A permission without needs allows nobody, and so
     does a guard without permissions. *code* is the status of a refusal: by default 401 if nobody is
@@ -52,12 +47,10 @@ class Guard:
 
     def __init__(
         self,
-        identities: Callable[[], Identities],
+        identities: Callable[[], Identities | Anonymous],
         permissions: Iterable[Permission],
-        code: int | None,
+        code: int | None = None,
     ) -> None:
-        if code is not None and not isinstance(code, int):
-            raise TypeError("A guard was not called. Write require.role() above the view.")
         self._identities = identities
         self._permissions = tuple(permissions)
         self._code = code
@@ -67,6 +60,12 @@ class Guard:
         return bool(self._permissions) and all(
             permission.needs and permission.allows(identity) for permission in self._permissions
         )
+
+    def can(self) -> bool:
+        """Whether the identity of this request may pass."""
+        return self.allows(self._identities().current())
+
+    __bool__ = can
 
     def check(self) -> None:
         """Abort unless the identity of this request may pass."""
@@ -84,13 +83,13 @@ class Guard:
         abort(code)
 
     @overload
-    def __call__(self, view: int) -> "Guard": ...
+    def __call__(self, view: int | None = None) -> "Guard": ...
 
     @overload
     def __call__(self, view: View) -> View: ...
 
-    def __call__(self, view: Any) -> Any:
-        if isinstance(view, int):
+    def __call__(self, view: Any = None) -> Any:
+        if view is None or isinstance(view, int):
             return Guard(self._identities, self._permissions, view)
         if isinstance(view, Blueprint):
             view.before_request(self.check)
@@ -98,6 +97,8 @@ class Guard:
         if isinstance(view, type) and issubclass(view, ViewClass):
             view.decorators = [*view.decorators, self]
             return view
+        if isinstance(view, type) or not callable(view):
+            raise TypeError("A guard takes a status such as 403, a view, or a blueprint.")
         return self._guarded(view)
 
     def _guarded(self, view: Callable[..., Any]) -> Callable[..., Any]:
@@ -120,46 +121,47 @@ class Guard:
 
 
 class Require:
-    """Makes guards: ``require.login()``, the same as ``require.auth()``, and ``require.<role>()``.
+    """Makes guards: ``require.login``, the same as ``require.auth``, and ``require.<role>``.
 
     A role with the name of a method of this class is written ``any_of("owner")``.
     """
 
     def __init__(
-        self, identities: Callable[[], Identities], roles: frozenset[str] | None = None
+        self, identities: Callable[[], Identities | Anonymous], roles: frozenset[str] | None = None
     ) -> None:
         self._identities = identities
         self._roles = roles
 
-    def auth(self, code: int | None = None) -> Guard:
+    @property
+    def auth(self) -> Guard:
         """Allow everybody who is logged in."""
-        return self._guard([Permission(LOGGED_IN)], code)
+        return Guard(self._identities, [Permission(LOGGED_IN)])
 
     login = auth
 
     def any_of(self, *needs: Any) -> Guard:
         """Allow users with at least one of these roles or needs."""
-        return self._guard([Permission(*map(self._need, needs))])
+        return Guard(self._identities, [Permission(*map(self._need, needs))])
 
     def all_of(self, *needs: Any) -> Guard:
         """Allow users with all of these roles or needs; nobody if there are none."""
-        return self._guard([Permission(self._need(need)) for need in needs])
+        return Guard(self._identities, [Permission(self._need(need)) for need in needs])
 
     def owner(self, user_id: Any, *needs: Any) -> Guard:
         """Allow the user with this id, and users with one of these roles or needs."""
         return self.any_of(UserNeed(user_id), *needs)
 
-    def __getattr__(self, role: str) -> Callable[..., Guard]:
+    def __getattr__(self, role: str) -> Guard:
         if role.startswith("_"):
             raise AttributeError(role)
-        return partial(self._guard, [Permission(self._need(role))])
+        return self.any_of(role)
 
     def _need(self, need: Any) -> Any:
-        if not isinstance(need, str):
+        role = name_of(need)
+        if role is None:
             return need
-        if self._roles is not None and need not in self._roles:
-            raise AttributeError(f"No role is called {need!r}. Add it to the roles of Auth.")
-        return RoleNeed(need)
-
-    def _guard(self, permissions: list[Permission], code: int | None = None) -> Guard:
-        return Guard(self._identities, permissions, code)
+        if role.split() != [role]:
+            raise AttributeError(f"A role is called {role!r}. Give it a name without white space.")
+        if self._roles is not None and role not in self._roles:
+            raise AttributeError(f"No role is called {role!r}. Add it to the roles of Auth.")
+        return RoleNeed(role)
