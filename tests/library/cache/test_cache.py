@@ -7,6 +7,7 @@ from uuid import UUID
 
 import pytest
 import redis
+from carafe.ext.cache import after_post
 from carafe.ext.cache import Cache
 from carafe.ext.cache.entry import Entry
 from flask import abort
@@ -200,6 +201,71 @@ def test_disabled_everything_is_inert(make_app):
         assert memoized() != memoized()
         assert app.cache.clear() and app.cache.clear_keys("a") and app.cache.clear_prefixes("a")
         app.cache.invalidate("a")
+
+
+def test_a_cache_can_be_switched_off_and_on(app, client, run):
+    memoized = app.cache.memoize()(lambda: next(app.runs))
+    keyed = app.cache.cached(key_prefix="keyed")(lambda: next(app.runs))
+    with app.app_context():
+        cache = app.cache
+        cache.set_many({"kept": 1, "deleted": 1, "unlinked": 1})
+        books, shelves, before = run("/books"), run("/shelves"), (memoized(), keyed())
+
+        app.config["CARAFE_CACHE_ENABLED"] = False
+        assert (cache.enabled, cache.stats()) == (False, {"state": "off"})
+        assert len({books, run("/books"), run("/books")}) == 3
+        assert len({*before, memoized(), memoized(), keyed(), keyed()}) == 6
+        cache.set("new", 1)
+        assert (cache.get("new"), cache.get("kept"), cache.has("kept")) == (None, None, False)
+        assert cache.get_many("new", "kept") == [None, None]
+        cache.delete("deleted")
+        cache.clear_keys("unlinked")
+
+        app.config["CARAFE_CACHE_ENABLED"] = True
+        assert (cache.enabled, cache.stats()["state"]) == (True, "up")
+        assert cache.get_many("new", "kept", "deleted", "unlinked") == [1, 1, None, None]
+        assert (run("/books"), run("/shelves")) == (books, shelves)
+        assert (memoized(), keyed()) == before
+
+
+@pytest.mark.parametrize("write", ["request", "signal", "clear", "prefix", "delete_memoized"])
+def test_what_is_written_while_a_cache_is_off_is_not_stale_afterwards(app, client, run, write):
+    memoized = app.cache.memoize()(lambda: next(app.runs))
+    with app.app_context():
+        books, value = run("/books"), memoized()
+        app.config["CARAFE_CACHE_ENABLED"] = False
+        {
+            "request": lambda: client.post("/books"),
+            "signal": lambda: after_post.send(app.views["BookView"]),
+            "clear": app.cache.clear,
+            "prefix": lambda: app.cache.clear_prefixes("BookView"),
+            "delete_memoized": lambda: app.cache.delete_memoized(memoized),
+        }[write]()
+        app.config["CARAFE_CACHE_ENABLED"] = True
+        assert (run("/books") == books) is (write == "delete_memoized")
+        assert (memoized() == value) is (write not in {"clear", "delete_memoized"})
+
+
+def test_a_function_view_that_writes_while_a_cache_is_off_invalidates(app, client):
+    @app.route("/pen", methods=["GET", "POST"])
+    @app.cache.cached_view()
+    def pen():
+        return {"run": next(app.runs)}
+
+    first = client.get("/pen").json
+    app.config["CARAFE_CACHE_ENABLED"] = False
+    client.post("/pen")
+    app.config["CARAFE_CACHE_ENABLED"] = True
+    assert client.get("/pen").json != first
+
+
+def test_an_app_that_started_with_its_cache_off_stays_so(make_app, backend):
+    app = make_app(**backend, CARAFE_CACHE_ENABLED=False)
+    app.config["CARAFE_CACHE_ENABLED"] = True
+    client = app.test_client()
+    assert client.get("/books").json != client.get("/books").json
+    with app.app_context():
+        assert (app.cache.enabled, app.cache.stats()) == (False, {"state": "off"})
 
 
 def test_a_view_that_raises_runs_once(app, client):

@@ -17,7 +17,7 @@ def start(**config):
     [
         ("CACHE_DEFAULT_TIMEOUT", 0),
         ("CACHE_DEFAULT_TIMEOUT", -1),
-        ("CACHE_DEFAULT_TIMEOUT", 0.5),
+        ("CACHE_DEFAULT_TIMEOUT", -0.5),
         ("CACHE_DEFAULT_TIMEOUT", "soon"),
         ("CACHE_DEFAULT_TIMEOUT", 10**9),
         ("CACHE_DEFAULT_TIMEOUT", None),
@@ -30,6 +30,11 @@ def start(**config):
 def test_what_cannot_be_meant_fails_at_start_and_names_the_key(key, value):
     with pytest.raises(ValueError, match=key):
         start(**{key: value})
+
+
+@pytest.mark.parametrize(("timeout", "seconds"), [(0.5, 1), (1.0, 1), (59.1, 60)])
+def test_a_part_of_a_second_counts_as_one(timeout, seconds):
+    assert start(CACHE_DEFAULT_TIMEOUT=timeout).default_timeout == seconds
 
 
 @pytest.mark.parametrize("url", ["http://h", "nonsense", "redis+http://h"])

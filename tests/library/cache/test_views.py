@@ -153,11 +153,34 @@ def test_a_namespace_can_be_given_or_declared_in_three_ways(app, client):
 
 
 @pytest.mark.parametrize(
-    "timeout", [-1, True, 0.5, 1.5, "60", 10**9, inf, nan, timedelta(milliseconds=5)]
+    "timeout", [-1, -0.5, True, "60", 10**9, inf, -inf, nan, timedelta(milliseconds=-5)]
 )
 def test_a_timeout_that_means_nothing_fails_at_start(timeout):
     with pytest.raises(ValueError, match="timeout is not a number of seconds to cache for"):
         Cache().cached_view(timeout)
+
+
+@pytest.mark.parametrize(
+    ("timeout", "seconds"), [(0.5, 1), (1.5, 2), (2, 2), (timedelta(milliseconds=5), 1), (0.0, 0)]
+)
+def test_a_timeout_is_rounded_up_to_seconds(timeout, seconds):
+    assert Cache().cached_view(timeout).seconds == seconds
+    assert Cache().cached(timeout).seconds == seconds
+
+
+def test_half_a_second_is_long_enough_for_a_second_request(app, client):
+    @app.get("/half")
+    @app.cache.cached_view(0.5)
+    def half():
+        return {"run": next(app.runs)}
+
+    with app.app_context():
+        numbers = app.cache.memoize(0.5)(lambda: next(app.runs))
+        keyed = app.cache.cached(timeout=0.5, key_prefix="half")(lambda: next(app.runs))
+        for function in (lambda: client.get("/half").json, numbers, keyed):
+            end = time.monotonic() + 10
+            while function() != function():  # The second may end between the two.
+                assert time.monotonic() < end
 
 
 def test_a_timeout_of_zero_keeps_nothing(app, client):

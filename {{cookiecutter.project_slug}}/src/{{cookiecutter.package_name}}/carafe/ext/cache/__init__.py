@@ -24,10 +24,13 @@ anything is read again.
 ``CARAFE_CACHE_IGNORED_REQUEST_ARGS`` ``[]``          query arguments that do not count
 ``CARAFE_CACHE_STATUS_HEADER``        ``False``       tell in ``Cache-Status`` what the cache did
 ``CACHE_TYPE``                        ``SimpleCache`` ``RedisCache``; in memory for one process
-``CACHE_DEFAULT_TIMEOUT``             ``300``         seconds, 1 to 2592000
+``CACHE_DEFAULT_TIMEOUT``             ``300``         seconds, rounded up, to 2592000
 ``CACHE_KEY_PREFIX``                  Flask-Caching's what every key starts with
 ``CACHE_REDIS_URL``                   unset           or ``_HOST``, ``_PORT`` and ``_DB``
 ===================================== =============== =========================================
+
+An app that started with its cache on may switch ``CARAFE_CACHE_ENABLED`` off and on again. What is
+written meanwhile is invalidated.
 
 The URL of Redis starts with ``redis://``, ``rediss://``, ``unix://``, ``redis+sentinel://`` or
 ``redis+cluster://`` (see ``settings.RedisUrl``). Run it with ``save ""``: a dump that is loaded
@@ -39,6 +42,7 @@ from collections.abc import Sequence
 from contextvars import ContextVar
 from datetime import timedelta
 from functools import wraps
+from math import ceil
 from typing import Any
 from typing import TypeVar
 
@@ -107,8 +111,8 @@ class Cache(FlaskCache):
 
     @property
     def enabled(self) -> bool:
-        """Whether the current app's cache is on."""
-        return not isinstance(views_of(current_app), UncachedViews)
+        """Whether the current app's cache is on, just now."""
+        return views_of(current_app).is_on
 
     @property
     def cache(self) -> Any:
@@ -156,9 +160,9 @@ class Cache(FlaskCache):
         """Cache the responses of a view to GET and HEAD.
 
         It decorates a function, a method, or stands in a class's ``decorators``. *timeout* is in
-        seconds, by default ``CACHE_DEFAULT_TIMEOUT``, and 0 caches nothing. *namespace* names
-        what is invalidated together: by default the class's ``cache_namespace``, else the name
-        of the class or function. When *unless*, called without arguments, returns something
+        seconds, rounded up, by default ``CACHE_DEFAULT_TIMEOUT``; 0 caches nothing. *namespace*
+        names what is invalidated together: by default the class's ``cache_namespace``, else the
+        name of the class or function. When *unless*, called without arguments, returns something
         true, the cache is not used. *include_request_args* says which query arguments make
         another response: all, none, or those listed; the view does not see the others.
 
@@ -169,7 +173,7 @@ class Cache(FlaskCache):
         this decorator decides for each request, and does not count. Other request headers, the
         host and the scheme make another response if they were read.
 
-        Raises ValueError for a timeout that is not whole seconds, or too long.
+        Raises ValueError for a timeout that is not a number of seconds, or too long.
         """
         if isinstance(include_request_args, str):
             raise ValueError("include_request_args is a text. Give a list of arguments, or a bool.")
@@ -201,18 +205,24 @@ class Cache(FlaskCache):
             )
         return self._recorded(super().cached, timeout, key_prefix, unless, *args, **kwargs)
 
-    def memoize(self, *args: Any, **kwargs: Any) -> Callable[[Function], Function]:  # type: ignore[override]
+    def memoize(  # type: ignore[override]
+        self, timeout: Any = None, *args: Any, **kwargs: Any
+    ) -> Callable[[Function], Function]:
         """Cache what a function returns for the same arguments, as Flask-Caching does.
 
         A value is not cached if the function read anything of its request or of ``g``. Raises
         TypeError for a value that would not come back from the cache as it is.
         """
-        return self._recorded(super().memoize, *args, **kwargs)
+        return self._recorded(super().memoize, timeout, *args, **kwargs)
+
+    def _bypass_cache(self, *args: Any, **kwargs: Any) -> bool:
+        return not self.enabled or super()._bypass_cache(*args, **kwargs)
 
     def _recorded(
-        self, decorator: Callable[..., Any], *args: Any, **kwargs: Any
+        self, decorator: Callable[..., Any], timeout: Any, *args: Any, **kwargs: Any
     ) -> Callable[[Callable[..., Any]], Any]:
         """Flask-Caching's *decorator*, of a function whose reads of the request are recorded."""
+        seconds = ceil(timeout) if isinstance(timeout, float) else timeout
         is_wanted = kwargs.pop("response_filter", None) or (lambda value: True)
         is_shareable: ContextVar[bool] = ContextVar("is_shareable", default=True)
 
@@ -233,7 +243,7 @@ class Cache(FlaskCache):
                 is_shareable.set(not names)
                 return value
 
-            return decorator(*args, response_filter=may_store, **kwargs)(call)
+            return decorator(seconds, *args, response_filter=may_store, **kwargs)(call)
 
         return decorate
 

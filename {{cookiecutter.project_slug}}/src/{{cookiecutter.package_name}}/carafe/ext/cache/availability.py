@@ -183,7 +183,10 @@ def _try(reference: "weakref.ref[Availability]") -> None:
 
 
 class FailOpen:
-    """Flask-Caching's own methods of a backend, which find nothing while it is unavailable."""
+    """Flask-Caching's own methods of a backend, which find nothing while it is unavailable or off.
+
+    What is stored and deleted while it is off counts when *is_on* returns True again.
+    """
 
     _NOTHING: Mapping[str, Any] = {
         **dict.fromkeys(("add", "delete", "has", "set"), False),
@@ -192,8 +195,9 @@ class FailOpen:
         **{"get_dict": {}, "unlink": 0},
     }
 
-    def __init__(self, availability: Availability) -> None:
+    def __init__(self, availability: Availability, is_on: Callable[[], bool]) -> None:
         self._availability = availability
+        self._is_on = is_on
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._availability.backend, name)
@@ -202,6 +206,8 @@ class FailOpen:
     def _call(self, name: str, operation: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         once = name in {"add", "dec", "inc"}  # What was counted must not count twice.
         try:
+            if name in {"get", "get_dict", "get_many", "has"} and not self._is_on():
+                raise Unavailable
             return self._availability.run(partial(operation, *args, **kwargs), repeatable=not once)
         except Unavailable:
             return [None] * len(args) if name == "get_many" else copy(self._NOTHING[name])

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from collections.abc import Mapping
 from datetime import timedelta
+from math import ceil
 from typing import Any
 from typing import NamedTuple
 from urllib.parse import unquote
@@ -48,15 +49,15 @@ def checked(app: Flask, given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def seconds_of(name: str, timeout: Any, shortest: int) -> int:
-    """Return *timeout* in whole seconds. Raises ValueError with its *name*."""
+    """Return *timeout* in seconds, rounded up. Raises ValueError with its *name*."""
     seconds = timeout.total_seconds() if isinstance(timeout, timedelta) else timeout
     is_number = isinstance(seconds, int | float) and not isinstance(seconds, bool)
-    if not (is_number and shortest <= seconds <= TOKEN_SECONDS and seconds == int(seconds)):
+    if not (is_number and 0 <= seconds <= TOKEN_SECONDS and ceil(seconds) >= shortest):
         raise ValueError(
-            f"{name} is not a number of seconds to cache for. Give whole seconds, "
+            f"{name} is not a number of seconds to cache for. Give seconds, "
             f"{shortest} to {TOKEN_SECONDS}, or a timedelta."
         )
-    return int(seconds)
+    return ceil(seconds)
 
 
 def _backend(config: Mapping[str, Any]) -> str:

@@ -82,7 +82,7 @@ class CachedViews:
         before_miss: Callable[[], object],
     ) -> None:
         self.availability = Availability(backend)
-        self.fail_open = FailOpen(self.availability)
+        self.fail_open = FailOpen(self.availability, lambda: self.is_on)
         self.hits = self.misses = 0
         self._app = app
         self._responses = entries.StoredResponses(app.response_class)
@@ -92,6 +92,11 @@ class CachedViews:
         self._ignored = frozenset(app.config["CARAFE_CACHE_IGNORED_REQUEST_ARGS"])
         self._views: dict[Any, View] = {}
         """By decorator, function or class, and namespace if that may change."""
+
+    @property
+    def is_on(self) -> bool:
+        """Whether responses are cached just now; writes always invalidate those that are."""
+        return bool(self._app.config["CARAFE_CACHE_ENABLED"])
 
     def respond(self, context: Any, options: CachedView, owner: Any, run: Callable[[], Any]) -> Any:
         """Return the cached response, or what the view returns; it runs once at most.
@@ -151,6 +156,8 @@ class CachedViews:
     ) -> str | None:
         """Return why the cache must not be used for the request, or None if it may."""
         request = context.request
+        if not self.is_on:
+            return "the cache is off"
         if environ["REQUEST_METHOD"] not in {"GET", "HEAD"}:
             return "the method is not GET"
         if not isinstance(request, reads.RecordedRequest):
@@ -236,11 +243,9 @@ class CachedViews:
 
 
 class UncachedViews(CachedViews):
-    """The views of an app whose cache is off."""
+    """The views of an app that started with its cache off, and has no backend."""
 
-    def respond(self, context: Any, options: CachedView, owner: Any, run: Callable[[], Any]) -> Any:
-        cacheability.note(context.request, "fwd=bypass", "the cache is off")
-        return run()
+    is_on = False
 
 
 def views_of(app: Any) -> CachedViews:
