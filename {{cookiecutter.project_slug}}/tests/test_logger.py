@@ -51,7 +51,10 @@ def production(make_app, monkeypatch):
 
 
 def ask(app):
-    return app.test_client(use_cookies=False).open("/fail", method="POST", **REQUEST)
+    answer = app.test_client(use_cookies=False).open("/fail", method="POST", **REQUEST)
+    for handler in app.extensions["carafe.logger"].handlers:
+        handler.flush()
+    return answer
 
 
 def test_an_error_in_production_is_a_line_of_json_with_the_id_of_the_problem(production, capsys):

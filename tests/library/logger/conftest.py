@@ -3,7 +3,8 @@ import socket
 
 import pytest
 from carafe.ext.logger import handlers
-from carafe.ext.logger import mail
+from carafe.ext.logger.handlers import FileHandler
+from carafe.ext.logger.handlers import StreamHandler
 
 from .mailbox import attached_sinks
 from .mailbox import serve
@@ -12,9 +13,9 @@ from .mailbox import serve
 @pytest.fixture(autouse=True)
 def patient(monkeypatch):
     """Wait for other threads and processes, which on a busy machine may take their time."""
-    monkeypatch.setattr(handlers, "FILE_LOCK_SECONDS", 60)
-    monkeypatch.setattr(mail, "FLUSH_SECONDS", 60)
-    monkeypatch.setattr(handlers, "STREAM_LOCK_SECONDS", 60)
+    monkeypatch.setattr(FileHandler, "is_awaited", True)
+    monkeypatch.setattr(StreamHandler, "is_awaited", True)
+    monkeypatch.setattr(handlers, "FLUSH_SECONDS", 60)
 
 
 @pytest.fixture(autouse=True)

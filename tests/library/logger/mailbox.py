@@ -7,6 +7,7 @@ import time
 from contextlib import contextmanager
 from email import message_from_bytes
 from email import policy
+from threading import Event
 
 from aiosmtpd.controller import Controller
 from carafe.ext.logger.handlers import BaseHandler
@@ -18,8 +19,14 @@ class Mailbox:
     def __init__(self):
         self.messages = []
         self.recipients = []
+        self.is_asked = Event()
+        self.may_answer = Event()
+        self.may_answer.set()
 
     async def handle_DATA(self, server, _, envelope):
+        self.is_asked.set()
+        while not self.may_answer.is_set():
+            await asyncio.sleep(0.01)
         self.recipients.append(envelope.rcpt_tos)
         self.messages.append(message_from_bytes(envelope.content, policy=policy.default))
         return "250 OK"

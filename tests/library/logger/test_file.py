@@ -6,7 +6,6 @@ import time
 from contextlib import contextmanager
 from datetime import datetime
 from threading import Thread
-from types import SimpleNamespace
 
 import pytest
 from carafe.ext.logger import handlers
@@ -202,22 +201,23 @@ def test_another_process_is_waited_for(tmp_path):
 
 
 @posix_only
-def test_a_process_that_was_stopped_in_the_middle_is_waited_for_once(tmp_path, capsys, monkeypatch):
-    slept = []
-    clock = SimpleNamespace(monotonic=lambda: sum(slept), sleep=slept.append)
-    monkeypatch.setattr(handlers, "time", clock)
-    monkeypatch.setattr(handlers, "FILE_LOCK_SECONDS", 0.1)
+def test_a_process_that_was_stopped_in_the_middle_is_waited_for_once_and_costs_no_line(
+    tmp_path, monkeypatch
+):
     app = make_app(tmp_path / "shop.log")
     app.logger.error("before")
+    monkeypatch.setattr(handlers, "FLUSH_SECONDS", 1)
+    start = time.monotonic()
     with hold(tmp_path / ".__shop.lock"):
-        app.logger.error("meanwhile")
-        waited = len(slept)
-        for _ in range(4):
+        for _ in range(8):
             app.logger.error("meanwhile")
-    assert 0 < waited == len(slept)
+        assert time.monotonic() - start < 4  # It would be 8, if each had waited.
+        assert len(lines_of(tmp_path / "shop.log")) == 1
+    monkeypatch.undo()
     app.logger.error("after")
-    assert [line.split()[-1] for line in lines_of(tmp_path / "shop.log")] == ["before", "after"]
-    assert capsys.readouterr().err.count("meanwhile") == 5
+    app.extensions["carafe.logger"].handlers[0].flush()
+    words = [line.split()[-1] for line in lines_of(tmp_path / "shop.log")]
+    assert words == ["before", *["meanwhile"] * 8, "after"]
 
 
 @contextmanager

@@ -3,6 +3,7 @@ import os
 from types import SimpleNamespace
 
 import pytest
+from carafe.ext.logger import handlers
 from carafe.ext.logger import Logger
 from carafe.ext.logger import mail
 from flask import Flask
@@ -106,7 +107,7 @@ def test_a_thousand_equal_errors_are_one_mail_and_a_summary(mailbox):
     handler_of(app).flush()
     error, summary = mailbox.wait_for(2)
     assert error["Subject"] == "ERROR in shop: error 0"
-    assert summary["Subject"] == "999 more records were not mailed"
+    assert "999 more records were not mailed" in summary["Subject"]
     assert "999 x ERROR in shop: error 0" in summary.get_content()
     assert len(mailbox.messages) == 2
 
@@ -122,7 +123,8 @@ def test_another_place_level_logger_or_exception_is_another_error(mailbox):
     app.logger.error("failed")
     handler_of(app).flush()
     assert len(mailbox.wait_for(7)) == 7
-    assert [m["Subject"] for m in mailbox.messages[7:]] == ["1 more records were not mailed"]
+    (summary,) = mailbox.messages[7:]
+    assert "1 more records were not mailed" in summary["Subject"]
 
 
 def test_the_kinds_of_errors_are_limited_too(mailbox):
@@ -131,7 +133,7 @@ def test_the_kinds_of_errors_are_limited_too(mailbox):
         logging.getLogger(f"shop.{number}").error("failed")
     handler_of(app).flush()
     summary = mailbox.wait_for(21)[20]
-    assert summary["Subject"] == "80 more records were not mailed"
+    assert "80 more records were not mailed" in summary["Subject"]
     assert "80 x other records" in summary.get_content()
 
 
@@ -140,25 +142,26 @@ def test_after_the_window_a_summary_comes_by_itself_and_the_error_is_mailed_agai
 ):
     now = [0.0]
     monkeypatch.setattr(mail, "time", SimpleNamespace(monotonic=lambda: now[0]))
-    handler = mail.MailHandler(handler_of(make_app(mailbox.port)).options, window=0.3)
+    monkeypatch.setattr(mail, "WINDOW_SECONDS", 0.3)
+    handler = mail.MailHandler(handler_of(make_app(mailbox.port)).options)
     record = logging.makeLogRecord({"name": "shop", "levelname": "ERROR", "msg": "failed"})
     for _ in range(5):
         handler.handle(record)
         del record.carafe_destinations
     now[0] = 0.3
-    assert mailbox.wait_for(2)[1]["Subject"] == "4 more records were not mailed"
+    assert "4 more records were not mailed" in mailbox.wait_for(2)[1]["Subject"]
     handler.handle(record)
     assert mailbox.wait_for(3)[2]["Subject"] == "ERROR in shop: failed"
     handler.close()
 
 
 def test_requests_and_flush_wait_for_no_server_that_says_nothing(black_hole, monkeypatch, capsys):
-    monkeypatch.setattr(mail, "FLUSH_SECONDS", 0.1)
+    monkeypatch.setattr(handlers, "FLUSH_SECONDS", 0.1)
     monkeypatch.setattr(mail, "SERVER_SECONDS", 600)
     app = make_app(black_hole)
     assert app.test_client().get("/orders").status_code == 500
     handler_of(app).flush()
-    assert "carafe.logger: 1 mails are still not sent\n" in capsys.readouterr().err
+    assert "1 records are not written" in capsys.readouterr().err
 
 
 def test_a_server_that_is_away_fails_nobody_and_is_told_once(capsys):
@@ -167,7 +170,8 @@ def test_a_server_that_is_away_fails_nobody_and_is_told_once(capsys):
         logging.getLogger(f"shop.{number}").error("failed")
     handler_of(app).flush()
     (line,) = [line for line in capsys.readouterr().err.splitlines() if "refused" in line]
-    assert line.startswith("carafe.logger: a mail was not sent: ConnectionRefusedError")
+    assert line.startswith("carafe.logger: 127.0.0.1:")
+    assert line.endswith("failed")
 
 
 def test_a_closed_handler_opens_again(mailbox):
@@ -181,17 +185,18 @@ def test_a_closed_handler_opens_again(mailbox):
 
 def test_what_waits_at_exit_is_sent(mailbox):
     assert run(log_and_exit, mailbox.port) == 0
-    subjects = [message["Subject"] for message in mailbox.messages]
-    assert subjects == ["ERROR in shop: failed", "9 more records were not mailed"]
+    error, summary = (message["Subject"] for message in mailbox.messages)
+    assert error == "ERROR in shop: failed"
+    assert "9 more records were not mailed" in summary
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_a_fork_mails_its_own_records_and_no_others(mailbox):
     assert run(log_on_both_sides_of_a_fork, mailbox.port) == 0
-    subjects = sorted(message["Subject"] for message in mailbox.messages)
-    assert subjects == [
-        "2 more records were not mailed",
+    *errors, summary = sorted(message["Subject"] for message in mailbox.messages)
+    assert errors == [
         "ERROR in shop: before the fork",
         "ERROR in shop: in the child",
         "ERROR in shop: in the parent",
     ]
+    assert "2 more records were not mailed" in summary

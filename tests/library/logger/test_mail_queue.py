@@ -1,62 +1,75 @@
+import logging
 import sys
-from email.message import EmailMessage
-from threading import Event
-from types import SimpleNamespace
 
+import pytest
 from carafe.ext.logger import handlers
-from carafe.ext.logger.handlers import Warnings
-from carafe.ext.logger.mail import MailQueue
+from carafe.ext.logger import Logger
+from carafe.ext.logger import mail
+from flask import Flask
+
+from .configs import mail_config
 
 
-def test_a_full_outbox_drops_mail_without_waiting_and_says_so(capsys):
-    sent, is_sending, is_back = [], Event(), Event()
-
-    def send(message):
-        sent.append(message)
-        is_sending.set()
-        assert is_back.wait(60)
-
-    outbox = MailQueue(send, lambda: None, interval=60, size=2)
-    outbox.put(EmailMessage())
-    assert is_sending.wait(60)
-    for _ in range(9):
-        outbox.put(EmailMessage())
-    assert capsys.readouterr().err == "carafe.logger: a mail was dropped, because too many wait\n"
-    assert len(sent) == 1
-    is_back.set()
-    outbox.flush(60)
-    assert len(sent) == 3
-    outbox.close()
+@pytest.fixture
+def handler(mailbox):
+    app = Flask("shop")
+    app.config.update(mail_config(mailbox.port))
+    Logger(app)
+    (handler,) = app.extensions["carafe.logger"].handlers
+    return handler
 
 
-def test_one_bad_mail_does_not_stop_the_next(capsys):
+def log(*numbers):
+    """Log an error of another kind for each number."""
+    for number in numbers:
+        logging.getLogger(f"shop.{number}").error("failed")
+
+
+def test_a_full_queue_drops_mail_without_waiting_and_a_mail_says_so(handler, mailbox, monkeypatch):
+    monkeypatch.setattr(handlers, "MAX_WAITING", 2)
+    mailbox.may_answer.clear()
+    log(0)
+    assert mailbox.is_asked.wait(60)
+    log(*range(1, 10))
+    mailbox.may_answer.set()
+    handler.flush()
+    log(10)
+    subjects = [message["Subject"] for message in mailbox.wait_for(5)]
+    assert subjects[:3] == [f"ERROR in shop.{number}: failed" for number in range(3)]
+    assert "7 records were dropped" in subjects[3]
+    assert subjects[4] == "ERROR in shop.10: failed"
+
+
+def test_one_bad_mail_does_not_stop_the_next(handler, monkeypatch, capsys):
     sent = []
 
-    def fail(message):
+    def fail(message, _):
         sent.append(message)
         raise LookupError("unknown encoding")
 
-    outbox = MailQueue(fail, lambda: None, interval=60)
-    outbox.put(EmailMessage())
-    outbox.put(EmailMessage())
-    outbox.flush(60)
-    outbox.close()
+    monkeypatch.setattr(mail, "send", fail)
+    log(1, 2)
+    handler.flush()
     assert len(sent) == 2
-    assert "a mail was not sent: LookupError('unknown encoding')" in capsys.readouterr().err
+    assert "LookupError('unknown encoding')" in capsys.readouterr().err
 
 
-def test_warnings_are_counted_and_told_once_in_a_while(capsys, monkeypatch):
-    now = [0.0]
-    monkeypatch.setattr(handlers, "time", SimpleNamespace(monotonic=lambda: now[0]))
-    found = Warnings(interval=60)
-    for _ in range(5):
-        found.add("no luck")
-    now[0] = 60
-    found.add("no luck")
-    assert capsys.readouterr().err == "no luck\nno luck (5 times)\n"
+def test_a_server_that_is_away_again_is_told_again(handler, monkeypatch, capsys):
+    results = iter([OSError, OSError, None, OSError])
+
+    def fail_or_not(message, _):
+        if error := next(results):
+            raise error
+
+    monkeypatch.setattr(mail, "send", fail_or_not)
+    log(1, 2, 3, 4)
+    handler.flush()
+    told = [line for line in capsys.readouterr().err.splitlines() if "OSError" in line]
+    assert ["shop.1" in told[0], "shop.4" in told[1]] == [True, True]
+    assert len(told) == 2
 
 
 def test_without_stderr_a_complaint_goes_nowhere(monkeypatch, capsys):
     monkeypatch.setattr(sys, "stderr", None)
-    Warnings().add("nobody hears")
+    handlers.complain("nobody hears")
     assert capsys.readouterr().out == ""

@@ -1,5 +1,5 @@
 import pytest
-from carafe.ext.logger.redaction import mask
+from carafe.ext.logger.redaction import clean
 from carafe.ext.logger.redaction import secrets_of_process
 from carafe.ext.logger.redaction import secrets_of_request
 from flask import Flask
@@ -68,9 +68,9 @@ def test_a_broken_authorization_fails_nobody(value):
 
 def test_who_sends_words_of_the_log_as_a_secret_hides_no_line():
     with asking(query_string={"token": "login failed", "secret": "denied"}):
-        assert mask("login failed, denied", secrets_of_request()) == "login failed, denied"
+        assert clean("login failed, denied", secrets_of_request()) == "login failed, denied"
 
 
 def test_the_longest_goes_first():
     with asking(query_string={"token": "0123456789", "secret": "0123456789abc"}):
-        assert mask("0123456789abc", secrets_of_request()) == "***"
+        assert clean("0123456789abc", secrets_of_request()) == "***"

@@ -3,7 +3,10 @@ import logging
 import os
 import re
 import sys
+import time
 import warnings
+from contextlib import contextmanager
+from contextlib import suppress
 from io import BytesIO
 from io import TextIOWrapper
 from types import SimpleNamespace
@@ -11,13 +14,15 @@ from types import SimpleNamespace
 import pytest
 from carafe.ext.logger import JSONFormatter
 from carafe.ext.logger import Logger
+from carafe.ext.logger.handlers import StreamHandler
 from flask import Flask
 from flask.logging import default_handler
 
 from .configs import file_config
 from .configs import stream_config
-from .workers import log_long_lines
+from .workers import fork_without_a_reader
 from .workers import request_with_a_full_output
+from .workers import request_without_a_reader
 from .workers import run
 from .workers import start
 
@@ -245,28 +250,92 @@ def test_a_full_output_fails_no_request():
         assert run(request_with_a_full_output, stdout=full) == 0
 
 
-@pytest.mark.slow
-@pytest.mark.skipif(os.name == "nt", reason="Windows has no such locks")
-def test_long_lines_of_three_processes_do_not_mix():
+@pytest.mark.parametrize("switch", ["DEBUG", "TESTING"])
+def test_in_debug_and_in_tests_a_line_is_written_before_the_caller_goes_on(switch, monkeypatch):
+    monkeypatch.setattr(StreamHandler, "is_awaited", False)
+    output = SlowOutput()
+    monkeypatch.setattr(sys, "stdout", output)
+    make_app(**{switch: True}).logger.info("3 pens")
+    assert output.written
+
+
+class SlowOutput:
+    written = ""
+
+    def write(self, text):
+        time.sleep(0.2)
+        self.written += text
+
+    def flush(self):
+        pass
+
+
+def test_an_output_that_another_process_made_non_blocking_loses_nothing(tmp_path):
+    with a_pipe() as (reader, writer):
+        os.set_blocking(writer, False)
+        process = start(request_without_a_reader, 100, str(tmp_path / "served"), stdout=writer)
+        os.close(writer)
+        while not (tmp_path / "served").exists():
+            assert process.poll() is None
+            time.sleep(0.01)
+        lines = read_all(reader).decode().splitlines()
+        assert process.wait(60) == 0
+    assert len(lines) == 100 + 1
+
+
+def test_a_reader_that_stops_holds_no_request_and_no_exit_up():
+    with a_pipe() as (_, writer):
+        assert run(request_without_a_reader, 300, stdout=writer) == 0
+
+
+def test_a_reader_that_comes_back_learns_how_many_lines_it_missed(tmp_path):
+    with a_pipe() as (reader, writer):
+        process = start(request_without_a_reader, 300, str(tmp_path / "served"), stdout=writer)
+        os.close(writer)
+        while not (tmp_path / "served").exists():
+            assert process.poll() is None
+            time.sleep(0.01)
+        lines = read_all(reader).decode().splitlines()
+        assert process.wait(60) == 0
+    (missed,) = [line for line in lines if " WARNING carafe.logger " in line]
+    (count,) = re.findall(r"(\d+) records were dropped", missed)
+    assert int(count) == 300 - lines.index(missed) > 0
+    assert lines[-1].endswith("after")
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_fork_while_nobody_reads_writes_its_own_lines_and_no_others(tmp_path):
+    with a_pipe() as (reader, writer):
+        process = start(fork_without_a_reader, 200, str(tmp_path / "forked"), stdout=writer)
+        os.close(writer)
+        while not (tmp_path / "forked").exists():
+            assert process.poll() is None
+            time.sleep(0.01)
+        lines = read_all(reader).decode().splitlines()
+        assert process.wait(60) == 0
+    words = [line.split()[-1] for line in lines]
+    assert words.count("x" * 1000) == 200
+    assert sorted(set(words) - {"x" * 1000}) == ["child", "parent"]
+    assert len(words) == 202
+
+
+@contextmanager
+def a_pipe():
+    """The ends of a pipe that nobody reads."""
     reader, writer = os.pipe()
-    processes = [start(log_long_lines, stdout=writer) for _ in range(3)]
-    os.close(writer)
+    try:
+        yield reader, writer
+    finally:
+        for end in (reader, writer):
+            with suppress(OSError):
+                os.close(end)
+
+
+def read_all(reader):
     read = b""
-    while page := os.read(reader, 4096):  # So that it is nearly full all the time.
+    while page := os.read(reader, 65536):
         read += page
-    os.close(reader)
-    assert [process.wait(300) for process in processes] == [0, 0, 0]
-    assert len([json.loads(line) for line in read.splitlines()]) == 3 * 100
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(os.name == "nt", reason="Windows has no such locks")
-def test_a_process_that_was_stopped_in_the_middle_of_a_line_stops_no_other(tmp_path):
-    fcntl = pytest.importorskip("fcntl")
-    with (tmp_path / "out").open("w") as out:
-        fcntl.lockf(out, fcntl.LOCK_EX)
-        assert run(log_long_lines, 1, 0.1, stdout=out) == 0
-    assert len((tmp_path / "out").read_text().splitlines()) == 1
+    return read
 
 
 def test_a_handler_of_your_own_writes_the_same_json():

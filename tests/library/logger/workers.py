@@ -4,10 +4,10 @@ import os
 import subprocess
 import sys
 import warnings
+from pathlib import Path
 
 from carafe.ext.logger import handlers
 from carafe.ext.logger import Logger
-from carafe.ext.logger import mail
 from flask import Flask
 
 from .configs import file_config
@@ -38,8 +38,8 @@ def run(worker, *args, **output):
 
 
 def make_app(config, patience=60):
-    """An app that waits *patience* seconds for other processes and for its mail."""
-    handlers.FILE_LOCK_SECONDS = handlers.STREAM_LOCK_SECONDS = mail.FLUSH_SECONDS = patience
+    """An app that waits at its exit *patience* seconds for what it logs to."""
+    handlers.FLUSH_SECONDS = patience
     app = Flask("shop")
     app.config.update(config)
     Logger(app)
@@ -70,10 +70,34 @@ def request_with_a_full_disk(file):
     sys.exit(app.test_client().get("/").status_code - 200)
 
 
-def log_long_lines(count=100, patience=60):
-    app = make_app(stream_config(CARAFE_LOGGER_STREAM_FORMAT="json"), patience)
+def request_without_a_reader(count, served=None):
+    """Handle *count* requests; the exit waits for the reader only if *served* tells it to come."""
+    app = make_app(stream_config(), patience=60 if served else 0.1)
+    handlers.MAX_WAITING = 100
+
+    @app.get("/")
+    def index():
+        app.logger.error("x" * 1000)
+        return {}
+
+    statuses = {app.test_client().get("/").status_code for _ in range(count)}
+    if served:
+        Path(served).touch()
+        app.extensions["carafe.logger"].handlers[0].flush()
+        app.logger.error("after")
+    sys.exit(statuses != {200})
+
+
+def fork_without_a_reader(count, forked):
+    warnings.simplefilter("ignore", DeprecationWarning)
+    app = make_app(stream_config())
     for _ in range(count):
-        app.logger.error("x" * 16_000)
+        app.logger.error("x" * 1000)
+    child = os.fork()
+    app.logger.error("in the parent" if child else "in the child")
+    if child:
+        Path(forked).touch()
+        sys.exit(os.waitpid(child, 0)[1])
 
 
 def request_with_a_full_output():

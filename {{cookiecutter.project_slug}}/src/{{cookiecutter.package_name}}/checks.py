@@ -22,11 +22,8 @@ from sqlalchemy.exc import SQLAlchemyError  # feature: auth
 
 from .accounts.commands import ADMIN  # feature: auth
 from .accounts.passwords import find_user  # feature: auth
-from .carafe.ext.logger.settings import boolean  # feature: logger
-from .carafe.ext.logger.settings import integer  # feature: logger
-from .carafe.ext.logger.settings import level  # feature: logger
-from .carafe.ext.logger.settings import read_mail_options  # feature: logger
-from .carafe.ext.logger.settings import TLS  # feature: logger
+from .carafe.ext.logger.settings import FileOptions  # feature: logger
+from .carafe.ext.logger.settings import MailOptions  # feature: logger
 from .database import db
 from .database import fault
 from .database import UNAVAILABLE
@@ -132,18 +129,15 @@ def _cookies(app: Flask) -> Iterator[str]:  # feature: session or auth
 
 
 def _logs(app: Flask) -> Iterator[str]:  # feature: logger
-    lowest = {"STREAM": "INFO", "RF": "INFO", "SMTP": "WARNING"}
-    for kind, name in lowest.items():
-        key = f"CARAFE_LOGGER_{kind}_LEVEL"
-        is_enabled = app.config.get(f"CARAFE_LOGGER_{kind}_ENABLED")
-        if is_enabled and level(app.config, key) < logging.getLevelName(name):
-            yield f"{key}: it logs too much, too often; set {name}"
-    if boolean(app.config, "CARAFE_LOGGER_RF_ENABLED"):
-        if not integer(app.config, "CARAFE_LOGGER_RF_MAXBYTES"):
-            yield "CARAFE_LOGGER_RF_MAXBYTES: the file grows forever; set 10485760"
-    mail = read_mail_options(app.config, may_send_in_clear=True)
-    if mail and mail.tls is TLS.NONE and not _is_local(mail.server):
-        yield "CARAFE_LOGGER_SMTP_USE_TLS: mail is sent in clear; set true"
+    for handler in app.extensions["carafe.logger"].handlers:
+        options, is_mail = handler.options, isinstance(handler.options, MailOptions)
+        lowest = "WARNING" if is_mail else "INFO"
+        if options.level < logging.getLevelName(lowest):
+            yield f"{options.prefix}LEVEL: it logs too much, too often; set {lowest}"
+        if isinstance(options, FileOptions) and not options.maxbytes:
+            yield f"{options.prefix}MAXBYTES: the file grows forever; set 10485760"
+        if is_mail and options.tls == "none" and not _is_local(options.server):
+            yield f"{options.prefix}USE_TLS: mail is sent in clear; set true"
 
 
 def _cache(app: Flask) -> Iterator[str]:  # feature: cache

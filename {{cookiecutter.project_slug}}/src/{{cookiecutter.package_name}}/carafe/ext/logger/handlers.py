@@ -3,288 +3,258 @@
 Loggers belong to the process and are found by name, so that several apps may share one. A handler
 is identified by its destination: an app uses the handler that exists already, a record is written
 once to each destination, and what is logged for one app stays out of another's.
+
+Each handler has a queue and a thread that writes, so that no request waits for a reader or a disk.
+If one stops, the queue fills, and later records are dropped; when it is empty again, their number
+is logged. In debug and in tests, a caller waits for its record, in order with what is printed.
 """
 
 import logging
+import os
 import sys
-import threading
 import time
-from collections.abc import Callable
-from collections.abc import Iterable
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import suppress
 from dataclasses import dataclass
-from io import TextIOWrapper
+from logging.handlers import QueueHandler
+from logging.handlers import QueueListener
+from queue import Full
+from queue import Queue
 from typing import Any
-from typing import Protocol
-from typing import TextIO
-from typing import TypeVar
 
 from click import get_current_context
 from concurrent_log_handler import ConcurrentRotatingFileHandler
 from flask import current_app
 from flask import Flask
-from portalocker import AlreadyLocked
-from portalocker import lock
-from portalocker import LOCK_EX
-from portalocker import LOCK_NB
+from flask.logging import default_handler
 
-from .record import CleanRecord
-from .record import Formatter
-from .record import JSONFormatter
-from .record import SEEN
+from .redaction import CleanRecord
 from .redaction import escape
+from .redaction import Formatter
+from .redaction import JSONFormatter
 from .redaction import redact_text
 from .redaction import secrets_of_process
+from .redaction import SEEN
 from .settings import FileOptions
+from .settings import Options
 from .settings import StreamOptions
 
-WARNING_SECONDS = 60.0
-
-
-def write_line(text: str) -> None:
-    """Write *text* to standard error, which may be closed."""
-    if sys.stderr is None:
-        return
-    try:
-        print(text, file=sys.stderr, flush=True)
-    except (OSError, ValueError):
-        pass
-
-
-class Warnings:
-    """Warnings of one kind on standard error: the first at once, then one a minute with a count."""
-
-    def __init__(self, interval: float = WARNING_SECONDS) -> None:
-        self._interval = interval
-        self._lock = threading.Lock()
-        self._count = 0
-        self._next = 0.0
-
-    def add(self, text: str) -> None:
-        with self._lock:
-            self._count += 1
-            if (now := time.monotonic()) < self._next:
-                return
-            count, self._count, self._next = self._count, 0, now + self._interval
-        times = f" ({count} times)" if count > 1 else ""
-        write_line(f"{escape(redact_text(text))}{times}")
-
-
-if sys.platform != "win32":
-    import fcntl
-
-STREAM_LOCK_SECONDS = 1.0
-"""How long a line waits for those of other processes."""
-
-
-@contextmanager
-def locked(stream: TextIO) -> Iterator[None]:
-    """Lock *stream* against other processes, whose long lines would mix with ours on a pipe.
-
-    The lock is not waited for long: a line in two parts is better than a request that hangs.
-    """
-    is_locked = _lock_in_time(stream)
-    try:
-        yield
-    finally:
-        if sys.platform != "win32" and is_locked:
-            fcntl.lockf(stream.fileno(), fcntl.LOCK_UN)
-
-
-def _lock_in_time(stream: TextIO) -> bool:
-    end = time.monotonic() + STREAM_LOCK_SECONDS
-    while time.monotonic() < end:
-        try:
-            if sys.platform != "win32":
-                fcntl.lockf(stream.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return True
-        except BlockingIOError:
-            time.sleep(0.001)
-        except (AttributeError, OSError):
-            return False  # It is no file of the system, and no other process has it open.
-    return False
-
-
 KEY = "carafe.logger"
+_STREAM = "carafe_stream"
+MAX_WAITING = 1000
+FLUSH_SECONDS = 2.0
+"""How long the exit of the process, or a caller in debug and in tests, waits for a handler."""
 
 
-class Options(Protocol):
-    @property
-    def destination(self) -> str: ...
-
-    @property
-    def level(self) -> int: ...
-
-    @property
-    def logger_names(self) -> tuple[str, ...]: ...
+def complain(text: str) -> None:
+    """Write *text* to standard error, which may be closed."""
+    with suppress(AttributeError, OSError, ValueError):
+        sys.stderr.write(f"{KEY}: {text}\n")
 
 
-class BaseHandler(logging.Handler):
+class Listener(QueueListener):
+    """The thread that writes what is in the queue of a handler."""
+
+    queue: Queue[Any]
+    handlers: tuple["BaseHandler"]
+
+    def handle(self, record: logging.LogRecord) -> None:
+        try:
+            self.handlers[0].write(record)
+        # Whatever is wrong with one record, the thread goes on with the next.
+        except Exception:
+            self.handlers[0].handleError(record)
+
+
+class BaseHandler(QueueHandler):
     """A handler that writes each record once, without secrets, and never raises."""
 
-    options: Any
+    listener_class: type[Listener] = Listener
+    queue: Queue[Any]
     secrets: tuple[str, ...] = ()
+    is_awaited = False
+
+    def __init__(self, options: Options) -> None:
+        super().__init__(Queue())
+        self.options: Any = options
+        self.destination = options.destination
+        self.setLevel(options.level)
+        self.setFormatter(Formatter())
+        self._process = self._dropped = 0
+
+    def write(self, record: logging.LogRecord) -> None:
+        """Write the ``message`` of *record*, which is formatted. Only the thread calls this."""
+        raise NotImplementedError
 
     def handle(self, record: logging.LogRecord) -> bool:
-        if not self._is_for_current_app() or not self._is_new(record):
+        seen = record.__dict__.setdefault(SEEN, set())
+        if self.destination in seen or not self._is_for_current_app():
             return False
+        seen.add(self.destination)
         try:
-            cleaned = CleanRecord(record, self.secrets)
+            clean = CleanRecord(record, self.secrets)
         # Values on a record may raise anything; logging them must not.
         except Exception as error:
-            where = f"{record.pathname}:{record.lineno}"
-            write_line(f"carafe.logger: {type(error).__name__} in the record of {where}")
+            complain(f"{type(error).__name__} in the record of {record.pathname}:{record.lineno}")
             return False
-        return super().handle(cleaned)
+        return bool(super().handle(clean))
+
+    def _is_for_current_app(self) -> bool:
+        state = current_app.extensions.get(KEY) if current_app else None
+        known = [handler.destination for handler in state.handlers] if state else []
+        # Standard output belongs to the process, whichever app logs.
+        return state is None or self.destination in ("stdout", *known)
+
+    def prepare(self, record: logging.LogRecord) -> logging.LogRecord:
+        record.message = self.format(record)  # It is a copy, and clean.
+        return record
+
+    def enqueue(self, record: logging.LogRecord) -> None:
+        self.start()
+        is_idle = not self.queue.unfinished_tasks
+        if self.queue.full() or (self._dropped and not is_idle):
+            self._dropped += 1
+            return
+        if self._dropped:
+            self.add_warning(f"{self._dropped} records were dropped; the queue was full")
+            self._dropped = 0
+        self.queue.put_nowait(record)
+        if self.is_awaited and is_idle:  # Otherwise the thread is stuck.
+            self._wait()
+
+    def start(self) -> None:
+        """Start the thread, once in each process. After a fork, the queue is the parent's."""
+        if self._process != os.getpid():
+            self.queue = Queue(MAX_WAITING)
+            self._dropped = 0
+            self._listener = self.listener_class(self.queue, self)
+            self._listener.start()
+            self._process = os.getpid()
+
+    def add_warning(self, text: str) -> None:
+        """Queue a record of the handler itself."""
+        record = CleanRecord(logging.LogRecord(KEY, logging.WARNING, "", 0, text, None, None))
+        # The queue may be full, and a format of the owner may raise anything.
+        with suppress(Exception):
+            self.queue.put_nowait(self.prepare(record))
+
+    def _wait(self) -> int:
+        """Wait until all is written, but not for long, and return how many records are not."""
+        with (done := self.queue.all_tasks_done):
+            done.wait_for(lambda: not self.queue.unfinished_tasks, FLUSH_SECONDS)
+            return self.queue.unfinished_tasks
+
+    def flush(self) -> None:
+        if self._process == os.getpid() and (waiting := self._wait()):
+            complain(f"{self.destination}: {waiting + self._dropped} records are not written")
+
+    def close(self) -> None:
+        """End the thread when all is written. The next record starts another."""
+        if self._process == os.getpid():
+            with suppress(Full):
+                self._listener.enqueue_sentinel()
+        self._process = 0
+        super().close()
 
     def handleError(self, record: logging.LogRecord) -> None:
         """Write to standard error what could not be written to the destination."""
         reason = escape(redact_text(repr(sys.exc_info()[1])))
-        try:
-            line = self.format(record)
-        # The format itself may be what failed.
-        except Exception:
-            line = f"{record.pathname}:{record.lineno}"
-        write_line(f"carafe.logger: {self.options.destination}: {reason}: {line}")
-
-    def _is_for_current_app(self) -> bool:
-        state = current_app.extensions.get(KEY) if current_app else None
-        return state is None or self.options.destination in state.destinations
-
-    def _is_new(self, record: logging.LogRecord) -> bool:
-        seen = record.__dict__.setdefault(SEEN, set())
-        is_new = self.options.destination not in seen
-        seen.add(self.options.destination)
-        return is_new
-
-
-@dataclass(frozen=True)
-class State:
-    """The handlers of one app."""
-
-    handlers: tuple[BaseHandler, ...] = ()
-
-    @property
-    def destinations(self) -> tuple[str, ...]:
-        return tuple(handler.options.destination for handler in self.handlers)
-
-
-DISABLED = State()
-
-_Options = TypeVar("_Options", bound=Options)
-
-
-def attach(app: Flask, options: _Options, make: Callable[[_Options], BaseHandler]) -> BaseHandler:
-    """Attach the handler for the destination of *options* to its loggers, and return it."""
-    loggers = [app.logger, *map(logging.getLogger, options.logger_names)]
-    found = [each for each in _handlers_of(loggers) if each.options == options]
-    handler = found[0] if found else _make(options, make)
-    handler.secrets = secrets_of_process(app.config)
-    for other in _handlers_of(loggers):
-        if other is not handler and other.options.destination == options.destination:
-            _detach(other, loggers)
-    for logger in loggers:
-        logger.addHandler(handler)
-        if logger.level == logging.NOTSET and logger.getEffectiveLevel() > options.level:
-            logger.setLevel(options.level)
-    return handler
-
-
-def _handlers_of(loggers: Iterable[logging.Logger]) -> list[BaseHandler]:
-    every = [handler for logger in loggers for handler in logger.handlers]
-    return [handler for handler in every if isinstance(handler, BaseHandler)]
-
-
-def _make(options: _Options, make: Callable[[_Options], BaseHandler]) -> BaseHandler:
-    handler = make(options)
-    handler.setLevel(options.level)
-    handler.setFormatter(handler.formatter or Formatter())
-    return handler
-
-
-def _detach(handler: BaseHandler, loggers: Iterable[logging.Logger]) -> None:
-    for logger in loggers:
-        logger.removeHandler(handler)
-    handler.close()
-
-
-_FORMATTERS: dict[str, type[Formatter]] = {"json": JSONFormatter, "text": Formatter}
+        complain(f"{self.destination}: {reason}: {Formatter().format(record)}")
 
 
 class StreamHandler(BaseHandler):
     """Writes to standard output, or to standard error in a command, which has its own output."""
 
     def __init__(self, options: StreamOptions) -> None:
-        super().__init__()
-        self.options = options
-        self.setFormatter(_FORMATTERS[options.format]())
+        super().__init__(options)
+        self.setFormatter(JSONFormatter() if options.format == "json" else Formatter())
 
-    def emit(self, record: logging.LogRecord) -> None:
-        try:
-            stream = sys.stderr if get_current_context(silent=True) else sys.stdout
-            encoding = getattr(stream, "encoding", None) or "utf-8"
-            line = self.format(record).encode(encoding, "backslashreplace").decode(encoding)
-            with locked(stream):
-                stream.write(f"{line}\n")
-                stream.flush()
-        # The stream may be closed, full or gone, which must not fail a request.
-        except Exception:
-            self.handleError(record)
+    def prepare(self, record: logging.LogRecord) -> logging.LogRecord:
+        record.__dict__[_STREAM] = sys.stderr if get_current_context(silent=True) else sys.stdout
+        return super().prepare(record)
 
-    def _is_for_current_app(self) -> bool:
-        """Standard output belongs to the process, whichever app logs."""
-        return True
+    def write(self, record: logging.LogRecord) -> None:
+        stream = record.__dict__[_STREAM]
+        stream.flush()  # What was printed before comes first.
+        encoding = getattr(stream, "encoding", None) or "utf-8"
+        data = f"{record.message}\n".encode(encoding, "backslashreplace")
+        if not hasattr(stream, "buffer"):
+            stream.write(data.decode(encoding))
+            stream.flush()
+            return
+        # Not through the buffer: Python cannot exit while a thread is stuck in there.
+        raw = getattr(stream.buffer, "raw", stream.buffer)
+        while data:
+            written = raw.write(data)
+            if written is None:  # Another process made it non-blocking.
+                time.sleep(0.01)
+            data = data[written or 0 :]
 
 
-FILE_LOCK_SECONDS = 2.0
-"""How long a record waits for the records of other processes."""
-
-
-class FileHandler(BaseHandler, ConcurrentRotatingFileHandler):
+class FileHandler(BaseHandler):
     """Writes to a rotating file that many processes may write to; owner and group may read it."""
 
     def __init__(self, options: FileOptions) -> None:
-        super().__init__(
+        # At exit, handlers are closed in reverse order: the file after this one.
+        self._file = ConcurrentRotatingFileHandler(
             options.filename,
-            options.mode,
             # Without backups the library would empty the file instead of rotating it.
-            maxBytes=options.max_bytes if options.backup_count else 0,
-            backupCount=options.backup_count,
+            maxBytes=options.maxbytes if options.backupcount else 0,
+            backupCount=options.backupcount,
             encoding=options.encoding,
             chmod=0o640,
         )
-        self.options = options
-        self._patience = FILE_LOCK_SECONDS
-        if not options.is_delayed:
-            self._make_file()
-
-    def _make_file(self) -> None:
+        self._file.handleError = _raise  # type: ignore[method-assign]
+        super().__init__(options)
         try:
-            self.do_open().close()
+            if options.mode == "w" or not options.delay:
+                self._file.do_open(options.mode).close()
         except OSError as error:
             raise ValueError(
-                f"CARAFE_LOGGER_RF_FILENAME cannot be written ({error.strerror}). "
+                f"{options.prefix}FILENAME cannot be written ({error.strerror}). "
                 "Give the path of a file that this process may write."
             ) from None
 
-    def do_open(self, mode: str | None = None) -> TextIOWrapper:
-        """Open the file; only the first time may empty it."""
-        stream = super().do_open(mode)
-        stream.reconfigure(errors="backslashreplace")
-        self.mode = "a"
-        return stream
+    def write(self, record: logging.LogRecord) -> None:
+        encoding = self.options.encoding
+        line = record.message.encode(encoding, "backslashreplace").decode(encoding)
+        self._file.emit(logging.makeLogRecord({"msg": line}))
 
-    def _lock_stream_lock(self, stream_lock: TextIOWrapper) -> None:
-        """Wait for the other processes, but only once for one that was stopped meanwhile."""
-        end = time.monotonic() + self._patience
-        self._patience = 0
-        while True:
-            try:
-                lock(stream_lock, LOCK_EX | LOCK_NB)
-                break
-            except AlreadyLocked:
-                if time.monotonic() >= end:
-                    raise
-            time.sleep(0.001)
-        self._patience = FILE_LOCK_SECONDS
+    def close(self) -> None:
+        super().close()
+        self._file.close()
+
+
+def _raise(record: logging.LogRecord) -> None:
+    """Leave the error that is being handled to the thread."""
+    raise
+
+
+@dataclass(frozen=True)
+class State:
+    """The handlers of one app."""
+
+    handlers: tuple[BaseHandler, ...]
+
+
+def attach(app: Flask, options: Options, make: type[BaseHandler]) -> BaseHandler:
+    """Attach the handler for the destination of *options* to its loggers, and return it."""
+    loggers = [app.logger, *map(logging.getLogger, options.add_loggers)]
+    every = {handler for logger in loggers for handler in logger.handlers}
+    ours = {handler for handler in every if isinstance(handler, BaseHandler)}
+    rivals = {handler for handler in ours if handler.destination == options.destination}
+    found = [handler for handler in rivals if handler.options == options]
+    handler = found[0] if found else make(options)
+    handler.secrets = secrets_of_process(app.config)
+    handler.is_awaited = handler.is_awaited or app.debug or app.testing
+    for logger in loggers:
+        for other in rivals - {handler}:
+            logger.removeHandler(other)
+            other.close()
+        logger.addHandler(handler)
+        if logger.level == logging.NOTSET and logger.getEffectiveLevel() > options.level:
+            logger.setLevel(options.level)
+    if isinstance(handler, StreamHandler):
+        app.logger.removeHandler(default_handler)
+        if "root" in options.add_loggers:
+            logging.captureWarnings(True)
+    return handler

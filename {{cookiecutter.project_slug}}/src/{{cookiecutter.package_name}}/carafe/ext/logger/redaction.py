@@ -1,4 +1,4 @@
-"""Secrets removed from text and values, and text made safe to write on one line.
+"""Records that are safe to write: without secrets, with their request, and on one line.
 
 A secret is recognized by its name, by what it looks like, and by its value if it is known: the
 secrets of the process, and those that came with the current request. A known value shorter than
@@ -6,6 +6,7 @@ eight characters does not count, and of a request none with a space in it: a cli
 ``?token=login failed`` must not be able to hide the line that reports it.
 """
 
+import logging
 import os
 import re
 from base64 import b64decode
@@ -13,17 +14,26 @@ from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Mapping
+from contextlib import suppress
+from datetime import datetime
+from datetime import UTC
+from textwrap import dedent
 from typing import Any
-from urllib.parse import parse_qs
+from urllib.parse import parse_qsl
 from urllib.parse import quote
 from urllib.parse import unquote
+from urllib.parse import urlencode
 from urllib.parse import urlsplit
 
 from flask import has_request_context
+from flask import Request
 from pydantic_core import from_json
+from pydantic_core import to_json
+from werkzeug.datastructures import EnvironHeaders
 
 from ...reads import current_request
 from ...reads import environ_of
+from ...request import id_of
 
 MASK = "***"
 
@@ -76,7 +86,19 @@ def redact_text(text: str) -> str:
     return _SIGNED.sub(MASK, text)
 
 
-def redact(value: object, leaf: Callable[[object], object], depth: int = 8) -> object:
+def clean(text: str, secrets: Iterable[str]) -> str:
+    """Return *text* without secrets, and without its middle if it is very long."""
+    for secret in secrets:
+        text = text.replace(secret, MASK)
+    if (excess := len(text) - MAX_LENGTH) > 0:
+        half = MAX_LENGTH // 2
+        text = f"{text[:half]} ... ({excess} characters) ... {text[-half:]}"
+    return redact_text(text)
+
+
+def redact(
+    value: object, leaf: Callable[[object], object] = lambda value: value, depth: int = 8
+) -> object:
     """Return a copy of *value* without secrets, however nested; *leaf* converts other values."""
     if not isinstance(value, Mapping | list | tuple):
         return leaf(value)
@@ -97,14 +119,7 @@ _OF_PROCESS = re.compile(
     r"passw(?:or)?d|secret|token|(?:api|access|private)_?key|_key$|credential|dsn", re.IGNORECASE
 )
 MIN_SECRET_LENGTH = 8
-MAX_BODY_BYTES = 16_384
-
-
-def mask(text: str, secrets: Iterable[str]) -> str:
-    """Return *text* without the *secrets*."""
-    for secret in secrets:
-        text = text.replace(secret, MASK)
-    return text
+MAX_BODY_BYTES = MAX_LENGTH = 16_384
 
 
 def secrets_of_process(config: Mapping[str, Any]) -> tuple[str, ...]:
@@ -112,7 +127,7 @@ def secrets_of_process(config: Mapping[str, Any]) -> tuple[str, ...]:
     pairs = [*config.items(), *os.environ.items()]
     named = [value for name, value in pairs if _OF_PROCESS.search(name)]
     in_urls = [_credential(value) for _, value in pairs if isinstance(value, str) and "@" in value]
-    return _spelled([*_texts(named), *in_urls])
+    return _spelled([*_secrets_in(named, is_secret=True), *in_urls])
 
 
 def _credential(url: str) -> str:
@@ -137,51 +152,40 @@ def _of_headers() -> Iterator[str]:
         if name == "HTTP_COOKIE":
             yield from (pair.partition("=")[2].strip(' "') for pair in value.split(";"))
         elif name == "HTTP_AUTHORIZATION":
-            yield from _of_authorization(value)
+            yield (credentials := value.partition(" ")[2].strip())
+            with suppress(ValueError):
+                yield b64decode(credentials, validate=True).decode().partition(":")[2]
         elif name.startswith("HTTP_") and is_sensitive(name):
             yield value
-
-
-def _of_authorization(value: str) -> Iterator[str]:
-    credentials = value.partition(" ")[2].strip()
-    yield credentials
-    try:
-        yield b64decode(credentials, validate=True).decode().partition(":")[2]
-    except ValueError:
-        pass
 
 
 def _of_fields() -> Iterator[str]:
     """Those of the query, and of a body that was read already, which Werkzeug then keeps."""
     request = current_request()
-    query = environ_of(request).get("QUERY_STRING", "").encode("latin1")
-    yield from _texts(_sensitive(parse_qs(query.decode(errors="replace"))))
-    if form := vars(request).get("form"):
-        yield from _texts(_sensitive(form.to_dict(flat=False)))
+    form = vars(request).get("form")
+    pairs = [*_query(environ_of(request)), *(form.items(multi=True) if form else ())]
+    yield from (value for name, value in pairs if is_sensitive(name))
     body = vars(request).get("_cached_data")
     if body and request.is_json and len(body) <= MAX_BODY_BYTES:
-        try:
-            yield from _texts(_sensitive(from_json(body)))
-        except ValueError:
-            pass
+        with suppress(ValueError):
+            yield from _secrets_in(from_json(body))
 
 
-def _sensitive(value: object) -> Iterator[object]:
-    """The values with a sensitive name in *value*, however nested."""
-    if isinstance(value, dict):
-        for name, item in value.items():
-            yield from [item] if is_sensitive(name) else _sensitive(item)
-    elif isinstance(value, list):
+def _query(environ: dict[str, Any]) -> list[tuple[str, str]]:
+    query: str = environ.get("QUERY_STRING", "")
+    return parse_qsl(query.encode("latin1").decode(errors="replace"), keep_blank_values=True)
+
+
+def _secrets_in(value: object, is_secret: bool = False) -> Iterator[str]:
+    """The texts with a sensitive name in *value*, however nested."""
+    if isinstance(value, str) and is_secret:
+        yield value
+    elif isinstance(value, list | tuple):
         for item in value:
-            yield from _sensitive(item)
-
-
-def _texts(values: Iterable[object]) -> Iterator[str]:
-    for value in values:
-        if isinstance(value, str):
-            yield value
-        elif isinstance(value, list | tuple):
-            yield from _texts(value)
+            yield from _secrets_in(item, is_secret)
+    elif isinstance(value, dict) and not is_secret:
+        for name, item in value.items():
+            yield from _secrets_in(item, is_sensitive(name))
 
 
 def _spelled(secrets: Iterable[str]) -> tuple[str, ...]:
@@ -195,26 +199,130 @@ def _spelled(secrets: Iterable[str]) -> tuple[str, ...]:
 _UNSAFE = re.compile(
     "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
 )
-MAX_LENGTH = 16_384
 
 
 def escape(text: str) -> str:
     """Return *text* on one line, each unsafe character as its Python escape."""
-    return _UNSAFE.sub(_as_escape, text)
+    return _UNSAFE.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
 
 
-def _as_escape(match: re.Match[str]) -> str:
-    return match[0].encode("unicode_escape").decode("ascii")
+_HEADERS = ("Accept", "Content-Length", "Content-Type", "Host", "Origin", "Referer", "User-Agent")
+_REQUEST = ("request_id", "request_method", "request_path", "request_query", "request_remote_addr")
+MAX_FIELD_LENGTH = 512
 
 
-def escape_lines(text: str) -> str:
-    """Return *text* with its line breaks, indented so that no line looks like a record."""
-    return "\n".join(f"  {escape(line)}" for line in text.split("\n"))
+class RequestFilter(logging.Filter):
+    """Adds the data of the current request to each record, ``-`` outside of requests."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if has_request_context():
+            record.__dict__.update(_describe(current_request()))
+        else:
+            # A record that waited in a queue has the data of its request.
+            for name in (*_REQUEST, "request_headers"):
+                record.__dict__.setdefault(name, "-")
+        return True
 
 
-def shorten(text: str) -> str:
-    """Return *text*, without its middle if it is very long."""
-    if len(text) <= MAX_LENGTH:
-        return text
-    half = MAX_LENGTH // 2
-    return f"{text[:half]} ... ({len(text) - 2 * half} characters) ... {text[-half:]}"
+def _describe(request: Request) -> dict[str, object]:
+    environ = environ_of(request)  # Describing a request is not reading it.
+    headers = EnvironHeaders(environ)
+    query = [(name, MASK if is_sensitive(name) else text) for name, text in _query(environ)]
+    return {
+        "request_id": id_of(environ),
+        "request_method": _field(request.method),
+        "request_path": _field(request.path),
+        "request_query": _field(urlencode(query)),
+        "request_remote_addr": _field(environ.get("REMOTE_ADDR") or "-"),
+        "request_headers": {name: _field(headers[name]) for name in _HEADERS if name in headers},
+    }
+
+
+def _field(value: str) -> str:
+    return escape(redact_text(value[:MAX_FIELD_LENGTH]))
+
+
+_LINE = (
+    "%(asctime)s %(levelname)s %(name)s "
+    "[%(request_id)s %(request_method)s %(request_path)s %(request_remote_addr)s] %(message)s"
+)
+SEEN = "carafe_destinations"
+_STANDARD = {*vars(logging.makeLogRecord({})), "message", "asctime", SEEN}
+
+
+class Formatter(logging.Formatter):
+    """Formats records without secrets, with their request, and with UTC times in ISO 8601."""
+
+    def __init__(self, fmt: str = _LINE) -> None:
+        super().__init__(fmt)
+
+    def format(self, record: logging.LogRecord) -> str:
+        return super().format(record if isinstance(record, CleanRecord) else CleanRecord(record))
+
+    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:
+        time = datetime.fromtimestamp(record.created, UTC)
+        return time.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+class CleanRecord(logging.LogRecord):
+    """A copy of *record* that is safe to write; the record itself is left to other handlers."""
+
+    def __init__(self, record: logging.LogRecord, secrets: tuple[str, ...] = ()) -> None:
+        secrets = (*secrets, *secrets_of_request())
+
+        def line(value: object) -> str:
+            return escape(clean(str(value), secrets))
+
+        def lines(text: str | None) -> str | None:
+            # Indented, so that no line of it looks like a record.
+            parts = clean(text or "", secrets).split("\n")
+            return "\n".join(f"  {escape(part)}" for part in parts) if text else None
+
+        def leaf(value: object) -> object:
+            return value if value is None or isinstance(value, int | float) else line(value)
+
+        self.__dict__.update(vars(record))
+        self.msg, self.__dict__["args"] = redact(record.msg), redact(record.args)
+        self.msg, self.args = line(_message(self)), ()
+        self.exception_type = record.exc_info[0] if record.exc_info else None
+        if record.exc_info and record.exc_info[0]:
+            self.exc_text = logging.Formatter().formatException(record.exc_info)
+        self.exc_info, self.exc_text = None, lines(self.exc_text)
+        self.stack_info = lines(record.stack_info)
+        extra = {
+            name: MASK if is_sensitive(name) else redact(value, leaf)
+            for name, value in vars(record).items()
+            if name not in _STANDARD
+        }
+        self.__dict__.update(extra)
+        self.extra = extra
+        RequestFilter().filter(self)
+
+
+def _message(record: logging.LogRecord) -> str:
+    try:
+        return record.getMessage()
+    # A mistake of the caller or of an argument must not lose the record.
+    except Exception as error:
+        return f"{record.msg} ({type(error).__name__} in its arguments)"
+
+
+class JSONFormatter(Formatter):
+    """Formats records as a line of JSON in ASCII, with their ``extra`` and without empty fields."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        safe = record if isinstance(record, CleanRecord) else CleanRecord(record)
+        perhaps = {
+            **{name: getattr(safe, name) for name in _REQUEST},
+            "exception": dedent(safe.exc_text or ""),
+            "stack": dedent(safe.stack_info or ""),
+        }
+        own = {
+            "time": self.formatTime(safe),
+            "level": safe.levelname,
+            "logger": safe.name,
+            "message": safe.getMessage(),
+            **{name: value for name, value in perhaps.items() if value not in ("", "-")},
+        }
+        fields = {**own, **safe.extra, **own}
+        return to_json(fields, ensure_ascii=True, inf_nan_mode="null").decode()
