@@ -55,7 +55,7 @@ OTHER = {
     r"|hide_password|url\.password",
     "cache": r"__pycache__|\.\w+_cache/|type=cache,target=/root/\.cache/uv|@cache$|redispatch"
     r"|from functools import cache|Cache-Control|no-cache|cached_property|no:cacheprovider"
-    r"|CASCADE",
+    r"|CASCADE|cached_statements",
     "session": r"(session = )?db\.session(\.session_factory)?|execution\.session"
     r"|\bsession(: Any|\.(new|dirty|deleted|info|rollback)\b)|start_new_session|scope=\"session\""
     r"|SessionTransaction",

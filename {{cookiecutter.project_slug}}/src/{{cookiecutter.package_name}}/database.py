@@ -51,7 +51,6 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.orm import registry
-from sqlalchemy.orm import Session
 from sqlalchemy.orm import SessionTransaction
 
 from . import column_types
@@ -163,14 +162,14 @@ def _options(name: str, url: Any, given: Mapping[str, Any], seconds: float) -> d
 
 
 _engines: WeakSet[Engine] = WeakSet()
-_of_the_parent: list[Session] = []
+_of_the_parent: list[object] = []
 
 
 def _leave_to_the_parent() -> None:
     """Use no connection of the parent in a child process, and close none: the parent needs it."""
-    sessions = db.session.registry.registry
-    _of_the_parent.extend(sessions.values())
-    sessions.clear()
+    scopes = db.session.registry.registry
+    _of_the_parent.extend(scopes.values())
+    scopes.clear()
     for engine in _engines:
         engine.dispose(close=False)
 
