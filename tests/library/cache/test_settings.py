@@ -32,6 +32,11 @@ def test_what_cannot_be_meant_fails_at_start_and_names_the_key(key, value):
         start(**{key: value})
 
 
+def test_what_the_app_decides_is_not_given_to_the_cache():
+    with pytest.raises(ValueError, match="CARAFE_CACHE_ENABLED .* Set it in app.config"):
+        Cache(Flask("settings"), config={"CARAFE_CACHE_ENABLED": False})
+
+
 @pytest.mark.parametrize(("timeout", "seconds"), [(0.5, 1), (1.0, 1), (59.1, 60)])
 def test_a_part_of_a_second_counts_as_one(timeout, seconds):
     assert start(CACHE_DEFAULT_TIMEOUT=timeout).default_timeout == seconds

@@ -33,6 +33,9 @@ def checked(app: Flask, given: Mapping[str, Any]) -> dict[str, Any]:
 
     Raises ValueError that names the key.
     """
+    for key in given:
+        if key.startswith("CARAFE_"):
+            raise ValueError(f"{key} is read from the app. Set it in app.config.")
     config = {"CACHE_TYPE": "SimpleCache", "CACHE_DEFAULT_TIMEOUT": 300, **app.config, **given}
     if isinstance(app.config["CARAFE_CACHE_IGNORED_REQUEST_ARGS"], str):
         raise ValueError("CARAFE_CACHE_IGNORED_REQUEST_ARGS is a text. Set a list of names.")
