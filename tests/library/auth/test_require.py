@@ -6,10 +6,12 @@ from types import SimpleNamespace
 from unittest.mock import create_autospec
 
 import pytest
+from carafe import reads
 from carafe.ext.auth import Auth
 from carafe.ext.auth import permission_denied
 from carafe.ext.auth.require import Guard
 from flask import Blueprint
+from flask import request
 from flask.views import MethodView
 from flask_principal import UserNeed
 
@@ -134,6 +136,16 @@ def test_a_guard_tells_whether_somebody_may_pass(app, auth, client, login):
     assert asked.headers["Vary"] == "Cookie"
     with app.app_context():
         assert not auth.require.admin.can()
+
+
+def test_who_asks_whether_somebody_may_pass_knows_who_is_logged_in(app, auth):
+    reads.install(app)
+    with app.test_request_context():
+        auth.login("ada")
+        auth.require.admin.check()
+        assert reads.IDENTITY not in request.reads
+        assert auth.require.admin.can()
+        assert reads.IDENTITY in request.reads
 
 
 def test_a_guard_need_not_be_called(app, auth, client, login):
