@@ -79,6 +79,14 @@ def test_who_was_there_before_may_not_guess_for_ever(ask):
     assert [ask(WRONG).status_code for _ in range(11)] == [401] * 10 + [429]
 
 
+def test_other_spellings_of_an_account_are_no_more_guesses(ask):
+    addresses = others()
+    spellings = ["jos\u00e9@m\u00fcller.de", "JOSE\u0301@xn--mller-kva.de."] * 5
+    for email in spellings:
+        ask({**WRONG, "email": email}, next(addresses))
+    assert ask({**WRONG, "email": spellings[0]}, next(addresses)).status_code == 429
+
+
 def test_what_succeeds_is_not_counted(ask):
     assert {ask(GOOD).status_code for _ in range(12)} == {200}
 

@@ -2,6 +2,7 @@
 
 import hmac
 import json
+from collections.abc import Callable
 
 import click
 from flask import current_app
@@ -13,7 +14,8 @@ from ..database import writes
 from . import audit
 from .models import User
 from .passwords import add_user
-from .passwords import checked
+from .passwords import checked_email
+from .passwords import checked_password
 from .passwords import find_user
 from .passwords import hashed
 from .provider import auth
@@ -41,11 +43,10 @@ password_option = click.password_option(help="Prompted for if omitted.")
 @writes
 def create(email: str, roles: tuple[str, ...], password: str) -> None:
     """Add a user who logs in with EMAIL."""
-    if "@" not in email or len(email) > 200:
-        raise click.BadParameter("not a valid e-mail address.", param_hint="EMAIL")
+    email = _checked(checked_email, email)
     if find_user(email):
         raise click.ClickException(f"User {email} already exists.")
-    _done("added", add_user(email, _checked(password), list(roles)))
+    _done("added", add_user(email, _checked(checked_password, password), list(roles)))
 
 
 @users.command("list")
@@ -74,7 +75,7 @@ def change_roles(email: str, roles: tuple[str, ...]) -> None:
 def change_password(email: str, password: str) -> None:
     """Set a new password for EMAIL, and log EMAIL out everywhere."""
     user = _existing(email)
-    user.password_hash = hashed(_checked(password))
+    user.password_hash = hashed(_checked(checked_password, password))
     end_logins(user)
     _done("changed the password of", user)
 
@@ -100,9 +101,9 @@ def enable(email: str) -> None:
     _done("enabled", user)
 
 
-def _checked(password: str) -> str:
+def _checked(check: Callable[[str], str], text: str) -> str:
     try:
-        return checked(password)
+        return check(text)
     except ValueError as error:
         raise click.ClickException(str(error)) from None
 

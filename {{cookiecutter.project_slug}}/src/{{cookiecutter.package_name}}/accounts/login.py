@@ -38,7 +38,7 @@ logins = Blueprint("logins", __name__, url_prefix="/logins")
 class Credentials(Body):
     """An e-mail address and a password."""
 
-    email: Text = Field(max_length=200, examples=["admin@example.com"])
+    email: Text = Field(max_length=passwords.MAX_EMAIL_LENGTH, examples=["admin@example.com"])
     password: Text = Field(max_length=passwords.MAX_LENGTH)
 
 

@@ -4,6 +4,7 @@ Hashing takes long, intentionally. No transaction is open meanwhile, because on 
 could write; so what was read before is read again before anything changes.
 """
 
+import re
 from typing import Annotated
 from unicodedata import normalize
 
@@ -23,6 +24,14 @@ from .provider import end_logins
 
 MIN_LENGTH = 8
 MAX_LENGTH = 128
+MAX_EMAIL_LENGTH = 200
+
+_NOT_IN_EMAIL = r'\s@"(),:;<>\[\\\]'
+_EMAIL = re.compile(rf"[^{_NOT_IN_EMAIL}]+@[^.{_NOT_IN_EMAIL}]+(\.[^.{_NOT_IN_EMAIL}]+)*")
+_INVISIBLE = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0000-\U000e0fff]"
+)
+"""What ``str.isprintable`` lets through and yet nobody sees, such as fillers."""
 
 _COMMON = frozenset(FREQUENCY_LISTS["passwords"])
 
@@ -30,7 +39,7 @@ _hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
 _DUMMY_HASH = _hasher.hash("nobody has this password")
 
 
-def checked(password: str) -> str:
+def checked_password(password: str) -> str:
     """Return *password*, if it can be a new one. Raises ValueError with the reason if not."""
     if not MIN_LENGTH <= len(password) <= MAX_LENGTH:
         raise ValueError(f"A password has {MIN_LENGTH} to {MAX_LENGTH} characters.")
@@ -40,7 +49,7 @@ def checked(password: str) -> str:
 
 
 NewPassword = Annotated[
-    Text, Field(min_length=MIN_LENGTH, max_length=MAX_LENGTH), AfterValidator(checked)
+    Text, Field(min_length=MIN_LENGTH, max_length=MAX_LENGTH), AfterValidator(checked_password)
 ]
 """The type of a new password in the body of a request."""
 
@@ -70,8 +79,33 @@ def _typed(password: str) -> bytes:
 
 
 def normal(email: str) -> str:
-    """Return an e-mail address as it is stored: its case does not matter."""
-    return email.strip().lower()
+    """Return an e-mail address as it is stored: one text for all spellings of one address.
+
+    Case does not matter, nor how accents are composed, nor whether a domain is in its IDNA form.
+    """
+    email = email.encode(errors="replace").decode()  # without lone surrogates
+    local, at, domain = normalize("NFC", email.strip().lower()).partition("@")
+    return f"{local}{at}{_in_idna(domain)}"
+
+
+def _in_idna(domain: str) -> str:
+    domain = normalize("NFKC", normalize("NFKC", domain).lower())
+    labels = domain.replace("\u3002", ".").removesuffix(".").split(".")
+    return ".".join(
+        label if label.isascii() else f"xn--{label.encode('punycode').decode()}" for label in labels
+    )
+
+
+def checked_email(email: str) -> str:
+    """Return the normal form of a new user's e-mail address. Raises ValueError if it is none."""
+    found = normal(email)
+    is_visible = email.strip().isprintable() and not _INVISIBLE.search(email)
+    if not is_visible or not _EMAIL.fullmatch(found) or len(found) > MAX_EMAIL_LENGTH:
+        raise ValueError(
+            "This is not a valid e-mail address. Expected one such as ada@example.com, of at most "
+            f"{MAX_EMAIL_LENGTH} characters, without white space or invisible characters."
+        )
+    return found
 
 
 def find_user(email: str) -> User | None:
@@ -80,8 +114,8 @@ def find_user(email: str) -> User | None:
 
 
 def add_user(email: str, password: str, roles: list[str]) -> User:
-    """Add a user and return it; the caller commits."""
-    user = User(email=normal(email), roles=roles)
+    """Add a user and return it; the caller commits. Raises ValueError for an invalid address."""
+    user = User(email=checked_email(email), roles=roles)
     user.password_hash = hashed(password)
     db.session.add(user)
     return user
