@@ -1,6 +1,7 @@
 """What the database cannot do is a problem document, whatever the view forgot to check."""
 
 import sqlite3
+import traceback
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event
 
@@ -20,6 +21,7 @@ from sqlalchemy import String
 from sqlalchemy import Table
 from sqlalchemy import text
 from sqlalchemy import update
+from sqlalchemy.exc import StatementError
 
 SECRET = "zq-4711-qz"
 
@@ -101,6 +103,34 @@ def test_what_does_not_fit_its_column_is_a_422_on_postgresql(client, row):
     with client.application.app_context():
         if db.engine.dialect.name == "postgresql":
             assert client.post("/rows", row).status_code == 422
+
+
+@pytest.mark.parametrize(
+    ("statement", "value"),
+    [
+        ("INSERT INTO rows (name, needed) VALUES (:value, 1)", SECRET),
+        ("INSERT INTO rows (name) VALUES (:value)", f"{SECRET}-too"),
+        ("INSERT INTO rows (needed, parent_id) VALUES (1, :value)", 1847110947),
+        ("INSERT INTO rows (needed, count) VALUES (1, :value)", -1847110947),
+        ("SELECT CAST(:value AS integer) / 0", SECRET),
+        ("SELECT CAST(:value AS timestamptz)", f"{SECRET}\nx"),
+        ("UPDATE rows SET price = CAST(:value AS text)", SECRET),
+    ],
+)
+def test_no_error_quotes_a_value(client, statement, value):
+    """Not in a traceback either, nor in what an error tracker makes of an exception."""
+    with client.application.app_context():
+        is_postgresql = db.engine.dialect.name == "postgresql"
+        if not is_postgresql and not statement.startswith("INSERT"):
+            return
+        with pytest.raises(StatementError) as caught:
+            db.session.execute(text(statement), {"value": value})
+        db.session.rollback()
+    error = caught.value
+    for text_of in (*traceback.format_exception(error), repr(error), str(error.orig), error.orig):
+        assert SECRET not in repr(text_of) and "1847110947" not in repr(text_of)
+    if is_postgresql and statement.startswith("INSERT"):
+        assert "violates" in str(error) and "violates" in str(error.orig)
 
 
 def test_a_row_that_others_refer_to_stays(client):

@@ -1,12 +1,16 @@
 # feature: auth
+import json
+
 import pytest
 from accounts import log_in
 from accounts import make_user
 from accounts import PASSWORD
 from argon2 import PasswordHasher
+from conftest import create_app
 from conftest import db
 from conftest import passwords
 from sqlalchemy import text
+from werkzeug.utils import import_string
 
 ADA = {"email": "ada@example.com", "password": PASSWORD}
 BOB = {"email": "bob@example.com", "password": PASSWORD}
@@ -197,6 +201,22 @@ def test_a_common_password_is_refused(app, password):
     assert refused.status_code == 422
     assert "too common" in refused.text
     assert password not in refused.text
+
+
+@pytest.mark.parametrize(
+    ("name", "body"),
+    [
+        ("Credentials", {"email": "ada@example.com", "password": "battery staple"}),
+        ("PasswordChange", {"current_password": "battery 1", "new_password": "battery 22"}),
+    ],
+)
+def test_no_body_shows_its_password(name, body):
+    model = import_string(f"{create_app.__module__}.accounts.login:{name}")
+    loaded = model.model_validate_json(json.dumps(body))
+    with pytest.raises(ValueError) as caught:
+        model.model_validate_json(json.dumps({**body, "more": "battery"}))
+    shown = [str(loaded), vars(loaded), loaded.model_dump(), caught.value]
+    assert "battery" not in repr(shown) + str(caught.value)
 
 
 @pytest.mark.parametrize("password", ["x1-é中🐎" * 8, "a b c d e f g", "Zyx9!wvu" * 16])

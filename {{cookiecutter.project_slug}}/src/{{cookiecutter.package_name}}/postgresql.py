@@ -33,6 +33,7 @@ from psycopg.pq import Conninfo
 from sqlalchemy import Connection
 from sqlalchemy import Engine
 from sqlalchemy import event
+from sqlalchemy import ExceptionContext
 from sqlalchemy import PoolProxiedConnection
 from sqlalchemy import QueuePool
 from sqlalchemy import text
@@ -41,6 +42,9 @@ from sqlalchemy.exc import OperationalError as SQLAlchemyOperationalError
 
 _OPTIONS = {option.keyword.decode() for option in Conninfo.get_defaults()}
 _TRY_LOCK = text("SELECT pg_try_advisory_xact_lock(hashtext('alembic_version'))")
+
+_DATA_EXCEPTION = "22"
+"""The class of errors whose first line quotes a value, too."""
 
 _GRACE = 0.2
 """Seconds in which the server may report by itself that a statement took too long."""
@@ -71,6 +75,7 @@ def tune(engine: Engine, seconds: float) -> None:
     """Let nobody wait longer than *seconds* for a connection, and no request for a response."""
     event.listen(engine, "do_connect", Connector(seconds).connect)
     event.listen(engine, "begin", partial(_on_begin, seconds))
+    event.listen(engine, "handle_error", _on_error)
 
 
 @contextmanager
@@ -103,6 +108,18 @@ def remaining() -> float:
     """Return the seconds that the current request, or block, may wait for a response."""
     seconds = current_app.config["DATABASE_TIMEOUT"] if has_request_context() else inf
     return max(0.0, min(seconds, _until.get() - monotonic()))
+
+
+def _on_error(context: ExceptionContext) -> None:
+    """Leave the first line of a message, or its name: the rest quotes values of rows."""
+    error, wrapper = context.original_exception, context.sqlalchemy_exception
+    if not isinstance(error, Error) or not error.diag.message_primary:
+        return
+    is_quote = str(error.sqlstate).startswith(_DATA_EXCEPTION)
+    message = type(error).__name__ if is_quote else error.diag.message_primary
+    error.args = (message,)
+    if wrapper is not None:
+        wrapper.args = (f"({type(error).__module__}.{type(error).__name__}) {message}",)
 
 
 def _on_begin(seconds: float, connection: Connection) -> None:

@@ -39,13 +39,13 @@ class Credentials(Body):
     """An e-mail address and a password."""
 
     email: Text = Field(max_length=passwords.MAX_EMAIL_LENGTH, examples=["admin@example.com"])
-    password: Text = Field(max_length=passwords.MAX_LENGTH)
+    password: passwords.Password
 
 
 class PasswordChange(Body):
     """A new password, and the current one."""
 
-    current_password: Text = Field(max_length=passwords.MAX_LENGTH)
+    current_password: passwords.Password
     new_password: passwords.NewPassword
 
 
@@ -73,7 +73,7 @@ class LoginView(MethodView):
         """Log in."""
         attempt = Attempt(passwords.normal(body.email))
         attempt.check()
-        user = passwords.authenticate(body.email, body.password)
+        user = passwords.authenticate(body.email, body.password.get_secret_value())
         if user is None:
             attempt.fail()
             raise _wrong_credentials()
@@ -103,7 +103,10 @@ class PasswordView(MethodView):
         """Change your password and log out other devices. This one gets a new cookie."""
         attempt = Attempt(_user().email)
         attempt.check()
-        user = passwords.change_password(auth.user_id, body.current_password, body.new_password)
+        old, new = body.current_password, body.new_password
+        user = passwords.change_password(
+            auth.user_id, old.get_secret_value(), new.get_secret_value()
+        )
         if user is None:
             attempt.fail()
             audit.record("password change failed", user_id=auth.user_id)

@@ -13,10 +13,11 @@ from argon2.exceptions import InvalidHashError
 from argon2.exceptions import VerificationError
 from pydantic import AfterValidator
 from pydantic import Field
+from pydantic import SecretStr
 from sqlalchemy import select
 from zxcvbn.frequency_lists import FREQUENCY_LISTS
 
-from ..carafe.schema import Text
+from ..carafe.schema import NO_NUL
 from ..database import db
 from . import audit
 from .models import User
@@ -48,8 +49,24 @@ def checked_password(password: str) -> str:
     return password
 
 
+def _checked_secret(password: SecretStr) -> SecretStr:
+    checked_password(password.get_secret_value())
+    return password
+
+
+Password = Annotated[SecretStr, Field(max_length=MAX_LENGTH, json_schema_extra={"pattern": NO_NUL})]
+"""The type of a password in the body of a request, which ``repr`` does not show."""
+
 NewPassword = Annotated[
-    Text, Field(min_length=MIN_LENGTH, max_length=MAX_LENGTH), AfterValidator(checked_password)
+    SecretStr,
+    AfterValidator(_checked_secret),
+    Field(
+        json_schema_extra={
+            "minLength": MIN_LENGTH,
+            "maxLength": MAX_LENGTH,
+            "pattern": NO_NUL,
+        }
+    ),
 ]
 """The type of a new password in the body of a request."""
 

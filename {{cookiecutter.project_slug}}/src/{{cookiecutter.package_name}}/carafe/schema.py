@@ -53,7 +53,9 @@ File = Annotated[InstanceOf[FileStorage], WithJsonSchema({"type": "string", "for
 class Body(BaseModel):
     """The body of a request: exact types, and no unknown fields."""
 
-    model_config = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(
+        strict=True, extra="forbid", allow_inf_nan=False, hide_input_in_errors=True
+    )
 
 
 class Representation(BaseModel):
