@@ -25,6 +25,7 @@ from .test_story import ask
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="these are lines for a POSIX shell")
 
 DELETE, FOLLOW = "Delete the example", "Follow the template"
+DEPLOY = "Deploy a new version"
 PORT, POSTGRESQL, DEBUGGER = "Use another port", "Use PostgreSQL", "Use a debugger"
 
 OF_THEIR_OWN = {PORT, POSTGRESQL, DEBUGGER, DELETE}
@@ -33,6 +34,7 @@ OF_THEIR_OWN = {PORT, POSTGRESQL, DEBUGGER, DELETE}
 NOT_RUN = {
     FOLLOW: "test_update.py",
     "Run in production": "test_readmes.py, test_compose.py and test_image.py",
+    DEPLOY: "test_rolling.py",
     "Read metrics": "tests/test_metrics.py of every project",
     "Survive outages": "project/test_outage.py",
     "Know what is refused": "tests/test_raw_input.py and tests/test_contract.py of every project",

@@ -1,5 +1,7 @@
 """Replicas are replaced while clients send requests of each kind, and no request fails."""
 
+import os
+import re
 import signal
 import sys
 from collections import Counter
@@ -14,17 +16,18 @@ import pytest
 from .conftest import copied
 from .conftest import environment
 from .conftest import NONE
+from .deployment import compose
+from .howto import PAGE
+from .howto import sections
+from .howto import steps
+from .processes import run
 from .processes import started
 from .terminal import until
+from .test_howto import DEPLOY
 from .test_proxy import free_everywhere
 from .test_proxy import missing
 from .test_proxy import Proxy
 from .test_story import ask
-
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(missing, reason="needs nginx, on Linux"),
-]
 
 OLD, NEW = ["127.0.0.2", "127.0.0.3"], ["127.0.0.4", "127.0.0.5"]
 
@@ -114,6 +117,8 @@ def traffic(proxy):
             one.result()
 
 
+@pytest.mark.slow
+@pytest.mark.skipif(missing, reason="needs nginx, on Linux")
 def test_replicas_are_replaced_without_a_failed_request(proxy, start):
     old = start(OLD)
     kept_alive = [connect(address, proxy.replica_port) for address in 8 * OLD]
@@ -134,3 +139,27 @@ def test_replicas_are_replaced_without_a_failed_request(proxy, start):
         before = seen.total()
         until(lambda: seen.total() > before + 100)
     assert seen.keys() == {("POST", 201), ("GET", 200), ("PATCH", 200), ("DELETE", 204)}
+
+
+@pytest.mark.skipif(os.name == "nt", reason="these are lines for a POSIX shell")
+@pytest.mark.parametrize("failing", ["build", "run", "up", "nothing"])
+def test_a_deployment_ends_at_the_step_that_fails(default, tmp_path, failing):
+    """Its steps, with a docker that only prints them: whatever fails, no old replica is stopped."""
+    [step] = steps(sections(default.read(PAGE))[DEPLOY])
+    docker = tmp_path / "docker"
+    docker.write_text(f'#!/bin/sh\necho "$*"\ntest "$2" != {failing}\n')
+    docker.chmod(0o700)
+    path = f"{tmp_path}:{os.environ['PATH']}"
+    done = run(["sh", "-c", step.text], env=environment() | {"PATH": path})
+    build, migrate, start, stop = re.findall("docker (.*?)(?: &&)?\n", step.text)
+    expected = {"build": [build], "run": [build, migrate], "up": [build, migrate, start]}
+    assert done.stdout.splitlines() == expected.get(failing, [build, migrate, start, stop])
+    assert (done.returncode == 0) is (failing == "nothing")
+
+
+def test_a_deployment_starts_as_many_new_replicas_as_there_are_old_ones(default):
+    replicas = compose(default)["services"]["app"]["deploy"]["replicas"]
+    [step] = steps(sections(default.read(PAGE))[DEPLOY])
+    build, migrate, start, stop = step.text.splitlines()
+    assert f" --no-recreate --scale app={2 * replicas} --wait app" in start
+    assert "--no-recreate" not in stop and build.startswith("docker compose build app migrate")
