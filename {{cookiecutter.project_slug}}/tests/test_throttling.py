@@ -1,11 +1,13 @@
 # feature: auth
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 
 import pytest
 import time_machine
 from accounts import make_user
 from accounts import PASSWORD
-from conftest import throttling
+from conftest import passwords
 
 GOOD = {"email": "ada@example.com", "password": PASSWORD}
 WRONG = {**GOOD, "password": "wrong horse"}
@@ -57,12 +59,26 @@ def test_an_account_fails_ten_times_from_everywhere_together(ask):
     assert ask({**GOOD, "email": "bob@example.com"}, next(addresses)).status_code == 200
 
 
-def test_guesses_at_the_same_moment_are_no_more_guesses(ask, monkeypatch):
-    """All of them are let in before one has failed."""
-    monkeypatch.setattr(throttling.Attempt, "check", lambda self: None)
-    statuses = [ask(WRONG).status_code for _ in range(12)]
-    assert statuses == [401] * 10 + [429] * 2
-    assert ask(GOOD).status_code == 200
+def test_guesses_at_the_same_moment_are_no_more_guesses(lasting, monkeypatch):
+    with lasting.app_context():
+        make_user(lasting)
+    hashed, verified = [], passwords.is_right
+    monkeypatch.setattr(passwords, "is_right", lambda *args: hashed.append(1) or verified(*args))
+
+    def guess(_):
+        return lasting.test_client().post("/login", WRONG).status_code
+
+    with ThreadPoolExecutor(20) as pool:
+        assert Counter(pool.map(guess, range(40))) == {401: 10, 429: 30}
+    assert len(hashed) == 10
+
+
+def test_right_passwords_at_the_same_moment_are_all_right(lasting):
+    with lasting.app_context():
+        make_user(lasting)
+    with ThreadPoolExecutor(20) as pool:
+        sent = [pool.submit(lasting.test_client().post, "/login", GOOD) for _ in range(20)]
+        assert {one.result().status_code for one in sent} == {200}
 
 
 def test_an_account_that_is_attacked_stays_open_to_where_its_user_was_before(ask):

@@ -71,14 +71,13 @@ class LoginView(MethodView):
     @operation(problems=[401, 429])
     def post(self, body: Credentials) -> UserOut:
         """Log in."""
-        attempt = Attempt(passwords.normal(body.email))
-        attempt.check()
-        user = passwords.authenticate(body.email, body.password.get_secret_value())
-        if user is None:
-            attempt.fail()
-            raise _wrong_credentials()
-        _log_in(user)
-        attempt.succeed()
+        with Attempt(passwords.normal(body.email)).in_turn() as attempt:
+            user = passwords.authenticate(body.email, body.password.get_secret_value())
+            if user is None:
+                attempt.fail()
+                raise _wrong_credentials()
+            _log_in(user)
+            attempt.succeed()
         audit.record("logged in", user_id=user.id)
         return UserOut.model_validate(user)
 
@@ -101,16 +100,16 @@ class PasswordView(MethodView):
     @operation(204, problems=[429])
     def put(self, body: PasswordChange) -> None:
         """Change your password and log out other devices. This one gets a new cookie."""
-        attempt = Attempt(_user().email)
-        attempt.check()
-        old, new = body.current_password, body.new_password
-        user = passwords.change_password(
-            auth.user_id, old.get_secret_value(), new.get_secret_value()
-        )
-        if user is None:
-            attempt.fail()
-            audit.record("password change failed", user_id=auth.user_id)
-            abort(403, "The current password is wrong.")
+        email, old, new = _user().email, body.current_password, body.new_password
+        db.session.rollback()  # It may have to wait, while others need the database.
+        with Attempt(email).in_turn() as attempt:
+            user = passwords.change_password(
+                auth.user_id, old.get_secret_value(), new.get_secret_value()
+            )
+            if user is None:
+                attempt.fail()
+                audit.record("password change failed", user_id=auth.user_id)
+                abort(403, "The current password is wrong.")
         _log_in(user)
         audit.record("changed the password", user_id=user.id)
 

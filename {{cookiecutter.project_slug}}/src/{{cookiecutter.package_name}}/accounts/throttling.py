@@ -1,13 +1,20 @@
 """Login throttling: ten wrong passwords in three minutes, by IP address and by account.
 
-Then it is a 429, and the password is not even checked. An account that is attacked from many
-addresses stays open to those from which its user logged in during the last 30 days.
+Then it is a 429, and the password is not even checked. Attempts from one address, or for one
+account, are made one after the other, so that many at once are no more guesses. An account that is
+attacked from many addresses stays open to those from which its user logged in during the last 30
+days.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable  # feature: cache
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextlib import ExitStack
+from functools import partial  # feature: cache
 from hashlib import sha256
 from ipaddress import ip_network
+from threading import Lock
 from typing import Any
 from typing import NoReturn
 from typing import TypeVar  # feature: cache
@@ -24,6 +31,8 @@ from limits.storage import RedisStorage  # feature: cache
 from limits.storage import Storage  # feature: cache
 from limits.strategies import MovingWindowRateLimiter
 from limits.strategies import RateLimiter  # feature: cache
+from redis.exceptions import LockError  # feature: cache
+from redis.lock import Lock as RedisLock  # feature: cache
 from werkzeug.exceptions import TooManyRequests
 
 from ..carafe import logger  # feature: cache
@@ -32,15 +41,36 @@ from . import audit
 
 _KEY = "throttling"
 
+MAX_WAIT = 5.0
+"""Seconds that an attempt waits for others."""
+
 FAILURES = RateLimitItemPerMinute(10, 3, namespace=__package__)
 SUCCESSES = RateLimitItemPerDay(1, 30, namespace=__package__)
 
 
 def init_app(app: Flask) -> None:
     """Count the attempts of *app* in Redis, or else in the memory of the process."""
-    limiter: Any = MovingWindowRateLimiter(MemoryStorage())
+    limiter: Any = Limiter(MemoryStorage())
     limiter = SharedLimiter(limiter)  # feature: cache
     app.extensions[_KEY] = limiter
+
+
+class Limiter(MovingWindowRateLimiter):
+    """Counts in the memory of this process."""
+
+    def __init__(self, storage: MemoryStorage) -> None:
+        super().__init__(storage)
+        self._locks = [Lock() for _ in range(256)]
+
+    @contextmanager
+    def turn(self, *keys: str) -> Iterator[None]:
+        """Do what the block does with these keys alone; abort with 429 after ``MAX_WAIT``."""
+        with ExitStack() as stack:
+            for index in sorted({hash(key) % len(self._locks) for key in keys}):
+                if not self._locks[index].acquire(timeout=MAX_WAIT):
+                    _give_up()
+                stack.callback(self._locks[index].release)
+            yield
 
 
 class Attempt:
@@ -52,24 +82,27 @@ class Attempt:
         # Others may read the store, so it has no e-mail addresses.
         self._account = ("account", sha256(account.encode(errors="replace")).hexdigest())
 
-    def check(self) -> None:
-        """Abort with 429 after too many failures."""
-        self._enforce(self._limiter.test)
+    @contextmanager
+    def in_turn(self) -> Iterator["Attempt"]:
+        """Wait for others, and abort with 429 after too many failures."""
+        self._check()  # Those who are refused wait for nobody.
+        with self._limiter.turn(*("/".join(key) for key in (self._address, self._account))):
+            self._check()
+            yield self
 
     def fail(self) -> None:
-        """Count a failure. Aborts with 429 if too many others failed at the same time."""
-        self._enforce(self._limiter.hit)
+        """Count a failure."""
+        self._limiter.hit(FAILURES, *self._address)
+        self._limiter.hit(FAILURES, *self._account)
 
     def succeed(self) -> None:
         """Remember that the user logs in from this IP address."""
         self._limiter.hit(SUCCESSES, *self._account, *self._address)
 
-    def _enforce(self, is_within: Callable[..., bool]) -> None:
-        address_is_open = is_within(FAILURES, *self._address)
-        account_is_open = is_within(FAILURES, *self._account)
-        if not address_is_open:
+    def _check(self) -> None:
+        if not self._limiter.test(FAILURES, *self._address):
             self._refuse(*self._address)
-        if not account_is_open and not self._is_known_address():
+        if not self._limiter.test(FAILURES, *self._account) and not self._is_known_address():
             self._refuse(*self._account)
 
     def _is_known_address(self) -> bool:
@@ -83,12 +116,19 @@ class Attempt:
         )
 
 
+def _give_up() -> NoReturn:
+    raise TooManyRequests("Too many attempts at the same time.", retry_after=1)
+
+
 def _network(address: str | None) -> str:
     """The address, or the /64 network of an IPv6 client, which owns all of it."""
     if address is None or ":" not in address:
         return str(address)
     return str(ip_network((address, 64), strict=False))
 
+
+MAX_TURN = 10.0  # feature: cache
+"""Seconds after which the others no longer wait for a process."""  # feature: cache
 
 PAUSE = 5.0  # feature: cache
 """Seconds for which a Redis that did not answer is not used."""  # feature: cache
@@ -97,40 +137,63 @@ Reply = TypeVar("Reply")  # feature: cache
 
 
 class SharedLimiter:  # feature: cache
-    """A limiter in the Redis of the cache, for all processes together.
+    """Counts in the Redis of the cache, for all processes together, and in this process, too.
 
-    Without Redis, and while it is unavailable, *own* counts for this process.
+    So a limit holds, for each process, without Redis and if it evicts what was counted.
     """
 
-    def __init__(self, own: RateLimiter) -> None:
+    def __init__(self, own: Limiter) -> None:
         self._own = own
         self._shared: RateLimiter | None = None
         self._unavailable_until = 0.0
 
     def hit(self, limit: RateLimitItem, *key: str) -> bool:
         """Count one; return whether it is within the limit."""
-        return self._run(lambda limiter: limiter.hit(limit, *key))
+        own = self._own.hit(limit, *key)
+        return self._run(lambda shared: shared.hit(limit, *key), True) and own
 
     def test(self, limit: RateLimitItem, *key: str) -> bool:
         """Return whether one more is within the limit."""
-        return self._run(lambda limiter: limiter.test(limit, *key))
+        own = self._own.test(limit, *key)
+        return self._run(lambda shared: shared.test(limit, *key), True) and own
 
     def get_window_stats(self, limit: RateLimitItem, *key: str) -> WindowStats:
         """Return when the window ends, in seconds since 1970, and how many are left."""
-        return self._run(lambda limiter: limiter.get_window_stats(limit, *key))
+        own = self._own.get_window_stats(limit, *key)
+        shared = self._run(lambda shared: shared.get_window_stats(limit, *key), own)
+        return min(own, shared, key=lambda stats: (stats.remaining, -stats.reset_time))
 
-    def _run(self, operation: Callable[[RateLimiter], Reply]) -> Reply:
+    @contextmanager
+    def turn(self, *keys: str) -> Iterator[None]:
+        """Do what the block does with these keys alone, among all processes."""
+        with self._own.turn(*keys), ExitStack() as stack:
+            for key in sorted(keys):
+                if (lock := self._run(partial(_locked, key), None)) is not None:
+                    stack.callback(self._run, lambda _, lock=lock: lock.release(), None)
+            yield
+
+    def _run(self, operation: Callable[[RateLimiter], Reply], otherwise: Reply) -> Reply:
         client = cache.server
         if client is None or time.monotonic() < self._unavailable_until:
-            return operation(self._own)
+            return otherwise
         try:
             if self._shared is None:
                 self._shared = MovingWindowRateLimiter(ClientStorage(client))
             return operation(self._shared)
+        except LockError:  # It expired: its process did not respond for long.
+            return otherwise
         except cache.client.failures as error:
             self._unavailable_until = time.monotonic() + PAUSE
             logger.warning("Attempts are counted here, without Redis: %s", type(error).__name__)
-            return operation(self._own)
+            return otherwise
+
+
+def _locked(key: str, limiter: RateLimiter) -> RedisLock:  # feature: cache
+    """The lock of *key* in Redis."""
+    lock: RedisLock = cache.server.lock(f"{__package__}:turn:{key}", MAX_TURN, sleep=0.01)
+    if not lock.acquire(blocking_timeout=MAX_WAIT):
+        _give_up()
+    return lock
 
 
 class ClientStorage(RedisStorage):  # feature: cache
