@@ -39,7 +39,7 @@ MAY_IMPORT = {
     "postgresql": set(),
     "resources": {"accounts", "carafe", "database", "extensions", "lists", "models"},
     "seed": {"database", "models"},
-    "settings": set(),
+    "settings": {"carafe.cors"},
     "sqlite": set(),
 }
 

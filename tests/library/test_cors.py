@@ -37,6 +37,24 @@ def told(response):
     }
 
 
+@pytest.mark.parametrize(
+    ("given", "sent"),
+    [
+        *(
+            (origin, origin)
+            for origin in ("capacitor://localhost", "http://[::1]:3000", "ionic://a")
+        ),
+        ("HTTPS://App.Example.com", "https://app.example.com"),
+        ("https://app.example.com:443", "https://app.example.com"),
+        ("http://app.example.com:80", "http://app.example.com"),
+        ("https://b\u00fccher.example", "https://xn--bcher-kva.example"),
+    ],
+)
+def test_an_origin_is_compared_as_browsers_send_it(given, sent):
+    response = make_client(CORS_ORIGINS=[given]).get("/", headers={"Origin": sent})
+    assert told(response)["allow-origin"] == sent
+
+
 @pytest.mark.parametrize("method", ["GET", "PUT", "OPTIONS"])
 def test_nothing_is_shared_by_default(method):
     response = make_client().open("/", method=method, headers={"Origin": APP, **QUESTION})
@@ -107,7 +125,18 @@ def test_every_site_with_cookies_is_refused():
     "origins",
     [
         *("*", APP, None, {APP: 1}),
-        *([APP, "*"], [f"{APP}/"], [f"{APP}/a"], ["app.example.com"], ["https://"], [1], [""]),
+        *(
+            [APP, "*"],
+            ["https://*.example.com"],
+            ["https://a@b"],
+            ["null"],
+            [f"{APP}/"],
+            [f"{APP}/a"],
+            ["app.example.com"],
+            ["https://"],
+            [1],
+            [""],
+        ),
     ],
 )
 def test_what_is_no_list_of_origins_is_refused(origins):

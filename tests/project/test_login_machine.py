@@ -78,9 +78,9 @@ class Logins(RuleBasedStateMachine):
         self.all.append(Device(*args))
         return self.all[-1]
 
-    def end(self, user, but=None):
+    def end(self, user):
         for device in self.all:
-            if device.user is user and device.login is not but:
+            if device.user is user:
                 device.login["open"] = False
 
     def run(self, *args):
@@ -125,7 +125,8 @@ class Logins(RuleBasedStateMachine):
         assert status == (204 if device.is_logged_in else 401)
         if device.is_logged_in:
             device.user.password = new
-            self.end(device.user, but=device.login)
+            self.end(device.user)
+            device.login = {"open": True}
 
     @rule(number=st.integers(0, 1), password=st.sampled_from(PASSWORDS))
     def reset_password(self, number, password):

@@ -167,7 +167,8 @@ def disposed(**config):
     notes.init_app(app)
     yield app
     with app.app_context():
-        db.engine.dispose()
+        for engine in db.engines.values():
+            engine.dispose()
 
 
 @contextmanager

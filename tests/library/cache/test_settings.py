@@ -42,6 +42,22 @@ def test_a_part_of_a_second_counts_as_one(timeout, seconds):
     assert start(CACHE_DEFAULT_TIMEOUT=timeout).default_timeout == seconds
 
 
+@pytest.mark.parametrize(
+    ("url", "name"),
+    [
+        ("redis://h?nonsense=1", "nonsense"),
+        ("redis://h/0?socket_timeout=1&decode_responses=true", "decode_responses"),
+        ("rediss://h?protocol=3", "protocol"),
+        ("unix:///s?nonsense", "nonsense"),
+        ("redis+sentinel://h/main?nonsense=1", "nonsense"),
+        ("redis+cluster://h?nonsense=1", "nonsense"),
+    ],
+)
+def test_an_unknown_option_of_a_url_is_refused_by_its_name(url, name):
+    with pytest.raises(ValueError, match=f"CACHE_REDIS_URL has unknown options. Remove {name}"):
+        Cache(Flask(__name__), config={"CACHE_TYPE": "RedisCache", "CACHE_REDIS_URL": url})
+
+
 @pytest.mark.parametrize("url", ["http://h", "nonsense", "redis+http://h"])
 def test_an_unknown_kind_of_redis_fails_at_start_and_shows_no_secret(url):
     with pytest.raises(ValueError, match="CACHE_REDIS_URL must start with one of redis, ") as error:

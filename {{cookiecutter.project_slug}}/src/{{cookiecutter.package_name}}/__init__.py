@@ -26,7 +26,8 @@ def create_app(config: Mapping[str, object] | None = None) -> FlaskCarafe:
     app = FlaskCarafe(__name__, static_folder=None, instance_path=str(instance))
     settings.init_app(app, config)
     hsts = YEAR if app.config["ENVIRONMENT"] == "production" else 0
-    security.init_app(app, hsts, app.config["PROXY_HOPS"] or 0)
+    hops, prefix_hops = app.config["PROXY_HOPS"] or 0, app.config["PROXY_PREFIX_HOPS"]
+    security.init_app(app, hsts, hops, prefix_hops)
     cors.init_app(app)
     extensions.init_app(app)
     accounts.init_app(app)  # feature: auth

@@ -15,8 +15,9 @@ is JSON. The application itself reads these, with or without the prefix:
 ``REDIS_URL``            unset: no shared cache  ``redis://host:6379/0``  # feature: cache
 ``MAX_CONTENT_LENGTH``   1048576                 maximum size of a request body in bytes
 ``PROXY_HOPS``           ``0``                   number of trusted reverse proxies in front
+``PROXY_PREFIX_HOPS``    ``0``                   how many of them set ``X-Forwarded-Prefix``
 ``TRUSTED_HOSTS``        any                     a JSON list of the host names of the API
-``CORS_ORIGINS``         ``[]``                  a JSON list of origins allowed by CORS
+``CORS_ORIGINS``         ``[]``                  a list of origins allowed by CORS
 ``CORS_CREDENTIALS``     ``false``               whether CORS allows cookies
 ``METRICS_TOKEN``        unset: no ``/metrics``  random text, the bearer token of ``/metrics``
 ======================== ======================= =========================================
@@ -40,6 +41,7 @@ import click
 from flask import Flask
 from flask.cli import load_dotenv
 from flask.helpers import get_load_dotenv
+from pydantic import AfterValidator
 from pydantic import AliasChoices
 from pydantic import Field
 from pydantic import field_validator
@@ -48,8 +50,11 @@ from pydantic import SecretStr
 from pydantic import ValidationError
 from pydantic import ValidationInfo
 from pydantic_settings import BaseSettings
+from pydantic_settings import NoDecode
 from pydantic_settings import SettingsConfigDict
 from pydantic_settings import SettingsError
+
+from .carafe.cors import origin_of
 
 _WEAK = (
     "production needs a random SECRET_KEY of 32 characters or more, and such SECRET_KEY_FALLBACKS; "
@@ -90,7 +95,7 @@ def init_app(app: Flask, config: Mapping[str, object] | None) -> None:
     app.config.from_mapping(settings.defaults())
     app.config.from_prefixed_env()
     app.config.from_mapping(settings.as_config())
-    app.config.from_mapping(given)
+    app.config.from_mapping(given, CORS_ORIGINS=settings.cors_origins)
     if settings.environment == "production":
         _check(app)
 
@@ -138,7 +143,30 @@ def _setting(name: str, default: Any, **limits: Any) -> Any:
     return Field(default, validation_alias=AliasChoices(f"FLASK_{name}", name), **limits)
 
 
-Origin = Annotated[str, Field(pattern=r"^(\*|https?://[^/\s]+)$")]
+def _listed(origins: Any) -> Any:
+    """The list in a text of JSON, or of values with commas between them."""
+    if not isinstance(origins, str):
+        return origins
+    if not origins.lstrip().startswith("["):
+        return [origin for origin in re.split("[, ]+", origins) if origin]
+    try:
+        return json.loads(origins)
+    except ValueError:
+        raise ValueError(_ORIGINS) from None
+
+
+def _origin(text: str) -> str:
+    if text != "*" and not origin_of(text):
+        raise ValueError(_ORIGINS)
+    return origin_of(text) or text
+
+
+_ORIGINS = (
+    "expected a list of origins, without paths and wildcards, for example "
+    '["http://localhost:5173"], or ["*"]'
+)
+
+Origins = Annotated[list[Annotated[str, AfterValidator(_origin)]], NoDecode]
 
 
 class Settings(BaseSettings):
@@ -156,10 +184,13 @@ class Settings(BaseSettings):
     redis_url: SecretStr | None = _setting("REDIS_URL", None)  # feature: cache
     max_content_length: int = _setting("MAX_CONTENT_LENGTH", 1024 * 1024)
     proxy_hops: int | None = _setting("PROXY_HOPS", None)
+    proxy_prefix_hops: int = _setting("PROXY_PREFIX_HOPS", 0, ge=0)
     trusted_hosts: list[str] = _setting("TRUSTED_HOSTS", [])
-    cors_origins: list[Origin] = _setting("CORS_ORIGINS", [])
+    cors_origins: Origins = _setting("CORS_ORIGINS", [])
     cors_credentials: bool = _setting("CORS_CREDENTIALS", False)
     metrics_token: SecretStr = _setting("METRICS_TOKEN", SecretStr(""))
+
+    _read_origins = field_validator("cors_origins", mode="before")(_listed)
 
     @field_validator("database_url")
     @classmethod
@@ -196,6 +227,7 @@ class Settings(BaseSettings):
             "DATABASE_TIMEOUT": self.database_timeout,
             "MAX_CONTENT_LENGTH": self.max_content_length,
             "PROXY_HOPS": self.proxy_hops,
+            "PROXY_PREFIX_HOPS": self.proxy_prefix_hops,
             "TRUSTED_HOSTS": [*self.trusted_hosts, *_HERE] if self.trusted_hosts else None,
             "CORS_ORIGINS": self.cors_origins,
             "CORS_CREDENTIALS": self.cors_credentials,

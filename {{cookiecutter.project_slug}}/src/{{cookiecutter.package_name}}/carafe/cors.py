@@ -10,9 +10,9 @@ before any guard sees it. What a listed site may do is still decided by the view
 ``ext.csrf``.
 """
 
+import re
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
 from flask import current_app
 from flask import Flask
@@ -30,6 +30,10 @@ _PREFLIGHT_HEADERS = {
     ),
     "Access-Control-Max-Age": "600",  # seconds
 }
+
+
+_ORIGIN = re.compile(r"([a-z][a-z0-9+.-]*)://(\[[0-9a-f:.]+\]|[^\s/?#@*:\[\]]+)(:[0-9]{1,5})?")
+_DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 
 
 def init_app(app: Flask) -> None:
@@ -52,19 +56,26 @@ def init_app(app: Flask) -> None:
 def origins(app: Flask, key: str) -> frozenset[str]:
     """Return the origins in the setting *key*. Raises ValueError if it is not a list of origins."""
     given = app.config[key]
-    if not isinstance(given, list | tuple | set | frozenset) or not all(map(_is_origin, given)):
+    found = [*map(origin_of, given)] if isinstance(given, list | tuple | set | frozenset) else [""]
+    if not all(found):
         raise ValueError(
             f"{key} is not a list of origins. "
-            'Set a list such as ["https://app.example.com"], without paths.'
+            'Set a list such as ["https://app.example.com"], without paths and wildcards.'
         )
-    return frozenset(given)
+    return frozenset(found)
 
 
-def _is_origin(text: Any) -> bool:
-    if not isinstance(text, str):
-        return False
-    parts = urlsplit(text)
-    return bool(parts.netloc) and text == f"{parts.scheme}://{parts.netloc}"
+def origin_of(text: Any) -> str:
+    """Return an origin as browsers send it, or an empty text if *text* is none."""
+    found = _ORIGIN.fullmatch(text.lower()) if isinstance(text, str) else None
+    if found is None:
+        return ""
+    scheme, host, port = found.groups(default="")
+    try:
+        host = host if host.isascii() else host.encode("idna").decode()
+    except UnicodeError:
+        return ""
+    return f"{scheme}://{host}{'' if port == _DEFAULT_PORTS.get(scheme) else port}"
 
 
 @dataclass(frozen=True)

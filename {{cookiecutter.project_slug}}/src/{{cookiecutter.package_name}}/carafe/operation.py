@@ -31,6 +31,8 @@ from typing import get_origin
 from typing import get_type_hints
 from typing import TypeVar
 
+from flask import current_app
+from flask import Request
 from flask import request
 from flask import Response
 from pydantic import BaseModel
@@ -107,6 +109,15 @@ def operation(status: int = 200, *, problems: Iterable[int] = ()) -> Decorator:
         return call
 
     return decorate
+
+
+def takes_form(request: Request) -> bool:
+    """Return whether the view of *request* takes a form."""
+    function = current_app.view_functions.get(request.endpoint or "")
+    view_class = getattr(function, "view_class", None)
+    view = getattr(view_class, request.method.lower(), function)
+    contract: Operation | None = getattr(view, "__operation__", None)
+    return contract is not None and contract.form is not None
 
 
 def _read(view: View, status: int, problems: tuple[int, ...]) -> Operation:

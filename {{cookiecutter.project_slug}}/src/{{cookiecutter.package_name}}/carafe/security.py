@@ -13,7 +13,8 @@ The last of *hops* trusted reverse proxies says who the client is: by what it ap
 ``X-Forwarded-For``, and by ``X-Forwarded-Proto``. Proxies write an IP address in several ways: with
 a port, in brackets, with a zone, or as IPv6 for a client of IPv4. ``request.remote_addr`` has one
 spelling for one client, ``203.0.113.7`` or ``2001:db8::1``. If the proxy sends no IP address, such
-as ``unknown``, it is the proxy's own; a Unix socket has none, and then it is empty.
+as ``unknown``, it is the proxy's own; a Unix socket has none, and then it is empty. The last of
+*prefix_hops* proxies says by ``X-Forwarded-Prefix`` below which path the application is mounted.
 """
 
 import re
@@ -58,12 +59,14 @@ _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 _IPV4_IN_IPV6 = bytes(10) + b"\xff\xff"
 
 
-def init_app(app: Flask, hsts: int = 0, hops: int = 0) -> None:
+def init_app(app: Flask, hsts: int = 0, hops: int = 0, prefix_hops: int = 0) -> None:
     """Check the requests of *app*, and add the headers to its responses."""
     app.before_request(check_url)
     inner = ClientAddress(SecurityHeaders(app.wsgi_app, hsts))
     # Each proxy appends to X-Forwarded-For, but replaces X-Forwarded-Proto.
-    app.wsgi_app = ProxyFix(inner, hops, min(hops, 1), 0)  # type: ignore[method-assign]
+    app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
+        inner, x_for=hops, x_proto=min(hops, 1), x_host=0, x_prefix=prefix_hops
+    )
 
 
 def check_url() -> None:
@@ -90,7 +93,7 @@ def _text(sent: bytes) -> str:
 
 
 class ClientAddress:
-    """A WSGI application that gives another one a ``REMOTE_ADDR`` in its usual spelling."""
+    """A WSGI application that gives another one its addresses in their usual spelling."""
 
     def __init__(self, application: WSGIApplication) -> None:
         self._application = application
@@ -101,6 +104,8 @@ class ClientAddress:
             before = environ.get("werkzeug.proxy_fix.orig", {})
             address = ip_address(before.get("REMOTE_ADDR")) or ""
         environ["REMOTE_ADDR"] = address
+        if prefix := environ.get("SCRIPT_NAME"):
+            environ["SCRIPT_NAME"] = f"/{prefix.strip('/')}".rstrip("/")
         return self._application(environ, start_response)
 
 

@@ -7,7 +7,7 @@ with a content type that any page can send is a 415. Non-browser clients are una
 =============================== ========= ==================================================
 ``CARAFE_CSRF_ENABLED``         ``True``  off: nothing is refused
 ``CARAFE_CSRF_TRUSTED_ORIGINS`` ``[]``    a list such as ``["https://app.example.com"]``
-``CARAFE_CSRF_FORMS``           ``False`` on: this site's forms, and text, are accepted
+``CARAFE_CSRF_FORMS``           ``False`` on: all views accept this site's forms, and text
 =============================== ========= ==================================================
 
 A browser that sends no ``Sec-Fetch-Site`` has to have this site's scheme, host and port in its
@@ -23,7 +23,9 @@ from werkzeug.wsgi import get_content_length
 from werkzeug.wsgi import get_host
 
 from ..config import declare
+from ..cors import origin_of
 from ..cors import origins
+from ..operation import takes_form
 from ..reads import current_request
 from ..reads import environ_of
 
@@ -33,8 +35,6 @@ SAFE_METHODS = {"GET", "HEAD", "OPTIONS", "TRACE"}
 
 SIMPLE_TYPES = {"application/x-www-form-urlencoded", "multipart/form-data", "text/plain"}
 """Content types that a page can send to another site without a preflight request."""
-
-_DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 
 
 def init_app(app: Flask) -> None:
@@ -64,7 +64,7 @@ class Protection:
         environ = environ_of(request)
         if not self._is_same_site(environ):
             abort(403, "Cross-site request refused.")
-        if not self.forms and _is_simple(request.mimetype, environ):
+        if _is_simple(request.mimetype, environ) and not (self.forms or takes_form(request)):
             abort(415, "Send the body as application/json.")
 
     def _is_same_site(self, environ: WSGIEnvironment) -> bool:
@@ -74,14 +74,8 @@ class Protection:
         site = environ.get("HTTP_SEC_FETCH_SITE")
         if site is not None:
             return site in {"same-origin", "none"}
-        return origin is None or _is_own(origin, environ)
-
-
-def _is_own(origin: str, environ: WSGIEnvironment) -> bool:
-    """Whether *origin* is that of the request's own URL, with its default port or without."""
-    scheme, _, host = origin.lower().partition("://")
-    host = host.removesuffix(_DEFAULT_PORTS.get(scheme, ""))
-    return scheme == environ["wsgi.url_scheme"] and host != "" and host == get_host(environ).lower()
+        own = origin_of(f"{environ['wsgi.url_scheme']}://{get_host(environ)}")
+        return origin is None or (own != "" and origin_of(origin) == own)
 
 
 def _is_simple(mimetype: str, environ: WSGIEnvironment) -> bool:

@@ -6,6 +6,7 @@ from datetime import timedelta
 from math import ceil
 from typing import Any
 from typing import NamedTuple
+from urllib.parse import parse_qs
 from urllib.parse import unquote
 from urllib.parse import urlsplit
 
@@ -26,6 +27,15 @@ _SCHEMES = {
     **dict.fromkeys(["redis+cluster", "rediss+cluster"], "RedisClusterCache"),
     **dict.fromkeys(["redis+sentinel", "rediss+sentinel"], "RedisSentinelCache"),
 }
+
+
+_URL_OPTIONS = {
+    *("client_name", "db", "health_check_interval", "max_connections", "password", "username"),
+    *("socket_connect_timeout", "socket_keepalive", "socket_read_size", "socket_timeout"),
+    *("ssl_ca_certs", "ssl_ca_path", "ssl_cert_reqs", "ssl_certfile", "ssl_check_hostname"),
+    *("ssl_keyfile", "ssl_min_version"),
+}
+"""What the URL of a single server may set; others are in ``CACHE_OPTIONS``."""
 
 
 def checked(app: Flask, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -70,6 +80,11 @@ def _backend(config: Mapping[str, Any]) -> str:
         name = _SCHEMES.get(urlsplit(url).scheme, "")
         if not name:
             raise ValueError(f"CACHE_REDIS_URL must start with one of {', '.join(_SCHEMES)}.")
+        known = _URL_OPTIONS if name == "RedisCache" else set()
+        if unknown := parse_qs(urlsplit(url).query, keep_blank_values=True).keys() - known:
+            raise ValueError(
+                f"CACHE_REDIS_URL has unknown options. Remove {', '.join(sorted(unknown))}."
+            )
     path = _TYPES.get(name, name)
     if "." in path and hasattr(import_string(path, silent=True), "is_shared"):
         return path

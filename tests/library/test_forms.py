@@ -1,0 +1,99 @@
+"""A view may take a form with files, which the document describes."""
+
+from io import BytesIO
+
+import pytest
+from carafe import errors
+from carafe import FlaskCarafe
+from carafe import openapi
+from carafe.ext import csrf
+from carafe.operation import operation
+from carafe.schema import Body
+from carafe.schema import File
+from carafe.schema import Line
+from flask.views import MethodView
+
+from .operations import faults_of
+
+MULTIPART = {"content_type": "multipart/form-data"}
+
+
+class Cover(Body):
+    file: File
+    title: Line
+    pages: int = 1
+    tags: list[str] = []
+
+
+class CoverView(MethodView):
+    @operation(201)
+    def post(self, form: Cover) -> dict[str, object]:
+        """Add a cover."""
+        return {**form.model_dump(exclude={"file"}), "size": len(form.file.read())}
+
+
+@pytest.fixture
+def app():
+    app = FlaskCarafe("shop")
+    errors.init_app(app)
+    csrf.init_app(app)
+    openapi.init_app(app)
+    app.add_url_rule("/covers", view_func=CoverView.as_view("covers"))
+    app.add_url_rule("/other", view_func=operation()(dict), methods=["POST"])
+    return app
+
+
+@pytest.fixture
+def client(app):
+    return app.test_client()
+
+
+def cover(**others):
+    return {"file": (BytesIO(b"cover"), "cover.png"), "title": "Mathilda", **others}
+
+
+def test_a_form_has_texts_numbers_lists_and_files(client):
+    sent = client.post("/covers", cover(pages="7", tags=["a", "b"]), **MULTIPART)
+    expected = {"title": "Mathilda", "pages": 7, "tags": ["a", "b"], "size": 5}
+    assert (sent.status_code, sent.json) == (201, expected)
+    assert client.post("/covers", cover(tags="a"), **MULTIPART).json["tags"] == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("form", "path"),
+    [
+        ({"title": "Mathilda"}, "file"),
+        ({"title": "Mathilda", "file": "no file"}, "file"),
+        ({"title": "Mathilda", "file": (BytesIO(), "")}, "file"),
+        (cover(title=""), "title"),
+        (cover(pages="many"), "pages"),
+        (cover(more="1"), "more"),
+    ],
+)
+def test_a_fault_of_a_form_is_a_422(client, form, path):
+    assert faults_of(client.post("/covers", form, **MULTIPART)) == [("form", path)]
+
+
+def test_a_form_with_a_nul_is_refused(client):
+    assert client.post("/covers", cover(title="a\0b"), **MULTIPART).status_code == 400
+
+
+@pytest.mark.parametrize("content_type", ["application/json", "text/plain", None])
+def test_what_is_no_form_is_a_415(client, content_type):
+    assert client.post("/covers", "{}", content_type=content_type).status_code == 415
+
+
+def test_only_the_view_that_takes_a_form_gets_one_and_only_from_its_own_site(client):
+    assert client.post("/other", {"title": "a"}).status_code == 415
+    for headers in [{"Sec-Fetch-Site": "cross-site"}, {"Origin": "https://evil.example"}]:
+        sent = client.post("/covers", cover(), headers=headers, **MULTIPART)
+        assert sent.status_code == 403
+
+
+def test_the_document_describes_the_form(client):
+    described = client.get("/openapi.json").json
+    [body] = described["paths"]["/covers"]["post"]["requestBody"]["content"].items()
+    assert body == ("multipart/form-data", {"schema": {"$ref": "#/components/schemas/Cover"}})
+    file = described["components"]["schemas"]["Cover"]["properties"]["file"]
+    assert (file["type"], file["format"]) == ("string", "binary")
+    assert {"415", "422"} <= described["paths"]["/covers"]["post"]["responses"].keys()
