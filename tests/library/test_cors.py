@@ -125,18 +125,8 @@ def test_every_site_with_cookies_is_refused():
     "origins",
     [
         *("*", APP, None, {APP: 1}),
-        *(
-            [APP, "*"],
-            ["https://*.example.com"],
-            ["https://a@b"],
-            ["null"],
-            [f"{APP}/"],
-            [f"{APP}/a"],
-            ["app.example.com"],
-            ["https://"],
-            [1],
-            [""],
-        ),
+        *([APP, "*"], ["https://*.example.com"], ["https://a@b"], ["null"], [f"{APP}/"]),
+        *([f"{APP}/a"], ["app.example.com"], ["https://"], [1], [""]),
     ],
 )
 def test_what_is_no_list_of_origins_is_refused(origins):

@@ -74,8 +74,10 @@ class Protection:
         site = environ.get("HTTP_SEC_FETCH_SITE")
         if site is not None:
             return site in {"same-origin", "none"}
+        if origin is None:
+            return True
         own = origin_of(f"{environ['wsgi.url_scheme']}://{get_host(environ)}")
-        return origin is None or (own != "" and origin_of(origin) == own)
+        return own != "" and origin_of(origin) == own
 
 
 def _is_simple(mimetype: str, environ: WSGIEnvironment) -> bool:
