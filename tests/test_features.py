@@ -4,17 +4,21 @@ import shutil
 import subprocess
 import sys
 import tomllib
+from dataclasses import replace
 from importlib import metadata
+from pathlib import Path
 
 import pytest
+from cookiecutter.main import cookiecutter
 from packaging.requirements import Requirement
 
 from .conftest import ALL
+from .conftest import CACHES
 from .conftest import choices
 from .conftest import copied
 from .conftest import environment
-from .conftest import FEATURES
 from .conftest import NONE
+from .conftest import SOURCE
 from .conftest import TEMPLATE
 from .processes import run
 
@@ -74,19 +78,21 @@ def test_it_passes_its_slow_tests_and_they_leave_nothing_behind(project, tmp_pat
 
 
 @pytest.mark.parametrize("project", [*few_or_all()], indirect=True)
-def test_it_passes_the_tests_that_are_not_its_owners_to_keep(project, tmp_path):
-    """They test what the owner of a project hardly changes, by faults and by chance."""
-    passing = copied(project, tmp_path)
-    wanted = {f"# feature: {name}" for name in FEATURES if project.answers[f"use_{name}"]}
-    added = passing.path / "tests/template"
-    added.mkdir()
-    for path in (TEMPLATE / "tests/project").glob("*.py"):
-        first, *_ = path.read_text(encoding="utf-8").splitlines()
-        if not first.startswith("# feature: ") or first in wanted:
-            shutil.copy(path, added)
+def test_it_passes_the_tests_that_are_not_its_owners_to_keep(project, template, config, tmp_path):
+    """They test what the owner of a project hardly changes, by faults and by chance.
+
+    They are baked with the project, so that the hook takes out what was declined.
+    """
+    source = shutil.copytree(template, tmp_path / "template with tests")
+    ignored = shutil.ignore_patterns(*CACHES)
+    added = source / SOURCE.name / "tests/template"
+    shutil.copytree(TEMPLATE / "tests/project", added, ignore=ignored)
+    options = {"no_input": True, "config_file": str(config), "extra_context": project.answers}
+    path = cookiecutter(str(source), output_dir=tmp_path / "baked", **options)
+    passing = replace(project, path=Path(path))
+    before = passing.files()
     passing.run("pytest", "-q", "-m", "", "tests/template")
-    shutil.rmtree(added)
-    assert passing.files() == project.files()
+    assert passing.files() == before
 
 
 @pytest.mark.typing

@@ -40,7 +40,6 @@ DEMO = "python -m pip install tox && tox -e demo"
 
 HERE = {*FIRST_SCREEN, *WITHOUT_UV, MIGRATE, SBOM, WHEELS, USER, CHECK, UPGRADE, GUNICORN, DEMO}
 ELSEWHERE = {
-    "LONG_RUN=1 uv run pytest -k long_run": "takes up to an hour",
     "uvx pre-commit install": "each hook is run",
     "docker compose up --build": "the workflow of a project starts it",
     **dict.fromkeys([test_update.LINK, test_update.UPDATE, test_update.CHANGE], "test_update.py"),
@@ -88,7 +87,7 @@ def test_each_hook_of_a_commit_passes_on_a_new_project(default):
 def test_the_first_screen_with_uv(newcomer):
     with newcomer.serving(FIRST_SCREEN[0]) as ask:
         assert ask("GET", "/authors").json["items"]
-    newcomer.run(FIRST_SCREEN[1], PYTEST_ADDOPTS="tests/test_app.py tests/test_books.py")
+    newcomer.run(FIRST_SCREEN[1], PYTEST_ADDOPTS="tests/test_start.py tests/test_books.py")
     assert '"name": "flask-principal"' in newcomer.run(SBOM)
 
 
@@ -97,7 +96,7 @@ def test_the_first_screen_without_uv(newcomer):
     newcomer.run(WITHOUT_UV[0])
     with newcomer.serving(WITHOUT_UV[1]) as ask:
         assert ask("GET", "/authors").json["items"]
-    newcomer.run(WITHOUT_UV[2], PYTEST_ADDOPTS="tests/test_app.py tests/test_books.py")
+    newcomer.run(WITHOUT_UV[2], PYTEST_ADDOPTS="tests/test_start.py tests/test_books.py")
 
 
 def test_running_it_for_real(newcomer):

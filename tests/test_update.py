@@ -82,11 +82,11 @@ def test_an_update_brings_what_is_new_and_leaves_what_is_the_owners(create, repo
     secret = (project / ".env").read_bytes()
     change(project / "README.md", "Take shelves", "Take boxes")
     change(project / "src/my_api/models.py", "class Book(", "class Novel(")
-    (project / "tests/test_dev.py").unlink()
+    (project / "tests/test_http.py").unlink()
     commit(project)
     source = repository / SOURCE.name
     change(source / "README.md", "## Settings", "## All settings")
-    change(source / "tests/test_dev.py", '"""', '"""Now: ')
+    change(source / "tests/test_http.py", '"""', '"""Now: ')
     (source / "NEWS.md").write_text("{{ cookiecutter.project_name }} has news.\n")
     (source / "src/{{cookiecutter.package_name}}/carafe/utils.py").unlink()
     commit(repository)
@@ -98,7 +98,7 @@ def test_an_update_brings_what_is_new_and_leaves_what_is_the_owners(create, repo
     assert "class Novel(" in (project / "src/my_api/models.py").read_text()
     assert (project / "NEWS.md").read_text() == "My API has news.\n"
     assert not (project / "src/my_api/carafe/utils.py").exists()
-    assert not (project / "tests/test_dev.py").exists()
+    assert not (project / "tests/test_http.py").exists()
     assert cruft.check(project)
     assert_nothing_is_rejected(project)
 

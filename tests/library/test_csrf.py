@@ -2,6 +2,8 @@ import pytest
 from carafe import errors
 from carafe import security
 from carafe.ext import csrf
+from carafe.operation import operation
+from carafe.schema import Body
 from flask import Flask
 
 HERE, APP = "http://localhost", "https://app.example.com"
@@ -157,3 +159,18 @@ def test_an_origin_that_is_none_is_refused_at_start(origins):
 def test_a_second_init_app_is_refused(client):
     with pytest.raises(RuntimeError, match="Call init_app once"):
         csrf.init_app(client.application)
+
+
+def test_a_view_that_takes_a_form_gets_one_from_its_own_site_alone(client):
+    class Form(Body):
+        title: str
+
+    @operation(204)
+    def take(form: Form) -> None:
+        """Take a form."""
+
+    client.application.add_url_rule("/forms", view_func=take, methods=["POST"])
+    assert client.post("/forms", data={"title": "a"}).status_code == 204
+    assert client.post("/", data={"title": "a"}).status_code == 415
+    for headers in [{"Sec-Fetch-Site": "cross-site"}, {"Origin": "https://evil.example"}]:
+        assert client.post("/forms", data={"title": "a"}, headers=headers).status_code == 403

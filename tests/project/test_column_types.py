@@ -19,6 +19,7 @@ from sqlalchemy import JSON
 from sqlalchemy import MetaData
 from sqlalchemy import Numeric
 from sqlalchemy import select
+from sqlalchemy import String
 from sqlalchemy import text
 from sqlalchemy import TIMESTAMP
 from sqlalchemy.exc import DBAPIError
@@ -46,6 +47,7 @@ class Row(Base):
     __tablename__ = "rows"
 
     id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str | None] = mapped_column(String(20))
     made: Mapped[datetime | None]
     seen: Mapped[datetime | None] = mapped_column(TIMESTAMP(timezone=True))
     local: Mapped[datetime | None] = mapped_column(DateTime)
@@ -215,3 +217,18 @@ def test_a_list_that_was_replaced_changes_nothing(lasting):
         db.session.commit()
         old.append(2)
         assert row not in db.session.dirty
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("name", "a" * 21), ("price", "1e18"), ("price", "no")]
+)
+def test_what_does_not_fit_its_column_is_a_422_on_postgresql(lasting, name, value):
+    @lasting.post("/rows")
+    def add():
+        db.session.execute(text(f"INSERT INTO rows ({name}) VALUES (:value)"), {"value": value})
+
+    with lasting.app_context():
+        if db.engine.dialect.name != "postgresql":
+            pytest.skip("SQLite stores what does not fit")
+        Base.metadata.create_all(db.engine)
+    assert lasting.test_client().post("/rows").status_code == 422

@@ -1,19 +1,27 @@
 """Each engine is prepared with the same care, whatever its owner adds."""
 
 import os
+import traceback
 from datetime import datetime
 from datetime import UTC
 
 import pytest
 from conftest import db
 from conftest import schema
+from sqlalchemy import CheckConstraint
 from sqlalchemy import Column
 from sqlalchemy import DateTime
+from sqlalchemy import ForeignKey
+from sqlalchemy import insert
+from sqlalchemy import Integer
 from sqlalchemy import MetaData
 from sqlalchemy import NullPool
+from sqlalchemy import Numeric
 from sqlalchemy import select
+from sqlalchemy import String
 from sqlalchemy import Table
 from sqlalchemy import text
+from sqlalchemy.exc import StatementError
 
 SHOW_LIMIT = text("SHOW statement_timeout")
 
@@ -116,3 +124,51 @@ def test_a_child_process_leaves_the_connections_to_its_parent(make_app, url):
         assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
         assert db.session.connection().connection.driver_connection is own
         assert db.session.scalar(text("SELECT number FROM numbers")) == 1
+
+
+SECRET = "zq-4711-qz"
+
+metadata = MetaData()
+parents = Table("parents", metadata, Column("id", Integer, primary_key=True))
+rows = Table(
+    "rows",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("name", String(20), unique=True),
+    Column("count", Integer, CheckConstraint("count >= 0")),
+    Column("price", Numeric(10, 2)),
+    Column("needed", Integer, nullable=False, default=1),
+    Column("parent_id", ForeignKey("parents.id")),
+)
+
+
+@pytest.mark.parametrize(
+    ("statement", "value"),
+    [
+        ("INSERT INTO rows (name, needed) VALUES (:value, 1)", SECRET),
+        ("INSERT INTO rows (name) VALUES (:value)", f"{SECRET}-too"),
+        ("INSERT INTO rows (needed, parent_id) VALUES (1, :value)", 1847110947),
+        ("INSERT INTO rows (needed, count) VALUES (1, :value)", -1847110947),
+        ("SELECT CAST(:value AS integer) / 0", SECRET),
+        ("SELECT CAST(:value AS timestamptz)", f"{SECRET}\nx"),
+        ("UPDATE rows SET price = CAST(:value AS text)", SECRET),
+    ],
+)
+def test_no_error_quotes_a_value(make_app, url, statement, value):
+    """Not in a traceback either, nor in what an error tracker makes of an exception."""
+    is_postgresql = "postgresql" in url
+    if not is_postgresql and not statement.startswith("INSERT"):
+        pytest.skip("SQLite takes any value")
+    with make_app(DATABASE_URL=url).app_context():
+        metadata.create_all(db.engine)
+        db.session.execute(insert(parents).values(id=1))
+        db.session.execute(insert(rows).values(name=SECRET, parent_id=1))
+        db.session.commit()
+        with pytest.raises(StatementError) as caught:
+            db.session.execute(text(statement), {"value": value})
+        db.session.rollback()
+    error = caught.value
+    for text_of in (*traceback.format_exception(error), repr(error), str(error.orig), error.orig):
+        assert SECRET not in repr(text_of) and "1847110947" not in repr(text_of)
+    if is_postgresql and statement.startswith("INSERT"):
+        assert "violates" in str(error) and "violates" in str(error.orig)

@@ -17,11 +17,10 @@ from sqlalchemy import make_url
 
 from {{ cookiecutter.package_name }} import create_app
 from {{ cookiecutter.package_name }}.accounts import auth as auth  # feature: auth
-from {{ cookiecutter.package_name }}.accounts import passwords as passwords  # feature: auth
-from {{ cookiecutter.package_name }}.accounts import throttling as throttling  # feature: auth
+from {{ cookiecutter.package_name }}.accounts import passwords  # feature: auth
+from {{ cookiecutter.package_name }}.accounts import throttling  # feature: auth
 from {{ cookiecutter.package_name }}.carafe import JSONClient
 from {{ cookiecutter.package_name }}.database import db
-from {{ cookiecutter.package_name }}.database import writes as writes
 from {{ cookiecutter.package_name }}.extensions import cache  # feature: cache
 
 os.environ["FLASK_SKIP_DOTENV"] = "1"  # The tests do not depend on the developer's .env.

@@ -1,4 +1,4 @@
-import os
+"""``flask check-deploy`` names each fault with its remedy, and never shows a value."""
 
 import pytest
 from accounts import make_user  # feature: auth
@@ -8,69 +8,25 @@ from flask_migrate import downgrade
 from flask_migrate import upgrade
 
 STRONG = "a0b1c2d3e4f5g6h7i8j9k0l1m2n3o4p5"
-KNOWN = "change-me-change-me-change-me-now"
 SHORT = "Xk29vQ"
-FAR = f"postgresql://app:{SHORT}@db.example.invalid/app"
-SAFE = f"{FAR}?sslmode=verify-full"
 
-DEVELOPMENT = [
-    ("ENVIRONMENT", "development", "FLASK_ENVIRONMENT=production"),
-    ("SECRET_KEY", KNOWN, "token_urlsafe"),
-    ("SECRET_KEY", SHORT, "token_urlsafe"),
-    ("SECRET_KEY_FALLBACKS", [KNOWN], "take it out"),
-    ("SECRET_KEY_FALLBACKS", [SHORT], "take it out"),
-]
-
-SEEDED = [
+FAULTS = [
     ("TESTING", True, "unset FLASK_TESTING"),
     ("SECRET_KEY_FALLBACKS", [STRONG], "take it out"),
-    ("PROPAGATE_EXCEPTIONS", True, "unset"),
-    ("TRAP_HTTP_EXCEPTIONS", True, "unset"),
-    ("TRAP_BAD_REQUEST_ERRORS", True, "unset"),
     ("MAX_CONTENT_LENGTH", 0, "1048576"),
-    ("MAX_CONTENT_LENGTH", 2**30, "1048576"),
-    ("PROXY_HOPS", None, "at least to 0"),
-    ("PROXY_HOPS", -1, "how many"),
-    ("PROXY_HOPS", 9, "how many"),
     ("TRUSTED_HOSTS", ["*"], "list the names"),
-    ("TRUSTED_HOSTS", [".", "api.example.com"], "list the names"),
-    ("TRUSTED_HOSTS", ["https://api.example.com"], "list the names"),
     ("CORS_ORIGINS", ["*"], "list your own"),
-    ("CORS_ORIGINS", ["http://app.example.com"], "https://"),
-    ("DATABASE_URL", "sqlite://", "name a file"),
     ("DATABASE_URL", "sqlite:////no/such/folder/app.db", "does not respond"),
-    ("DATABASE_URL", SAFE.replace(f":{SHORT}", ""), "PGPASSWORD"),
-    ("DATABASE_URL", FAR, "sslmode=verify-full"),
-    ("DATABASE_URL", SAFE.replace("verify-full", "prefer"), "sslmode=verify-full"),
-    ("DATABASE_URL", SAFE.replace(SHORT, "change-me"), "make another"),
-    ("DATABASE_URL", "postgresql://app:app@localhost:1/app", "make another"),
-    ("DATABASE_TIMEOUT", 60, "1.5"),
-    ("SQLALCHEMY_ECHO", True, "unset"),
-    ("SQLALCHEMY_RECORD_QUERIES", True, "unset"),
-    ("SQLALCHEMY_ENGINE_OPTIONS", {"hide_parameters": False}, "hide_parameters"),
+    ("DATABASE_URL", f"postgresql://a:{SHORT}@db.example.invalid/a", "sslmode=verify-full"),
     ("SESSION_COOKIE_SECURE", False, "unset"),  # feature: session or auth
-    ("SESSION_COOKIE_HTTPONLY", False, "unset"),  # feature: session or auth
-    ("SESSION_COOKIE_SAMESITE", None, "unset"),  # feature: session or auth
-    ("SESSION_COOKIE_SAMESITE", "None", "unset"),  # feature: session or auth
-    ("SESSION_COOKIE_NAME", "session", "__Host-"),  # feature: session or auth
-    ("SESSION_COOKIE_DOMAIN", "example.com", "unset"),  # feature: session or auth
-    ("PERMANENT_SESSION_LIFETIME", 10**8, "90 days"),  # feature: session or auth
-    ("CARAFE_CSRF_ENABLED", False, "unset"),  # feature: session or auth
-    ("CARAFE_CSRF_FORMS", True, "unset"),  # feature: session or auth
-    ("CARAFE_CSRF_TRUSTED_ORIGINS", ["http://a.com"], "https://"),  # feature: session or auth
     ("REDIS_URL", f"redis://:{SHORT}@cache.example.invalid", "rediss://"),  # feature: cache
-    ("REDIS_URL", "rediss://cache.example.invalid", "credentials"),  # feature: cache
-    ("REDIS_URL", "rediss+sentinel://a,b.example.invalid/c", "credentials"),  # feature: cache
     ("CARAFE_LOGGER_RF_LEVEL", "debug", "INFO"),  # feature: logger
-    ("CARAFE_LOGGER_RF_MAXBYTES", 0, "10485760"),  # feature: logger
-    ("CARAFE_LOGGER_SMTP_LEVEL", "INFO", "WARNING"),  # feature: logger
-    ("CARAFE_LOGGER_SMTP_USE_TLS", False, "true"),  # feature: logger
 ]
 
 
 @pytest.fixture(scope="module")
 def safe(tmp_path_factory):
-    """What a process in production is told."""
+    """A configuration that is fit for production, with a migrated database."""
     folder = tmp_path_factory.mktemp("deploy")
     config = {
         "ENVIRONMENT": "production",
@@ -96,76 +52,30 @@ def safe(tmp_path_factory):
 
 @pytest.fixture
 def faults(safe, make_app, tmp_path, monkeypatch):
-    """What the command finds, as pairs of a setting and a text."""
+    """The faults that the command finds, as pairs of a setting and a text."""
     (tmp_path / "migrations").symlink_to(MIGRATIONS, target_is_directory=True)
     monkeypatch.chdir(tmp_path)
     for name in ("PGPASSWORD", "PGPASSFILE", "PGSSLMODE", "WEB_CONCURRENCY"):
         monkeypatch.delenv(name, raising=False)
 
-    def faults(**seeded):
-        done = make_app(**safe | seeded).test_cli_runner().invoke(args=["check-deploy"])
+    def faults(**changes):
+        done = make_app(**safe | changes).test_cli_runner().invoke(args=["check-deploy"])
         assert done.exit_code == (1 if done.stdout else 0), done.output
-        assert SHORT not in done.output and "change-me" not in done.output
+        assert SHORT not in done.output
         return [line.split(": ", 1) for line in done.stdout.splitlines()]
 
     return faults
 
 
-def test_the_defaults_of_production_are_right(faults):
+def test_the_defaults_of_production_have_no_fault(faults):
     assert faults() == []
 
 
-@pytest.mark.parametrize(("name", "value", "remedy"), SEEDED)
+@pytest.mark.parametrize(("name", "value", "remedy"), FAULTS)
 def test_a_fault_is_named_with_its_remedy(faults, name, value, remedy):
     found = faults(**{name: value})
     assert {one for one, _ in found} <= {name, "TRUSTED_HOSTS"}
     assert [text for _, text in found if remedy in text]
-
-
-@pytest.mark.parametrize(("name", "value", "remedy"), DEVELOPMENT)
-def test_what_production_refuses_to_start_with_is_found_before(faults, name, value, remedy):
-    found = faults(**{"ENVIRONMENT": "development", name: value})
-    assert [text for one, text in found if one == name and remedy in text]
-
-
-def test_a_debugger_is_found(faults, monkeypatch):
-    monkeypatch.setenv("FLASK_DEBUG", "1")
-    found = faults(ENVIRONMENT="development")
-    assert ["DEBUG", "it shows the code to everybody; unset FLASK_DEBUG"] in found
-
-
-def test_behind_a_proxy_the_names_of_the_api_are_asked_for(faults):
-    [[name, _]] = faults(PROXY_HOPS=1)
-    assert name == "TRUSTED_HOSTS"
-    assert faults(PROXY_HOPS=1, TRUSTED_HOSTS=["api.example.com", ".example.org"]) == []
-
-
-def test_neighbours_need_neither_encryption_nor_credentials(faults):
-    found = faults(DATABASE_URL="postgresql://app@postgres/app")
-    assert [text.split(";")[0] for _, text in found] == ["the database does not respond"]
-    assert faults(REDIS_URL="redis://redis:6379/0") == []  # feature: cache
-
-
-def test_several_workers_need_a_server_for_their_database(faults, monkeypatch):
-    monkeypatch.setenv("WEB_CONCURRENCY", "4")
-    assert [name for name, _ in faults()] == ["DATABASE_URL"]
-
-
-@pytest.mark.parametrize("type_", ["NullCache", "SimpleCache"])  # feature: cache
-def test_production_needs_a_server_for_its_cache(faults, type_):  # feature: cache
-    given = {"REDIS_URL": None, "CACHE_TYPE": type_}
-    [[name, _]] = faults(**given, CARAFE_CACHE_ENABLED=True)
-    assert name == "REDIS_URL"
-    assert faults(**given, CARAFE_CACHE_ENABLED=False) == []
-
-
-@pytest.mark.skipif(os.name == "nt", reason="Windows has no such modes")
-def test_secrets_that_others_can_read_are_found(faults, tmp_path):
-    (tmp_path / ".env").touch(0o600)
-    assert faults() == []
-    (tmp_path / ".env").chmod(0o640)
-    [[name, text]] = faults()
-    assert name == ".env" and "chmod 600" in text
 
 
 def test_missing_migrations_are_found(faults, safe, make_app):
@@ -175,12 +85,6 @@ def test_missing_migrations_are_found(faults, safe, make_app):
         upgrade(str(MIGRATIONS))
     [[name, text]] = found
     assert name == "DATABASE_URL" and "flask db upgrade" in text
-
-
-def test_it_asks_for_the_folder_of_the_migrations(faults, tmp_path):
-    (tmp_path / "migrations").unlink()
-    [[name, _]] = faults()
-    assert name == "migrations"
 
 
 def test_the_user_of_the_demonstration_is_found(faults, safe, make_app):  # feature: auth

@@ -1,8 +1,32 @@
+"""The document describes every route, and every response, whatever is sent."""
+
 import json
 import re
+from itertools import count  # feature: auth
+from pathlib import Path
+from tempfile import gettempdir
 
+import pytest
+import schemathesis
+from accounts import log_in  # feature: auth
+from conftest import create_app
+from conftest import disposed
+from conftest import MIGRATIONS
+from conftest import throttling  # feature: auth
+from flask_migrate import upgrade
+from hypothesis import HealthCheck
+from hypothesis import settings
+from hypothesis.configuration import set_hypothesis_home_dir
 from notes import PATH
 from openapi_spec_validator import validate
+
+set_hypothesis_home_dir(Path(gettempdir(), "hypothesis"))  # and not the folder of the project
+
+NUMBERS = count()  # feature: auth
+REFUSALS = [401, 403, 404, 409, 422, 429]
+"""How a body that matches its schema can still be refused: it refers to a row that does not exist,
+has a value that is taken already, or one that is not permitted.
+"""
 
 
 def test_the_document_is_valid_and_lists_every_route(client, app):
@@ -36,3 +60,45 @@ def test_the_page_that_shows_it_loads_nothing_from_elsewhere(client):
 def test_the_command_prints_the_document(app, client):
     printed = app.test_cli_runner().invoke(args=["openapi"]).output
     assert json.loads(printed) == client.get("/openapi.json").json
+
+
+@pytest.fixture(scope="module")
+def lasting_app(tmp_path_factory):
+    """An application whose database keeps whatever is sent."""
+    with disposed(DATABASE_URL=f"sqlite:///{tmp_path_factory.mktemp('openapi')}/app.db") as app:
+        with app.app_context():
+            upgrade(str(MIGRATIONS))
+        yield app
+
+
+@pytest.fixture
+def sender(lasting_app):
+    """The application and the cookies of a client that may do everything."""
+    sender = {"app": lasting_app}
+    throttling.init_app(lasting_app)  # feature: auth
+    email = f"{next(NUMBERS)}@example.com"  # feature: auth
+    client = log_in(lasting_app, "admin", "editor", email=email)  # feature: auth
+    cookie = client.get_cookie(lasting_app.config["SESSION_COOKIE_NAME"])  # feature: auth
+    sender["cookies"] = {cookie.key: cookie.value}  # feature: auth
+    return sender
+
+
+document = schemathesis.openapi.from_wsgi(
+    "/openapi.json",
+    create_app({"ENVIRONMENT": "development"}),
+    config=schemathesis.Config.from_dict(
+        {"checks": {"positive_data_acceptance": {"expected-statuses": ["2xx", *REFUSALS]}}}
+    ),
+)
+
+
+@document.parametrize()
+@settings(
+    max_examples=40,
+    database=None,
+    derandomize=True,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+def test_every_response_is_described(case, sender):
+    case.call_and_validate(**sender)

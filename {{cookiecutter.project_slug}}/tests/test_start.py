@@ -1,30 +1,15 @@
-import os
-import random
-import shutil
-import subprocess
-import sys
-from base64 import urlsafe_b64encode
-from binascii import hexlify
+"""The application starts with settings that are safe, refuses all others, and says how it is."""
 
 import pytest
 from conftest import create_app
-from conftest import MIGRATIONS
 from flask import request
-from werkzeug.utils import import_string
 
 STRONG = "a0b1c2d3e4f5g6h7i8j9k0l1m2n3o4p5"
-PACKAGE = create_app.__module__
-SERVERS = {
-    "python": [sys.executable, "-c", f"import {PACKAGE}; {PACKAGE}.create_app()"],
-    "flask": [sys.executable, "-m", "flask", "--app", PACKAGE, "openapi"],
-    "gunicorn": [
-        *(sys.executable, "-m", "gunicorn", "--workers=2", "--bind=127.0.0.1:0"),
-        f"{PACKAGE}:create_app()",
-    ],
-}
+SITE = "https://app.example.com"
 
 WEAK = {
-    "missing": "",
+    "missing": None,
+    "empty": "",
     "short": STRONG[:31],
     "one character": "a" * 64,
     "few characters": "abcdefg" * 9 + "a",
@@ -36,88 +21,103 @@ WEAK = {
 }
 
 
-def start(tmp_path, server, **environment):
-    """Start it in an empty folder, and wait for its end."""
-    ours = ("_URL", "_FALLBACKS", "SECRET_KEY")
-    inherited = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith("FLASK_") and not name.endswith(ours)
-    }
-    path = str(MIGRATIONS.parent / "src")
-    shutil.copy(MIGRATIONS.parent / "gunicorn.conf.py", tmp_path)  # away from .env
-    return subprocess.run(
-        SERVERS[server],
-        cwd=tmp_path,
-        env={**inherited, "PYTHONPATH": path, **environment},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=600,
-        start_new_session=True,
-    )
+@pytest.fixture(autouse=True)
+def empty_environment(monkeypatch):
+    for name in ("SECRET_KEY", "DATABASE_URL", "FLASK_ENVIRONMENT", "SECRET_KEY_FALLBACKS"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.delenv("REDIS_URL", raising=False)  # feature: cache
 
 
-@pytest.mark.slow
-@pytest.mark.skipif(os.name == "nt", reason="gunicorn does not run on Windows")
-@pytest.mark.parametrize("server", SERVERS)
-def test_a_weak_key_ends_the_process_with_a_reason_and_no_traceback(tmp_path, server):
-    key = f"changethis-{STRONG}"
-    ended = start(tmp_path, server, SECRET_KEY=key)
-    assert ended.returncode != 0
-    assert "SECRET_KEY" in ended.stderr
-    assert "secrets.token_urlsafe" in ended.stderr
-    assert key not in ended.stdout + ended.stderr
-    assert "Traceback" not in ended.stderr
+@pytest.mark.parametrize("key", WEAK.values(), ids=WEAK)
+def test_production_refuses_a_key_that_can_be_guessed_and_does_not_show_it(key, capsys):
+    with pytest.raises(SystemExit, match="SECRET_KEY") as refused:
+        create_app({"SECRET_KEY": key} if key is not None else None)
+    assert refused.value.code == 3
+    assert "secrets.token_urlsafe" in (said := capsys.readouterr().err)
+    assert not key or key not in said
 
 
 @pytest.mark.parametrize(
     ("environment", "named"),
     [
-        ({"SECRET_KEY": STRONG, "SECRET_KEY_FALLBACKS": f'["{STRONG[:20]}"]'}, "FALLBACKS"),
-        ({"SECRET_KEY": STRONG, "SECRET_KEY_FALLBACKS": STRONG}, "FALLBACKS"),
-        ({"SECRET_KEY": STRONG, "FLASK_SECRET_KEY_FALLBACKS": f'"{STRONG}"'}, "FALLBACKS"),
-        ({"SECRET_KEY": STRONG, "FLASK_DEBUG": "1"}, "DEBUG"),
-        ({"SECRET_KEY": STRONG, "MAX_CONTENT_LENGTH": "much"}, "MAX_CONTENT_LENGTH"),
-        ({"SECRET_KEY": STRONG, "FLASK_ENVIRONMENT": "staging"}, "ENVIRONMENT"),
-        ({"SECRET_KEY": STRONG, "DATABASE_URL": "mysql://ada:secret@a/b"}, "DATABASE_URL"),
-        ({"SECRET_KEY": STRONG, "DATABASE_TIMEOUT": "0"}, "DATABASE_TIMEOUT"),
-        ({"SECRET_KEY": STRONG, "METRICS_TOKEN": "abcdefgh" * 4}, "METRICS_TOKEN"),
+        ({"SECRET_KEY_FALLBACKS": f'["{STRONG[:20]}"]'}, "SECRET_KEY_FALLBACKS"),
+        ({"SECRET_KEY_FALLBACKS": STRONG}, "FALLBACKS"),
+        ({"FLASK_SECRET_KEY_FALLBACKS": f'"{STRONG}"'}, "FALLBACKS"),
+        ({"FLASK_DEBUG": "1"}, "DEBUG"),
+        ({"MAX_CONTENT_LENGTH": "much"}, "MAX_CONTENT_LENGTH"),
+        ({"FLASK_ENVIRONMENT": "staging"}, "ENVIRONMENT"),
+        ({"DATABASE_URL": "mysql://ada:secret@a/b"}, "DATABASE_URL"),
+        ({"DATABASE_TIMEOUT": "0"}, "DATABASE_TIMEOUT"),
+        ({"METRICS_TOKEN": "abcdefgh" * 4}, "METRICS_TOKEN"),
         ({"SECRET_KEY": "1234567890123456"}, "SECRET_KEY"),
-        ({"SECRET_KEY": STRONG, "FLASK_CARAFE_SESSION_SALT": '""'}, "SALT"),  # feature: session
+        ({"CORS_ORIGINS": '["*"]', "CORS_CREDENTIALS": "true"}, "CORS_CREDENTIALS"),
+        ({"CORS_ORIGINS": f'["{SITE}/path"]'}, "CORS_ORIGINS"),
+        ({"TRUSTED_HOSTS": "a.example"}, "TRUSTED_HOSTS"),
+        ({"FLASK_CARAFE_SESSION_SALT": '""'}, "SALT"),  # feature: session
     ],
 )
 def test_what_is_not_safe_is_named_and_not_shown(monkeypatch, capsys, environment, named):
-    monkeypatch.delenv("FLASK_ENVIRONMENT", raising=False)
-    for name, value in environment.items():
+    for name, value in ({"SECRET_KEY": STRONG} | environment).items():
         monkeypatch.setenv(name, value)
-    with pytest.raises(SystemExit) as ended:
+    with pytest.raises(SystemExit) as refused:
         create_app()
-    assert ended.value.code == 3
-    said = capsys.readouterr().err
-    assert named in said
+    assert refused.value.code == 3
+    assert named in (said := capsys.readouterr().err)
     for value in environment.values():
         assert len(value) < 16 or value not in said
 
 
-@pytest.mark.slow
-def test_a_strong_key_starts(tmp_path):
-    assert start(tmp_path, "python", SECRET_KEY=STRONG).returncode == 0
+def test_all_settings_that_are_wrong_are_named_at_once():
+    with pytest.raises(ValueError, match="(?s)ENVIRONMENT.*MAX_CONTENT_LENGTH"):
+        create_app({"ENVIRONMENT": "staging", "MAX_CONTENT_LENGTH": "much"})
 
 
-@pytest.mark.parametrize("key", WEAK.values(), ids=WEAK)
-def test_a_key_that_can_be_guessed_is_refused(key):
-    with pytest.raises(ValueError, match="SECRET_KEY"):
-        create_app({"ENVIRONMENT": "production", "SECRET_KEY": key})
+def test_production_starts_with_a_strong_key():
+    app = create_app({"SECRET_KEY": STRONG})
+    assert app.config["ENVIRONMENT"] == "production"
+    assert app.config["SESSION_COOKIE_SECURE"] is True  # feature: session or auth
+    assert app.config["SESSION_COOKIE_NAME"].startswith("__Host-")  # feature: session or auth
 
 
-@pytest.mark.parametrize("encode", [urlsafe_b64encode, hexlify])
-def test_a_random_key_is_not_refused(encode):
-    is_weak = import_string(f"{PACKAGE}.settings:is_weak")
-    numbers = random.Random(1)  # One key of some millions spells a placeholder by chance.
-    for size in (24, 32, 48):
-        keys = [encode(numbers.randbytes(size)).decode().rstrip("=") for _ in range(1000)]
-        assert not any(map(is_weak, keys))
+def test_flask_dev_refuses_to_be_the_server_in_production():
+    refused = create_app({"SECRET_KEY": STRONG}).test_cli_runner().invoke(args=["dev"])
+    assert refused.exit_code != 0
+    assert "gunicorn" in refused.output
+
+
+def test_development_makes_a_key_of_its_own(make_app):
+    one, other = make_app(), make_app()
+    assert len(one.secret_key) >= 32
+    assert one.secret_key != other.secret_key
+
+
+def test_the_environment_configures_and_config_wins(monkeypatch):
+    monkeypatch.setenv("FLASK_ENVIRONMENT", "development")
+    monkeypatch.setenv("SECRET_KEY", "1234567890123456")
+    monkeypatch.setenv("DATABASE_URL", "postgres://host/name")
+    monkeypatch.setenv("FLASK_JSON_SORT_KEYS", "false")
+    monkeypatch.setenv("FLASK_OPENAPI_TITLE", "Books")
+    app = create_app()
+    assert app.secret_key == "1234567890123456"
+    assert app.config["SQLALCHEMY_DATABASE_URI"] == "postgresql://host/name"
+    assert app.config["JSON_SORT_KEYS"] is False
+    assert app.test_client().get("/openapi.json").json["info"]["title"] == "Books"
+    assert create_app({"SECRET_KEY": STRONG}).secret_key == STRONG
+
+
+def test_two_apps_run_side_by_side(make_app):
+    for app in (make_app(), make_app()):
+        assert app.test_client().get("/health/live").json == {"status": "ok"}
+
+
+def test_a_view_may_be_a_coroutine(make_app):
+    app = make_app()
+
+    @app.get("/later")
+    async def later():
+        return {"now": True}
+
+    assert app.test_client().get("/later").json == {"now": True}
 
 
 def test_the_address_of_a_client_is_what_a_trusted_proxy_says(make_app):
@@ -126,3 +126,17 @@ def test_the_address_of_a_client_is_what_a_trusted_proxy_says(make_app):
         with make_app(PROXY_HOPS=count).test_client() as client:
             client.get("/health/live", headers=headers)
             assert request.remote_addr == address
+
+
+def test_it_lives_and_is_ready(client):
+    assert client.get("/health/live").json == {"status": "ok"}
+    ready = client.get("/health/ready").json
+    assert ready["status"] == "ok"
+    assert set(ready["checks"].values()) == {"ok"}
+
+
+def test_without_its_database_it_lives_and_is_not_ready(make_app, tmp_path):
+    client = make_app(DATABASE_URL=f"sqlite:///{tmp_path}/no/such/folder.db").test_client()
+    assert client.get("/health/live").status_code == 200
+    ready = client.get("/health/ready")
+    assert (ready.status_code, ready.mimetype) == (503, "application/problem+json")

@@ -165,11 +165,12 @@ def test_requests_and_flush_wait_for_no_server_that_says_nothing(black_hole, mon
 
 
 def test_a_server_that_is_away_fails_nobody_and_is_told_once(capsys):
-    app = make_app(free_port())
+    port = free_port()
+    app = make_app(port)
     for number in range(3):
         logging.getLogger(f"shop.{number}").error("failed")
     handler_of(app).flush()
-    (line,) = [line for line in capsys.readouterr().err.splitlines() if "refused" in line]
+    (line,) = [line for line in capsys.readouterr().err.splitlines() if f":{port} " in line]
     assert line.startswith("carafe.logger: 127.0.0.1:")
     assert line.endswith("failed")
 

@@ -138,10 +138,3 @@ def test_a_script_reads_the_dotenv_of_the_project(folder, place):
     assert run(folder, "-m", "flask", "db", "upgrade")[1] == 0
     said, code = run(folder / place, str(folder / "job.py"))
     assert (said, code) == ("development 200\n", 0)
-
-
-def test_it_refuses_to_be_the_server_in_production():
-    app = create_app({"SECRET_KEY": "a0b1c2d3e4f5g6h7i8j9k0l1m2n3o4p5"})
-    refused = app.test_cli_runner().invoke(args=["dev"])
-    assert refused.exit_code != 0
-    assert "gunicorn" in refused.output

@@ -10,7 +10,6 @@ from conftest import create_app
 from conftest import db
 from conftest import MIGRATIONS
 from conftest import schema
-from flask_migrate import check
 from flask_migrate import downgrade
 from flask_migrate import upgrade
 from sqlalchemy import inspect
@@ -128,17 +127,6 @@ def rows():
     }
     db.session.rollback()
     return {table: sorted(values, key=str) for table, values in found.items()}
-
-
-def test_the_models_and_the_migrations_agree(migrated):
-    with migrated.app_context():
-        check(str(MIGRATIONS))
-
-
-def test_the_migrations_can_be_taken_back(lasting):
-    with lasting.app_context():
-        downgrade(str(MIGRATIONS), "base")
-        assert inspect(db.engine).get_table_names() == ["alembic_version"]
 
 
 @pytest.mark.parametrize("change", CHANGES)

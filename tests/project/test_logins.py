@@ -1,0 +1,61 @@
+# feature: auth
+"""What keeps logins true and cheap, whatever a cookie or the database says."""
+
+from datetime import timedelta
+
+import time_machine
+from accounts import log_in
+from accounts import thief_of
+from conftest import db
+from sqlalchemy import event
+from sqlalchemy import text
+from test_login import ada as ada
+from test_login import GOOD
+
+
+def test_logins_that_are_too_old_are_removed(app):
+    with time_machine.travel("2030-01-01T00:00Z", tick=False) as clock:
+        log_in(app)
+        clock.shift(timedelta(days=91))
+        app.test_client().post("/login", GOOD)
+        with app.app_context():
+            assert db.session.scalar(text("SELECT count(*) FROM logins")) == 1
+
+
+def test_logging_out_without_a_database_takes_the_cookie_back(make_app, tmp_path):
+    app = make_app(DATABASE_URL=f"sqlite:///{tmp_path}/nothing/test.db")
+    client = app.test_client()
+    with client.session_transaction() as session:
+        session.update(user_id=1, login="a token")
+    answer = client.delete("/login")
+    assert answer.status_code == 204
+    assert "Max-Age=0" in answer.headers["Set-Cookie"]
+
+
+def test_a_login_is_worth_nothing_to_another_user(app, ada):
+    bob = log_in(app, email="bob@example.com")
+    bobs_id = bob.get("/login").json["id"]
+    with ada.session_transaction() as session:
+        session["user_id"] = bobs_id
+    assert ada.get("/login").status_code == 401
+
+
+def test_a_slow_request_does_not_bring_a_session_back(app, ada):
+    thief = thief_of(ada)
+    ada.delete("/login")
+    name = app.config["SESSION_COOKIE_NAME"]
+    ada.set_cookie(name, thief.get_cookie(name).value)
+    assert ada.get("/login").status_code == 401
+    assert ada.get_cookie(name) is None
+
+
+def test_who_asks_costs_one_query(app, ada):
+    asked = []
+
+    def on_execute(state):
+        asked.append(state.statement)
+
+    event.listen(db.session, "do_orm_execute", on_execute)
+    assert ada.get("/login").status_code == 200
+    event.remove(db.session, "do_orm_execute", on_execute)
+    assert len(asked) == 1
