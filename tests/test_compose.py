@@ -78,6 +78,16 @@ def test_compose_holds_no_secret_and_says_which_one_it_misses(project):
             assert not re.search("://[^/]*:[^/]*@", value or "")
 
 
+def test_the_api_is_no_superuser_of_its_database(project):
+    plan = compose(project)["services"]
+    user = re.match("postgresql://([a-z]+)@", plan["app"]["environment"]["DATABASE_URL"])[1]
+    given = plan["postgres"]["environment"]
+    assert "POSTGRES_USER" not in given  # whom the image makes a superuser
+    assert f"CREATE ROLE {user} LOGIN PASSWORD" in given["INIT"]
+    assert f"CREATE DATABASE {user} OWNER {user};" in given["INIT"]
+    assert "ALTER ROLE postgres PASSWORD NULL;" in given["INIT"]
+
+
 def test_compose_hands_every_setting_to_the_application(project):
     given = compose(project)["services"]["app"]["environment"]
     settings = fields(project) - {"FLASK_ENVIRONMENT"}  # production, when nothing says so

@@ -52,7 +52,7 @@ NEITHER_SESSION_NOR_AUTH = r"\bsession|_session|cookie|csrf"
 OTHER = {
     "auth": r"Authorization|authorization: {|WWW-?Authenticate|www_authenticate|User-Agent"
     r"|user:password@|^USER \d|user: (postgres|redis|nginx)|(PG|POSTGRES_|SMTP_)PASSWORD"
-    r"|hide_password|url\.password",
+    r"|hide_password|url\.password|(CREATE|ALTER) ROLE \w+( LOGIN)? PASSWORD",
     "cache": r"__pycache__|\.\w+_cache/|type=cache,target=/root/\.cache/uv|@cache$|redispatch"
     r"|from functools import cache|Cache-Control|no-cache|cached_property|no:cacheprovider"
     r"|CASCADE|cached_statements",
