@@ -128,6 +128,10 @@ MISTAKES = {
         (COMPOSE, "[CMD, redis-cli, ping]", "[CMD-SHELL, redis-cli ping]"),
         (COMPOSE, "[CMD, redis-cli, ping]", "redis-cli ping"),
     ],
+    "the_api_is_no_superuser_of_its_database": [
+        (COMPOSE, "CREATE ROLE app LOGIN", "CREATE ROLE app SUPERUSER LOGIN"),
+        (COMPOSE, "        ALTER ROLE postgres PASSWORD NULL;\n", ""),
+    ],
     "compose_holds_no_secret_and_says_which_one_it_misses": [
         (COMPOSE, "${SECRET_KEY:?put SECRET_KEY in .env}", "7f3a"),
         (COMPOSE, "${SECRET_KEY:?put", "${SECRET_KEY:-put"),

@@ -59,7 +59,7 @@ class Protection:
     def check(self) -> None:
         """Abort an unsafe request that another site could have made."""
         request = current_request()
-        if request.method in SAFE_METHODS:
+        if request.method in SAFE_METHODS or request.routing_exception:
             return
         environ = environ_of(request)
         if not self._is_same_site(environ):
