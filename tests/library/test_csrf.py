@@ -130,6 +130,12 @@ def test_what_any_page_can_send_is_refused(client, method, content_type, body, s
     assert answer.status_code == status
 
 
+def test_a_request_that_no_view_takes_is_refused_as_such(client):
+    form = {"data": "a=1", "content_type": "application/x-www-form-urlencoded"}
+    assert client.post("/unknown", **form).status_code == 404
+    assert client.open("/", method="QUERY", **form).status_code == 405
+
+
 def test_a_body_of_unknown_length_needs_a_content_type(client):
     answer = client.post("/", headers={"Transfer-Encoding": "chunked"})
     assert answer.status_code == 415

@@ -12,6 +12,7 @@ from ..carafe.operation import Headers
 from ..carafe.operation import operation
 from ..carafe.schema import Body
 from ..carafe.schema import Line
+from ..carafe.schema import optional
 from ..carafe.schema import Representation
 from ..database import db
 from ..extensions import cache  # feature: cache
@@ -28,6 +29,12 @@ class AuthorIn(Body):
     """A new author."""
 
     name: Line = Field(examples=["Octavia E. Butler"])
+
+
+class AuthorChanges(Body):
+    """Changes to an author."""
+
+    name: Line = optional()
 
 
 class AuthorOut(Representation):
@@ -69,13 +76,14 @@ class AuthorView(MethodView):
     @auth.require.editor()  # feature: auth
     @operation(problems=[404])
     def put(self, id: int, body: AuthorIn) -> AuthorOut:
-        """Change an author."""
-        author = _existing(id)
-        author.name = body.name
-        db.session.commit()
-        return AuthorOut.model_validate(author)
+        """Replace an author."""
+        return _change(id, body)
 
-    patch = put
+    @auth.require.editor()  # feature: auth
+    @operation(problems=[404])
+    def patch(self, id: int, body: AuthorChanges) -> AuthorOut:
+        """Change an author."""
+        return _change(id, body)
 
     @auth.require.editor()  # feature: auth
     @operation(204, problems=[404, 409])
@@ -86,6 +94,14 @@ class AuthorView(MethodView):
             abort(409, "The author has books.")
         db.session.delete(author)
         db.session.commit()
+
+
+def _change(id: int, body: Body) -> AuthorOut:
+    author = _existing(id)
+    for name, value in body.model_dump(exclude_unset=True).items():
+        setattr(author, name, value)
+    db.session.commit()
+    return AuthorOut.model_validate(author)
 
 
 def _existing(id: int) -> Author:
