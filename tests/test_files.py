@@ -29,6 +29,7 @@ FILES = {
     "migrations/script.py.mako",
     "migrations/versions/0001_books.py",
     "migrations/versions/0002_accounts.py",
+    "migrations/versions/0004_tokens.py",
     "nginx.conf",
     "pyproject.toml",
     "src/my_api/__init__.py",
@@ -41,6 +42,7 @@ FILES = {
     "src/my_api/accounts/passwords.py",
     "src/my_api/accounts/provider.py",
     "src/my_api/accounts/throttling.py",
+    "src/my_api/accounts/tokens.py",
     "src/my_api/carafe/LICENSE",
     "src/my_api/carafe/PROVENANCE.md",
     "src/my_api/carafe/__init__.py",
@@ -123,6 +125,7 @@ FILES = {
     "tests/test_serving.py",
     "tests/test_start.py",
     "tests/test_throttling.py",
+    "tests/test_tokens.py",
     "tests/test_users.py",
 }
 

@@ -57,7 +57,7 @@ def test_a_request_asks_the_provider_once(client, app, auth, login, people):
 
 def test_whoever_asks_makes_the_answer_depend_on_the_cookie(client, login):
     login("ada")
-    assert client.get("/me").headers["Vary"] == "Cookie"
+    assert client.get("/me").headers["Vary"] == "Authorization, Cookie"
     assert "Vary" not in client.get("/open").headers
 
 
@@ -67,7 +67,7 @@ def test_a_response_depends_on_the_cookie_if_a_hook_reads_the_identity(client, a
         response.headers["X-User"] = str(auth.user_id)
         return response
 
-    assert client.get("/open").headers["Vary"] == "Cookie"
+    assert client.get("/open").headers["Vary"] == "Authorization, Cookie"
 
 
 @pytest.mark.parametrize("user_id", [None, True, False, "", 1.0, [1], {"id": 1}, (1,), b"1"])

@@ -21,7 +21,7 @@ SAFE_NAMES = ["__wrapped__", "__deepcopy__", "__iter__", "_private", "__fspath__
 def test_without_a_code_a_stranger_gets_401_and_a_user_403(client, login):
     refused = client.get("/editors")
     assert refused.status_code == 401
-    assert refused.headers["WWW-Authenticate"].lower() == "session"
+    assert refused.headers["WWW-Authenticate"] == "Bearer"
     login(1)
     assert client.get("/editors").status_code == 403
     login(0)
@@ -133,7 +133,7 @@ def test_a_guard_tells_whether_somebody_may_pass(app, auth, client, login):
     login("ada")
     asked = client.get("/can")
     assert asked.json == {"can": [True] * 3, "if": True}
-    assert asked.headers["Vary"] == "Cookie"
+    assert asked.headers["Vary"] == "Authorization, Cookie"
     with app.app_context():
         assert not auth.require.admin.can()
 

@@ -7,6 +7,7 @@ import pytest
 from carafe.ext.logger import Formatter
 from carafe.ext.logger import Logger
 from carafe.ext.logger.redaction import redact_text
+from carafe.request import TOKEN_PREFIX
 from flask import Flask
 from werkzeug.datastructures import Headers
 from werkzeug.datastructures import ImmutableMultiDict
@@ -112,6 +113,18 @@ def test_a_secret_in_a_traceback_reaches_no_sink(app, file):
     assert CANARY not in text
     assert "\n  Stack (most recent call last):\n" in text
     assert "ValueError: password=***" in text and "RuntimeError: redis://:***@localhost" in text
+
+
+def test_what_looks_like_a_token_reaches_no_sink(app, file):
+    token = f"{TOKEN_PREFIX}{CANARY * 9}"[: len(TOKEN_PREFIX) + 43]
+    app.add_url_rule("/<path:path>", view_func=lambda path: app.logger.error("seen %s", path) or {})
+    app.test_client().get(f"/a/{token}?x={token}", headers={"User-Agent": token})
+    try:
+        raise ValueError(token)
+    except ValueError:
+        app.logger.exception(token, extra={"name_of_it": token})
+    assert token not in file.read_text()
+    assert file.read_text().count("***") >= 4
 
 
 def test_what_is_no_secret_stays(app, file):

@@ -28,8 +28,8 @@ from prometheus_client import Gauge
 from prometheus_client import generate_latest
 from prometheus_client import Histogram
 from prometheus_client.multiprocess import MultiProcessCollector
-from werkzeug.datastructures import WWWAuthenticate
-from werkzeug.exceptions import Unauthorized
+
+from .carafe.errors import TokenRequired
 
 PATH = "/metrics"
 METHODS = {"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"}
@@ -50,7 +50,7 @@ def show() -> Response:
     expected = f"Bearer {current_app.config['METRICS_TOKEN']}"
     given = request.headers.get("Authorization", "")
     if not compare_digest(given.encode(), expected.encode()):
-        raise Unauthorized("Send the token.", www_authenticate=WWWAuthenticate("bearer"))
+        raise TokenRequired("Send the token.")
     return Response(generate_latest(_registry()), content_type=CONTENT_TYPE_LATEST)
 
 

@@ -1,17 +1,24 @@
-"""``flask users``, and the administrator that ``flask dev`` adds."""
+"""``flask users``, ``flask tokens``, and the administrator that ``flask dev`` adds."""
 
 import hmac
 import json
 from collections.abc import Callable
+from datetime import datetime
+from datetime import timedelta
+from datetime import UTC
 
 import click
 from flask import current_app
 from flask.cli import AppGroup
+from pydantic import TypeAdapter
+from pydantic import ValidationError
 from sqlalchemy import select
 
+from ..carafe.schema import Line
 from ..database import db
 from ..database import writes
 from . import audit
+from .models import Token
 from .models import User
 from .passwords import add_user
 from .passwords import checked_email
@@ -20,6 +27,12 @@ from .passwords import find_user
 from .passwords import hashed
 from .provider import auth
 from .provider import end_logins
+from .provider import end_tokens
+from .tokens import add_token
+from .tokens import has_too_many
+from .tokens import LIFETIME
+from .tokens import MAX_LIFETIME
+from .tokens import MAX_TOKENS
 
 ADMIN = "admin@example.com"
 """The e-mail address of the administrator."""
@@ -73,10 +86,11 @@ def change_roles(email: str, roles: tuple[str, ...]) -> None:
 @password_option
 @writes
 def change_password(email: str, password: str) -> None:
-    """Set a new password for EMAIL, and log EMAIL out everywhere."""
+    """Set a new password for EMAIL, log EMAIL out everywhere, and end all tokens of EMAIL."""
     user = _existing(email)
     user.password_hash = hashed(_checked(checked_password, password))
     end_logins(user)
+    end_tokens(user)
     _done("changed the password of", user)
 
 
@@ -84,7 +98,7 @@ def change_password(email: str, password: str) -> None:
 @click.argument("email")
 @writes
 def disable(email: str) -> None:
-    """Log EMAIL out everywhere, and block new logins."""
+    """Log EMAIL out everywhere, and block new logins and all tokens."""
     user = _existing(email)
     user.active = False
     end_logins(user)
@@ -95,10 +109,70 @@ def disable(email: str) -> None:
 @click.argument("email")
 @writes
 def enable(email: str) -> None:
-    """Let EMAIL log in again."""
+    """Let EMAIL log in again, and use tokens."""
     user = _existing(email)
     user.active = True
     _done("enabled", user)
+
+
+tokens = AppGroup("tokens", help="Make, list and revoke tokens for machines.")
+
+
+@tokens.command("create")
+@click.argument("email")
+@click.option("--name", required=True, help="What the token is for.")
+@roles_option
+@click.option(
+    "--days",
+    type=click.IntRange(1, MAX_LIFETIME.days),
+    default=LIFETIME.days,
+    show_default=True,
+    help="Days until it expires.",
+)
+@writes
+def create_token(email: str, name: str, roles: tuple[str, ...], days: int) -> None:
+    """Make a token of EMAIL, and print it; without roles it has all of EMAIL's."""
+    user = _existing(email)
+    if lacking := sorted({*roles} - {*user.roles}):
+        raise click.ClickException(f"User {user.email} lacks {', '.join(lacking)}.")
+    if has_too_many(user):
+        raise click.ClickException(f"User {user.email} has {MAX_TOKENS} tokens. Revoke one.")
+    expires_at = datetime.now(UTC) + timedelta(days=days)
+    token, text = add_token(user, _checked(_name, name), list(roles) or None, expires_at)
+    db.session.commit()
+    audit.record("made a token", user_id=user.id, id=token.id)
+    click.echo(text)
+
+
+@tokens.command("list")
+def list_tokens() -> None:
+    """List the tokens: id, user, name, last four characters, and when they expire."""
+    rows = select(Token, User.email).join(User, User.id == Token.user_id).order_by(Token.id)
+    for token, email in db.session.execute(rows):
+        click.echo(
+            f"{token.id}: {email}, {token.name}, ...{token.last_four}, {token.expires_at:%Y-%m-%d}"
+        )
+
+
+@tokens.command()
+@click.argument("id", type=int)
+@writes
+def revoke(id: int) -> None:
+    """End the token with this ID."""
+    token = db.session.get(Token, id)
+    if token is None:
+        raise click.ClickException(f"No token {id} exists.")
+    db.session.delete(token)
+    db.session.commit()
+    audit.record("ended a token", user_id=token.user_id, id=id)
+    click.echo(f"Revoked token {id}.")
+
+
+def _name(text: str) -> str:
+    try:
+        return TypeAdapter(Line).validate_python(text)
+    except ValidationError:
+        raise ValueError("The name is not one line of 1 to 200 characters.") from None
 
 
 def _checked(check: Callable[[str], str], text: str) -> str:

@@ -9,9 +9,8 @@ from flask.views import MethodView
 from pydantic import Field
 from sqlalchemy import Select
 from sqlalchemy import select
-from werkzeug.datastructures import WWWAuthenticate
-from werkzeug.exceptions import Unauthorized
 
+from ..carafe.errors import TokenRequired
 from ..carafe.operation import Headers
 from ..carafe.operation import operation
 from ..carafe.schema import Body
@@ -68,14 +67,15 @@ class LoginOut(Representation):
 
 
 class LoginView(MethodView):
-    @operation(problems=[401, 429])
+    @operation(problems=[401, 403, 429])
     def post(self, body: Credentials) -> UserOut:
         """Log in."""
+        auth.refuse_token()
         with Attempt(passwords.normal(body.email)).in_turn() as attempt:
             user = passwords.authenticate(body.email, body.password.get_secret_value())
             if user is None:
                 attempt.fail()
-                raise _wrong_credentials()
+                raise TokenRequired("Wrong e-mail address or password.")
             _log_in(user)
             attempt.succeed()
         audit.record("logged in", user_id=user.id)
@@ -87,19 +87,20 @@ class LoginView(MethodView):
         """Show who is logged in."""
         return UserOut.model_validate(_user())
 
-    @operation(204)
+    @operation(204, problems=[401, 403])
     def delete(self) -> None:
         """Log out. A copy of the cookie is useless afterwards."""
+        auth.refuse_token()
         if (user_id := end_login()) is not None:
             audit.record("logged out", user_id=user_id)
         auth.logout()
 
 
 class PasswordView(MethodView):
-    @auth.require.login()
+    @auth.require.session()
     @operation(204, problems=[429])
     def put(self, body: PasswordChange) -> None:
-        """Change your password and log out other devices. This one gets a new cookie."""
+        """Change your password, log out other devices, and end your tokens."""
         email, old, new = _user().email, body.current_password, body.new_password
         db.session.rollback()  # It may have to wait, while others need the database.
         with Attempt(email).in_turn() as attempt:
@@ -115,7 +116,7 @@ class PasswordView(MethodView):
 
 
 class LoginListView(MethodView):
-    @auth.require.login()
+    @auth.require.session()
     @operation()
     def get(self, query: PageQuery) -> tuple[Page[LoginOut], Headers]:
         """List your logins, oldest first."""
@@ -123,7 +124,7 @@ class LoginListView(MethodView):
 
 
 class LoginItemView(MethodView):
-    @auth.require.login()
+    @auth.require.session()
     @operation(204, problems=[404])
     def delete(self, id: int) -> None:
         """End one of your logins."""
@@ -140,13 +141,6 @@ def _user() -> User:
 def _log_in(user: User) -> None:
     """Commit, with a new login of *user*, and give its cookie to the client."""
     auth.login(user.id, **{LOGIN_KEY: open_login(user)})
-
-
-def _wrong_credentials() -> Unauthorized:
-    return Unauthorized(
-        "Wrong e-mail address or password.",
-        www_authenticate=WWWAuthenticate("session"),
-    )
 
 
 def _own() -> Select[Any]:

@@ -1,13 +1,14 @@
-"""The tables of users and of their logins.
+"""The tables of users, of their logins and of their tokens.
 
 A login is a row: the session refers to it, and deleting it ends that session everywhere, whoever
-has a copy of the cookie.
+has a copy of the cookie. So is a token, of which only a digest is stored.
 """
 
 import secrets
 from datetime import datetime
 from datetime import timedelta
 from datetime import UTC
+from hashlib import sha256
 
 from flask import session
 from sqlalchemy import ColumnElement
@@ -58,3 +59,24 @@ class Login(Base):
     def is_open(cls) -> ColumnElement[bool]:
         """Return a condition of a query: whether a login has not expired."""
         return cls.opened_at > datetime.now(UTC) - MAX_LOGIN_AGE
+
+
+class Token(Base):
+    """A token of a user, for a machine. Without *roles* it has all of the user's."""
+
+    __tablename__ = "tokens"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    name: Mapped[str] = mapped_column(String(200))
+    digest: Mapped[str] = mapped_column(String(64), unique=True)
+    last_four: Mapped[str] = mapped_column(String(4))
+    roles: Mapped[list[str] | None] = mapped_column(JSON(none_as_null=True))
+    created_at: Mapped[datetime] = mapped_column(default=lambda: datetime.now(UTC))
+    expires_at: Mapped[datetime]
+    last_used_at: Mapped[datetime | None]
+
+
+def digest_of(text: str) -> str:
+    """Return what is stored of the text of a token."""
+    return sha256(text.encode()).hexdigest()

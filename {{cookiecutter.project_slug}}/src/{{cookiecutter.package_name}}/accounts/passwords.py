@@ -22,6 +22,7 @@ from ..database import db
 from . import audit
 from .models import User
 from .provider import end_logins
+from .provider import end_tokens
 
 MIN_LENGTH = 8
 MAX_LENGTH = 128
@@ -154,7 +155,7 @@ def authenticate(email: str, password: str) -> User | None:
 
 
 def change_password(user_id: int, old: str, new: str) -> User | None:
-    """Set a new password, end all logins, and return the user; None if *old* is wrong.
+    """Set a new password, end all logins and tokens, and return the user; None if *old* is wrong.
 
     The caller commits.
     """
@@ -165,6 +166,7 @@ def change_password(user_id: int, old: str, new: str) -> User | None:
     if user is not None:
         user.password_hash = new_hash
         end_logins(user)
+        end_tokens(user)
     return user
 
 

@@ -1,20 +1,39 @@
-"""Who is logged in: an active user with an open login. How a login is opened and ended."""
+"""Who somebody is: an active user with an open login or a token. How these are ended."""
 
+from datetime import datetime
+from datetime import timedelta
+from datetime import UTC
+from functools import partial
 from typing import Any
 
+from flask import after_this_request
+from flask import current_app
+from flask import Flask
 from flask import request
+from flask import Response
 from flask import session
+from flask_principal import Identity
+from flask_principal import RoleNeed
 from sqlalchemy import ColumnElement
+from sqlalchemy import delete
 from sqlalchemy import select
+from sqlalchemy import update
 from sqlalchemy.exc import SQLAlchemyError
 
 from ..carafe import logger
 from ..carafe.ext.auth import Auth
 from ..carafe.ext.auth import SQLAlchemyAuthProvider
+from ..carafe.ext.auth.provider import role_names
+from ..carafe.request import TOKEN
 from ..database import db
+from .models import digest_of
 from .models import Login
 from .models import LOGIN_KEY
+from .models import Token
 from .models import User
+
+USE_INTERVAL = timedelta(hours=1)
+"""How often the use of a token is written."""
 
 
 class Accounts(SQLAlchemyAuthProvider):
@@ -30,6 +49,54 @@ class Accounts(SQLAlchemyAuthProvider):
             select(User).join(Login, is_theirs).where(User.id == _id, Login.is_open())
         )
         return found
+
+    def identify_token(self, token: str) -> Identity | None:
+        """Return the identity of the user with this token, in one query.
+
+        It has the roles of the token that the user has, too.
+        """
+        if not TOKEN.fullmatch(token):
+            return None
+        owned = select(User, Token).join(Token, Token.user_id == User.id)
+        is_live = Token.expires_at > datetime.now(UTC)
+        row = self.session.execute(
+            owned.where(Token.digest == digest_of(token), is_live)
+        ).one_or_none()
+        if row is None or not self.is_active(row.User):
+            return None
+        user, known = row
+        identity = Identity(user.id)
+        identity.user = user
+        roles = role_names(self.get_roles(user))
+        granted = roles if known.roles is None else roles & set(known.roles)
+        identity.provides |= {RoleNeed(role) for role in granted}
+        if known.last_used_at is None or known.last_used_at < datetime.now(UTC) - USE_INTERVAL:
+            _note_use_later(known.id)
+        return identity
+
+
+def _note_use_later(token_id: int) -> None:
+    """Write that a token was used, when the response has been sent."""
+    app = current_app._get_current_object()  # type: ignore[attr-defined]
+
+    @after_this_request
+    def call(response: Response) -> Response:
+        response.call_on_close(partial(_note_use, app, token_id))
+        return response
+
+
+def _note_use(app: Flask, token_id: int) -> None:
+    """Write it, unless that was done in the last hour, or fails."""
+    now = datetime.now(UTC)
+    is_due = Token.last_used_at.is_(None) | (Token.last_used_at < now - USE_INTERVAL)
+    with app.app_context():
+        try:
+            db.session.execute(
+                update(Token).where(Token.id == token_id, is_due).values(last_used_at=now)
+            )
+            db.session.commit()
+        except SQLAlchemyError:
+            db.session.rollback()
 
 
 auth = Auth(Accounts(db.session), roles=["admin", "editor"])
@@ -68,6 +135,11 @@ def end_login() -> int | None:
 def end_logins(user: User) -> None:
     """End all logins of a user; the caller commits."""
     _end(Login.user_id == user.id)
+
+
+def end_tokens(user: User) -> None:
+    """End all tokens of a user; the caller commits."""
+    db.session.execute(delete(Token).where(Token.user_id == user.id))
 
 
 def _end(*conditions: ColumnElement[bool]) -> list[int]:

@@ -12,6 +12,7 @@ from flask import Flask
 from flask import Response as FlaskResponse
 from pydantic import BaseModel
 from werkzeug.datastructures import Headers
+from werkzeug.exceptions import HTTPException
 from werkzeug.local import LocalProxy
 from werkzeug.routing import RequestRedirect
 from werkzeug.wrappers import Response as WerkzeugResponse
@@ -71,6 +72,12 @@ class FlaskCarafe(Flask):
         response = super().make_default_options_response(*args)
         response.status_code = 204
         return _without_body(response)
+
+    def handle_exception(self, e: Exception) -> FlaskResponse:
+        """Return the response to *e*; an HTTP error of a hook or a handler is sent as such."""
+        if isinstance(e, HTTPException) and not self.trap_http_exception(e):
+            return self.finalize_request(self.handle_http_exception(e), from_error_handler=True)
+        return super().handle_exception(e)
 
 
 def _without_body(response: FlaskResponse) -> FlaskResponse:

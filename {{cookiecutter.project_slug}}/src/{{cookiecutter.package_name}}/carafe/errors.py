@@ -17,6 +17,7 @@ from flask import has_request_context
 from flask import Response
 from pydantic import BaseModel
 from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import Unauthorized
 from werkzeug.exceptions import UnprocessableEntity
 from werkzeug.wrappers import Response as WerkzeugResponse
 
@@ -59,6 +60,18 @@ class Invalid(UnprocessableEntity):
         more = f" {len(faults)} faults are listed, and {others} more are not." if others else ""
         super().__init__(f"{self.description}{more}")
         self.faults = faults
+
+
+class TokenRequired(Unauthorized):
+    """401 with the challenge ``Bearer``, and the code of an *error*, such as ``invalid_token``."""
+
+    def __init__(self, description: str, error: str | None = None) -> None:
+        super().__init__(description)
+        self._challenge = f'Bearer error="{error}"' if error else "Bearer"
+
+    def get_headers(self, *args: Any) -> list[tuple[str, str]]:
+        """Return the headers of the response."""
+        return [*super().get_headers(*args), ("WWW-Authenticate", self._challenge)]
 
 
 def init_app(app: Flask) -> None:

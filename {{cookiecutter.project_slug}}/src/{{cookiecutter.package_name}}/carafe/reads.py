@@ -28,6 +28,9 @@ from werkzeug.datastructures import EnvironHeaders
 CONTEXTS = "carafe.contexts"
 """The key in the environ of a list that receives the context of the request, if there is one."""
 
+WHO = "carafe.who"
+"""The key in the environ of a pair: the user's id and "session" or "token", if it was learnt."""
+
 ADDRESS = ":address"
 """The IP address of the client."""
 BODY = ":body"

@@ -1,12 +1,23 @@
-"""The request, its data as a dict, and its id."""
+"""The request: its data as a dict, its id, and its bearer token.
 
+A request whose ``Authorization`` begins with ``Bearer`` is a bearer request, even if the rest is
+malformed, and so is one with two such headers. Its session is empty and is not saved. No other site
+can have made it, because a browser adds no bearer token by itself. Another scheme is as if absent.
+"""
+
+import copy
 import re
 import sys
 from typing import Any
 from typing import IO
 from uuid import uuid4
 
+from flask import Flask
 from flask import Request as FlaskRequest
+from flask.sessions import SecureCookieSession
+from flask.sessions import SessionInterface
+from flask.sessions import SessionMixin
+from flask.wrappers import Response
 from werkzeug.exceptions import BadRequest
 from werkzeug.exceptions import HTTPException
 from werkzeug.utils import cached_property
@@ -14,20 +25,77 @@ from werkzeug.wsgi import LimitedStream
 
 from . import strict
 from .reads import BODY
+from .reads import current_request
 from .reads import environ_of
 from .reads import record
+from .reads import WHO
+
+TOKEN_PREFIX = f"{__name__.partition('.')[0]}_"
+"""How a token of this project begins; 43 URL-safe characters follow."""
+
+TOKEN = re.compile(rf"{TOKEN_PREFIX}[A-Za-z0-9_-]{{43}}")
 
 _ID = "carafe.request_id"
-_WELL_FORMED = re.compile(r"[A-Za-z0-9._-]{1,128}")
+_WELL_FORMED_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
+_BEARER = re.compile(r"bearer +([A-Za-z0-9._~+/-]+=*)", re.IGNORECASE)
+_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"')
+_PARAMETER = re.compile(r"[ \t]*([^ \t,=]+[ \t]*=.*)?")
 
 
 def id_of(environ: dict[str, Any]) -> str:
     """Return the request id: a well-formed ``X-Request-ID`` of the client, or a new one."""
     if _ID not in environ:
         sent = environ.get("HTTP_X_REQUEST_ID", "")
-        environ[_ID] = sent if _WELL_FORMED.fullmatch(sent) else uuid4().hex
+        is_id = _WELL_FORMED_ID.fullmatch(sent) and not TOKEN.search(sent)
+        environ[_ID] = sent if is_id else uuid4().hex
     found: str = environ[_ID]
     return found
+
+
+def bearer_of(environ: dict[str, Any]) -> str | None:
+    """Return the token of a bearer request, "" if it is malformed; None for any other request."""
+    if "HTTP_AUTHORIZATION" not in environ:
+        return None
+    sent: str = environ["HTTP_AUTHORIZATION"].strip(" \t")
+    if found := _BEARER.fullmatch(sent):
+        return found[1]
+    is_malformed = sent[:6].lower() == "bearer" or _is_doubled(sent)
+    return "" if is_malformed else None
+
+
+def _is_doubled(sent: str) -> bool:
+    """Whether it is the values of two headers, which the server has joined with a comma."""
+    _, *others = _QUOTED.sub('""', sent).split(",")
+    return not all(map(_PARAMETER.fullmatch, others))
+
+
+def withhold_sessions(app: Flask) -> None:
+    """Give each bearer request of *app* an empty session, whatever cookie came along."""
+    app.session_interface = interface = copy.copy(app.session_interface)
+    base = type(interface)
+    interface.__class__ = type(base.__name__, (_Withholding, base), {})
+
+
+class _Withheld(SecureCookieSession):
+    """The session of a bearer request."""
+
+
+class _Withholding(SessionInterface):
+    """A session interface that neither opens nor saves the session of a bearer request.
+
+    A response that may depend on who is logged in varies on both ways to be.
+    """
+
+    def open_session(self, app: Flask, request: FlaskRequest) -> SessionMixin | None:
+        if bearer_of(environ_of(request)) is not None:
+            return _Withheld()
+        return super().open_session(app, request)
+
+    def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
+        if WHO in environ_of(current_request()):
+            response.vary.update(("Authorization", "Cookie"))
+        if not isinstance(session, _Withheld):
+            super().save_session(app, session, response)
 
 
 class Request(FlaskRequest):

@@ -64,9 +64,9 @@ class Representation(BaseModel):
     model_config = ConfigDict(from_attributes=True, validate_by_name=True, serialize_by_alias=True)
 
 
-def optional() -> Any:
-    """Return a field that may be left out, but is never null."""
-    return Field(default=None, json_schema_extra=_without_default)
+def optional(**limits: Any) -> Any:
+    """Return a field that may be left out, but is never null; *limits* are those of ``Field``."""
+    return Field(default=None, json_schema_extra=_without_default, **limits)
 
 
 def _without_default(schema: dict[str, Any]) -> None:

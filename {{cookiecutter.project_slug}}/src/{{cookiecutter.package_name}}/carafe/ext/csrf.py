@@ -2,7 +2,8 @@
 
 A browser tells where a request comes from (``Sec-Fetch-Site``, ``Origin``), and sends another
 site's JSON only after a preflight request. So an unsafe request from another site is a 403, and one
-with a content type that any page can send is a 415. Non-browser clients are unaffected.
+with a content type that any page can send is a 415. Non-browser clients are unaffected, and so are
+requests with a bearer token.
 
 =============================== ========= ==================================================
 ``CARAFE_CSRF_ENABLED``         ``True``  off: nothing is refused
@@ -28,6 +29,7 @@ from ..cors import origins
 from ..operation import takes_form
 from ..reads import current_request
 from ..reads import environ_of
+from ..request import bearer_of
 
 _KEY = "carafe.csrf"
 
@@ -62,6 +64,8 @@ class Protection:
         if request.method in SAFE_METHODS or request.routing_exception:
             return
         environ = environ_of(request)
+        if bearer_of(environ) is not None:  # No browser adds a token by itself.
+            return
         if not self._is_same_site(environ):
             abort(403, "Cross-site request refused.")
         if _is_simple(request.mimetype, environ) and not (self.forms or takes_form(request)):

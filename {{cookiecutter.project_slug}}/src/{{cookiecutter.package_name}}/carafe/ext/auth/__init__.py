@@ -29,23 +29,30 @@ from uuid import UUID
 
 from flask import current_app
 from flask import Flask
+from flask import has_request_context
 from flask import session
 from flask.ctx import _AppCtxGlobals
 from flask_principal import AnonymousIdentity
 from flask_principal import Identity
 from flask_principal import identity_changed
+from werkzeug.exceptions import Forbidden
 from werkzeug.exceptions import HTTPException
 
 from ...config import declare
+from ...reads import current_request
+from ...reads import environ_of
+from ...request import bearer_of
+from ...request import withhold_sessions
 from .identity import Anonymous
 from .identity import Identities
 from .identity import is_id
+from .identity import method
+from .identity import permission_denied as permission_denied
 from .identity import use
 from .provider import AuthProvider as AuthProvider
 from .provider import KeyType
 from .provider import Provider
 from .provider import SQLAlchemyAuthProvider as SQLAlchemyAuthProvider
-from .require import permission_denied as permission_denied
 from .require import Require
 
 _KEY = "carafe.auth"
@@ -89,6 +96,7 @@ class Auth:
         if app.config["CARAFE_AUTH_ENABLED"]:
             identities = Identities(_checked(provider or self._provider), app.config)
             identity_changed.connect(identities.on_changed, app)
+        withhold_sessions(app)
         app.extensions[_KEY] = identities
         app.app_ctx_globals_class = _globals_with(identities, app.app_ctx_globals_class)
 
@@ -102,6 +110,11 @@ class Auth:
         """The id of the user who is logged in, or None."""
         return _identities().current().id
 
+    @property
+    def method(self) -> str | None:
+        """How the user came in: ``"session"``, ``"token"``, or None if nobody is logged in."""
+        return None if self.user_id is None else method()
+
     session_id_key = property(lambda self: _setting("SESSION_ID_KEY"))
     identity_id_key = property(lambda self: _setting("IDENTITY_ID_KEY"))
     identity_roles_key = property(lambda self: _setting("IDENTITY_ROLES_KEY"))
@@ -111,8 +124,10 @@ class Auth:
 
         Without *propagate*, ``identity_changed`` is not sent, and the provider is not asked until
         the identity is used. Raises TypeError for anything that is not an id of the provider's key
-        type; the session is untouched then, and as it was if the provider fails.
+        type; the session is untouched then, and as it was if the provider fails. Raises
+        NeedsSession in a request with a token.
         """
+        self.refuse_token()
         identities = _identities()
         _check_user_id(user_id, identities.key_type)
         before = dict(session)
@@ -127,9 +142,25 @@ class Auth:
             raise
 
     def logout(self, propagate: object = True) -> None:
-        """Log the user out, and forget everything in the session."""
+        """Log the user out, and forget everything in the session.
+
+        Raises NeedsSession in a request with a token.
+        """
+        self.refuse_token()
         session.clear()
         _announce(AnonymousIdentity(), propagate)
+
+    def refuse_token(self) -> None:
+        """Raise NeedsSession in a request with a token, or Unauthorized if the token is bad."""
+        is_token = has_request_context() and bearer_of(environ_of(current_request())) is not None
+        if is_token and self.method:
+            raise NeedsSession
+
+
+class NeedsSession(Forbidden, RuntimeError):
+    """403: a request with a token can neither log in nor log out."""
+
+    description = "This takes a login, not a token."
 
 
 def _identities() -> Identities | Anonymous:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from blinker import Namespace
 from flask import current_app
 from flask import Flask
 from flask import has_request_context
@@ -17,11 +18,14 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.exceptions import ServiceUnavailable
 
 from ...app import logger
+from ...errors import TokenRequired
 from ...reads import current_request
 from ...reads import deciding
 from ...reads import environ_of
 from ...reads import IDENTITY
 from ...reads import record
+from ...reads import WHO
+from ...request import bearer_of
 from .provider import KEY_TYPES
 from .provider import KeyType
 from .provider import Provider
@@ -29,6 +33,9 @@ from .provider import role_names
 
 LOGGED_IN = TypeNeed("login")
 _ENVIRON = "carafe.auth.identity"
+
+permission_denied = Namespace().signal("permission-denied")
+"""Sent by the app when a request is refused, with its *identity* and the status *code*."""
 
 RETRY_AFTER = 5
 """Seconds after which a client may retry, when the provider fails."""
@@ -40,6 +47,7 @@ class Identities:
     def __init__(self, provider: Provider, config: Mapping[str, Any]) -> None:
         self.provider: Provider | None = provider
         self._identify = provider.identify
+        self._identify_token = getattr(provider, "identify_token", lambda token: None)
         self._session_key = config["CARAFE_AUTH_SESSION_ID_KEY"]
         self._id_key = config["CARAFE_AUTH_IDENTITY_ID_KEY"]
         self._roles_key = config["CARAFE_AUTH_IDENTITY_ROLES_KEY"]
@@ -87,6 +95,13 @@ class Identities:
             self._become(self._identified(identity) or AnonymousIdentity())
 
     def _load(self) -> None:
+        token = bearer_of(environ_of(current_request()))
+        if token is not None:
+            self._load_from_token(token)
+        else:
+            self._load_from_session()
+
+    def _load_from_session(self) -> None:
         user_id = session.get(self._session_key)
         if user_id is None:
             use(AnonymousIdentity())
@@ -96,16 +111,25 @@ class Identities:
             session.clear()
             self._become(AnonymousIdentity())
 
-    def _identified(self, identity: Identity) -> Identity | None:
-        found = self._ask_provider(identity)
+    def _load_from_token(self, token: str) -> None:
+        """Whoever asks first learns that a token is bad; whoever goes on is anonymous."""
+        found = self._identified(Identity(None), token) if token else None
+        self._become(found or AnonymousIdentity())
+        if found is None:
+            announce_refusal(AnonymousIdentity(), 401)
+            raise unauthorized()
+
+    def _identified(self, identity: Identity, token: str | None = None) -> Identity | None:
+        found = self._ask_provider(identity, token)
         if found is None or found.id is None:
             return None
         found.provides |= {LOGGED_IN, UserNeed(found.id)}
         return found
 
-    def _ask_provider(self, identity: Identity) -> Identity | None:
+    def _ask_provider(self, identity: Identity, token: str | None) -> Identity | None:
         try:
-            found: Any = self._identify(identity)
+            found: Any
+            found = self._identify(identity) if token is None else self._identify_token(token)
             if isinstance(found, Mapping):
                 found = self._from_mapping(identity, found)
         except HTTPException:
@@ -160,4 +184,27 @@ def is_id(value: Any, key_type: KeyType) -> bool:
 
 def use(identity: Identity | None) -> None:
     """Use *identity* for the rest of the request; or, if it is None, load it when it is needed."""
-    environ_of(current_request())[_ENVIRON] = identity
+    environ = environ_of(current_request())
+    environ[_ENVIRON] = identity
+    environ.setdefault(WHO, (None, None))  # Who logs out is still who sent the request.
+    if identity is not None and identity.id is not None:
+        environ[WHO] = identity.id, "session" if bearer_of(environ) is None else "token"
+
+
+def method() -> str | None:
+    """Return how the user of this request came in: by a "session" or a "token"; else None."""
+    who = environ_of(current_request()).get(WHO) if has_request_context() else None
+    return who[1] if who else None
+
+
+def announce_refusal(identity: Identity, code: int) -> None:
+    """Send ``permission_denied``."""
+    app: Any = current_app
+    permission_denied.send(app._get_current_object(), identity=identity, code=code)
+
+
+def unauthorized() -> TokenRequired:
+    """Return the refusal of a request without credentials, or whose token is bad."""
+    if bearer_of(environ_of(current_request())) is None:
+        return TokenRequired("Log in first, or send a token.")
+    return TokenRequired("The token is not valid.", "invalid_token")

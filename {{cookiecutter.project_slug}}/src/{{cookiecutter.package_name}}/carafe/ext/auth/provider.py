@@ -50,6 +50,10 @@ class AuthProvider(ABC):
         mapping, log the user out.
         """
 
+    def identify_token(self, token: str) -> Identified:
+        """Return whose *token* this is, as ``identify`` does; None if it is not valid."""
+        return None
+
 
 class _Configured:
     """The name of a user's attribute: what the current app configures, or else *default*."""

@@ -8,30 +8,26 @@ from typing import NoReturn
 from typing import overload
 from typing import TypeVar
 
-from blinker import Namespace
 from flask import abort
 from flask import Blueprint
-from flask import current_app
 from flask.views import View as ViewClass
 from flask_principal import Identity
 from flask_principal import Permission
 from flask_principal import RoleNeed
 from flask_principal import UserNeed
-from werkzeug.datastructures import WWWAuthenticate
-from werkzeug.exceptions import Unauthorized
 
 from ...app import as_sync
 from ...reads import IDENTITY
 from ...reads import record
+from .identity import announce_refusal
 from .identity import Anonymous
 from .identity import Identities
 from .identity import LOGGED_IN
+from .identity import method
+from .identity import unauthorized
 from .provider import name_of
 
 View = TypeVar("View", bound=Callable[..., Any])
-
-permission_denied = Namespace().signal("permission-denied")
-"""Sent by the app when a guard refuses a request, with its *identity* and the status *code*."""
 
 
 class Guard:
@@ -76,10 +72,9 @@ class Guard:
     def _refuse(self, identity: Identity) -> NoReturn:
         record(IDENTITY)  # Code that catches the refusal knows who is logged in.
         code = self._code or (401 if identity.id is None else 403)
-        app: Any = current_app
-        permission_denied.send(app._get_current_object(), identity=identity, code=code)
+        announce_refusal(identity, code)
         if code == 401:
-            raise Unauthorized("Log in first.", www_authenticate=WWWAuthenticate("session"))
+            raise unauthorized()
         abort(code)
 
     @overload
@@ -90,7 +85,7 @@ class Guard:
 
     def __call__(self, view: Any = None) -> Any:
         if view is None or isinstance(view, int):
-            return Guard(self._identities, self._permissions, view)
+            return type(self)(self._identities, self._permissions, view)
         if isinstance(view, Blueprint):
             view.before_request(self.check)
             return view
@@ -120,6 +115,14 @@ class Guard:
         """Let errors of the block pass."""
 
 
+class SessionGuard(Guard):
+    """A guard that no token passes."""
+
+    def allows(self, identity: Identity) -> bool:
+        """Whether *identity* may pass."""
+        return super().allows(identity) and method() == "session"
+
+
 class Require:
     """Makes guards: ``require.login``, the same as ``require.auth``, and ``require.<role>``.
 
@@ -138,6 +141,11 @@ class Require:
         return Guard(self._identities, [Permission(LOGGED_IN)])
 
     login = auth
+
+    @property
+    def session(self) -> Guard:
+        """Allow everybody who is logged in by a session; a token is a 403."""
+        return SessionGuard(self._identities, [Permission(LOGGED_IN)])
 
     def any_of(self, *needs: Any) -> Guard:
         """Allow users with at least one of these roles or needs."""

@@ -34,6 +34,7 @@ from werkzeug.datastructures import EnvironHeaders
 from ...reads import current_request
 from ...reads import environ_of
 from ...request import id_of
+from ...request import TOKEN
 
 MASK = "***"
 
@@ -77,12 +78,13 @@ def is_sensitive(name: object) -> bool:
 
 
 def redact_text(text: str) -> str:
-    """Return *text* without what looks like a secret: pairs, headers, URLs, signed tokens."""
+    """Return *text* without what looks like a secret: pairs, headers, URLs, tokens."""
     text = _URL_PASSWORD.sub(rf"\g<1>{MASK}@", text)
     text = _URL_KEY.sub(rf"\g<1>{MASK}@", text)
     text = _HEADER.sub(rf"\g<1>{MASK}", text)
     text = _PAIR.sub(rf"\g<1>{MASK}", text)
     text = _BEARER.sub(rf"\g<1>{MASK}", text)
+    text = TOKEN.sub(MASK, text)
     return _SIGNED.sub(MASK, text)
 
 
