@@ -111,6 +111,17 @@ def test_a_missing_book_is_a_404(client, place):
     assert (missing.status_code, missing.mimetype) == (404, "application/problem+json")
 
 
+def test_a_change_of_what_has_changed_is_refused(writer, client, body, path):
+    known = {"If-Match": client.get(path).headers["ETag"]}
+    changed = writer.patch(path, {"title": "Mathilda"}, headers=known)
+    assert changed.headers["ETag"] == client.get(path).headers["ETag"]
+    for refused in (writer.put(path, body, headers=known), writer.delete(path, headers=known)):
+        assert refused.status_code == 412
+    assert client.get(path).json == changed.json
+    known = {"If-None-Match": changed.headers["ETag"]}
+    assert client.get(path, headers=known).status_code == 304
+
+
 def test_an_author_with_books_stays(writer, author, book):
     refused = writer.delete(f"/authors/{author['id']}")
     assert (refused.status_code, refused.mimetype) == (409, "application/problem+json")

@@ -19,6 +19,7 @@ is JSON. The application itself reads these, with or without the prefix:
 ``TRUSTED_HOSTS``        any                     a JSON list of the host names of the API
 ``CORS_ORIGINS``         ``[]``                  a list of origins allowed by CORS
 ``CORS_CREDENTIALS``     ``false``               whether CORS allows cookies
+``REQUIRE_IF_MATCH``     ``false``               whether a change without ``If-Match`` is a 428
 ``METRICS_TOKEN``        unset: no ``/metrics``  random text, the bearer token of ``/metrics``
 ======================== ======================= =========================================
 
@@ -188,6 +189,7 @@ class Settings(BaseSettings):
     trusted_hosts: list[str] = _setting("TRUSTED_HOSTS", [])
     cors_origins: Origins = _setting("CORS_ORIGINS", [])
     cors_credentials: bool = _setting("CORS_CREDENTIALS", False)
+    require_if_match: bool = _setting("REQUIRE_IF_MATCH", False)
     metrics_token: SecretStr = _setting("METRICS_TOKEN", SecretStr(""))
 
     _read_origins = field_validator("cors_origins", mode="before")(_listed)
@@ -231,6 +233,7 @@ class Settings(BaseSettings):
             "TRUSTED_HOSTS": [*self.trusted_hosts, *_HERE] if self.trusted_hosts else None,
             "CORS_ORIGINS": self.cors_origins,
             "CORS_CREDENTIALS": self.cors_credentials,
+            "REQUIRE_IF_MATCH": self.require_if_match,
             "METRICS_TOKEN": self.metrics_token.get_secret_value(),
         }
 

@@ -15,6 +15,9 @@ row can be returned) and sent as JSON. Aliases of fields are used in both direct
 annotated ``tuple[BookOut, Headers]`` adds headers; one annotated ``None`` sends no body; a response
 is sent unchanged.
 
+A 200 to GET has an ``ETag``, and is a 304 if the client has it (``If-None-Match``). A view for PUT,
+PATCH or DELETE with 412 among its *problems* evaluates ``If-Match`` by ``check_if_match``.
+
 A body that is not JSON is a 400, one of another content type a 415, and one that does not match the
 model a 422 that lists up to ``MAX_FAULTS`` faults, but never a value of the request.
 """
@@ -24,6 +27,7 @@ from collections.abc import Iterable
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
+from functools import partial
 from functools import wraps
 from typing import Any
 from typing import get_args
@@ -31,6 +35,7 @@ from typing import get_origin
 from typing import get_type_hints
 from typing import TypeVar
 
+from flask import after_this_request
 from flask import current_app
 from flask import Request
 from flask import request
@@ -42,13 +47,23 @@ from pydantic import TypeAdapter
 from pydantic import ValidationError
 from pydantic_core import from_json
 from werkzeug.exceptions import BadRequest
+from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import NotFound
+from werkzeug.exceptions import PreconditionFailed
+from werkzeug.exceptions import PreconditionRequired
 from werkzeug.exceptions import UnsupportedMediaType
 from werkzeug.wrappers import Response as WerkzeugResponse
 
 from . import strict
 from .app import as_sync
+from .conditional import ANY
+from .conditional import etag_of
+from .conditional import is_known
+from .conditional import tags_of
 from .errors import Fault
 from .errors import Invalid
+from .reads import current_request
+from .reads import environ_of
 
 FORM_TYPES = {"application/x-www-form-urlencoded", "multipart/form-data"}
 
@@ -60,6 +75,11 @@ Decorator = Callable[[View], Callable[..., WerkzeugResponse]]
 MAX_FAULTS = 20
 MAX_PATH_LENGTH = 200
 
+_READING = {"GET", "HEAD"}
+
+_CURRENT_ETAG = "carafe.current_etag"
+"""The key in the environ of a function that returns it, once ``If-Match`` was evaluated."""
+
 _MAX_FAULT_TEXT = 64 * 1024
 
 _UNQUOTED = {"union_tag_invalid": "Input tag does not match any of the expected tags"}
@@ -68,8 +88,9 @@ _UNQUOTED = {"union_tag_invalid": "Input tag does not match any of the expected 
 
 @dataclass(frozen=True)
 class Operation:
-    """The contract of one view, which has it as ``__operation__``."""
+    """The contract of one *view*, whose decorated function has it as ``__operation__``."""
 
+    view: View
     status: int
     body: Any
     """The type of the body: a model, or another type that pydantic knows."""
@@ -77,6 +98,11 @@ class Operation:
     query: type[BaseModel] | None
     returned: TypeAdapter[Any] | None
     problems: tuple[int, ...]
+
+    @property
+    def evaluates_if_match(self) -> bool:
+        """Whether it has to call ``check_if_match``."""
+        return 412 in self.problems
 
     @property
     def is_optional(self) -> bool:
@@ -93,7 +119,6 @@ def operation(status: int = 200, *, problems: Iterable[int] = ()) -> Decorator:
 
     def decorate(view: View) -> Callable[..., WerkzeugResponse]:
         contract = _read(view, status, tuple(problems))
-        run = as_sync(view)
 
         @wraps(view)
         def call(*args: Any, **kwargs: Any) -> WerkzeugResponse:
@@ -103,7 +128,7 @@ def operation(status: int = 200, *, problems: Iterable[int] = ()) -> Decorator:
                 kwargs["form"] = _load_form(contract.form)
             if contract.query:
                 kwargs["query"] = _load_query(contract.query)
-            return _respond(contract, run(*args, **kwargs))
+            return _run(contract, args, kwargs)
 
         call.__operation__ = contract  # type: ignore[attr-defined]
         return call
@@ -111,13 +136,38 @@ def operation(status: int = 200, *, problems: Iterable[int] = ()) -> Decorator:
     return decorate
 
 
+def check_if_match(view: View, *args: Any) -> None:
+    """Abort unless the client has changed what is there: ``check_if_match(self.get, id)``.
+
+    Call it as soon as the row is locked and the client may change it. *view* is the one for GET;
+    what it returns for *args* has the ETag that has to be in ``If-Match``. Aborts with 412 if it is
+    not, with 400 if the header is malformed, and with 428 if there is none although
+    ``REQUIRE_IF_MATCH`` is set. The operation that calls it has 412 among its *problems*.
+    """
+    environ = environ_of(current_request())
+    contract = _operation_of(current_request())
+    if contract is None or not contract.evaluates_if_match:
+        raise RuntimeError(
+            "check_if_match is for an operation. Add 412 to the problems of this one."
+        )
+    environ[_CURRENT_ETAG] = current_etag = partial(_etag_of, view, args)
+    tags = _if_match(environ)
+    if tags is None and current_app.config.get("REQUIRE_IF_MATCH"):
+        raise PreconditionRequired("Send the ETag of what you change as If-Match.")
+    if tags not in (None, ANY) and current_etag() not in tags:
+        raise PreconditionFailed("This has changed since you read it.")
+
+
 def takes_form(request: Request) -> bool:
     """Return whether the view of *request* takes a form."""
+    contract = _operation_of(request)
+    return contract is not None and contract.form is not None
+
+
+def _operation_of(request: Request) -> Operation | None:
     function = current_app.view_functions.get(request.endpoint or "")
     view_class = getattr(function, "view_class", None)
-    view = getattr(view_class, request.method.lower(), function)
-    contract: Operation | None = getattr(view, "__operation__", None)
-    return contract is not None and contract.form is not None
+    return getattr(getattr(view_class, request.method.lower(), function), "__operation__", None)
 
 
 def _read(view: View, status: int, problems: tuple[int, ...]) -> Operation:
@@ -129,6 +179,7 @@ def _read(view: View, status: int, problems: tuple[int, ...]) -> Operation:
     body = hints.get("body")
     adapter_of(body)  # An impossible type fails now.
     return Operation(
+        as_sync(view),
         status,
         body,
         hints.get("form"),
@@ -216,6 +267,75 @@ def _fault(place: str, found: dict[str, Any]) -> Fault:
     kind, detail = found.get("type", ""), found.get("msg", "The value is not valid.")
     path = "/".join(map(str, found.get("loc", ())))
     return Fault(place=place, path=path[:MAX_PATH_LENGTH], detail=_UNQUOTED.get(kind, detail))
+
+
+def _run(contract: Operation, args: Any, kwargs: Any) -> WerkzeugResponse:
+    environ = environ_of(current_request())
+    try:
+        response = _respond(contract, contract.view(*args, **kwargs))
+    except NotFound as error:
+        raise _not_there(contract, environ, error) from None
+    if etag := _etag_to_send(contract, environ, response):
+        response.headers.setdefault("ETag", etag)
+    is_conditional = "HTTP_IF_NONE_MATCH" in environ or "HTTP_IF_MODIFIED_SINCE" in environ
+    if is_conditional and environ["REQUEST_METHOD"] in _READING:
+        after_this_request(_without_what_is_known)
+    return response
+
+
+def _not_there(contract: Operation, environ: dict[str, Any], error: HTTPException) -> HTTPException:
+    if contract.evaluates_if_match and _if_match(environ) is not None:
+        return PreconditionFailed("There is nothing to change.")
+    return error
+
+
+def _if_match(environ: dict[str, Any]) -> list[str] | None:
+    """The entity tags of ``If-Match``, or None without it."""
+    sent = environ.get("HTTP_IF_MATCH")
+    tags = None if sent is None else tags_of(sent)
+    if sent is not None and tags is None:
+        raise BadRequest('If-Match is malformed. Expected an ETag such as "0a1b2c", or *.')
+    return tags
+
+
+def _etag_to_send(
+    contract: Operation, environ: dict[str, Any], response: WerkzeugResponse
+) -> str | None:
+    """The ETag of what the response represents, or None if that is not known."""
+    method, code = environ["REQUEST_METHOD"], response.status_code
+    if contract.evaluates_if_match and method not in _READING and code < 300:
+        if _CURRENT_ETAG not in environ:
+            raise RuntimeError(
+                f"{contract.view.__qualname__} did not evaluate If-Match. "
+                "Call check_if_match, or remove 412 from its problems."
+            )
+        return environ[_CURRENT_ETAG]() if code == 200 else None
+    is_made = code == 201 and "Location" in response.headers
+    is_shown = code == 200 and method in _READING
+    if response.is_streamed or not (is_made or is_shown):
+        return None
+    return etag_of(response.get_data())
+
+
+def _etag_of(view: Any, args: tuple[Any, ...]) -> str:
+    """The ETag of what *view*, a function or a method, would send to this client."""
+    contract: Operation = view.__operation__
+    owner = [view.__self__] if hasattr(view, "__self__") else []
+    query = {"query": contract.query()} if contract.query else {}
+    response = _respond(contract, contract.view(*owner, *args, **query))
+    return response.headers.get("ETag") or etag_of(response.get_data())
+
+
+def _without_what_is_known(response: Response) -> Response:
+    """The response, as a 304 without a body if the client has it."""
+    headers = response.headers
+    environ = environ_of(current_request())
+    if response.status_code == 200 and is_known(
+        environ, headers.get("ETag"), headers.get("Last-Modified")
+    ):
+        response.status_code = 304
+        response.set_data(b"")
+    return response
 
 
 def _respond(contract: Operation, result: Any) -> WerkzeugResponse:

@@ -8,6 +8,7 @@ from pydantic import Field
 from sqlalchemy import select
 
 from ..accounts import auth  # feature: auth
+from ..carafe.operation import check_if_match
 from ..carafe.operation import Headers
 from ..carafe.operation import operation
 from ..carafe.schema import Body
@@ -74,39 +75,39 @@ class AuthorView(MethodView):
         return AuthorOut.model_validate(db.get_or_404(Author, id))
 
     @auth.require.editor()  # feature: auth
-    @operation(problems=[404])
+    @operation(problems=[404, 412])
     def put(self, id: int, body: AuthorIn) -> AuthorOut:
         """Replace an author."""
-        return _change(id, body)
+        return self._change(id, body)
 
     @auth.require.editor()  # feature: auth
-    @operation(problems=[404])
+    @operation(problems=[404, 412])
     def patch(self, id: int, body: AuthorChanges) -> AuthorOut:
         """Change an author."""
-        return _change(id, body)
+        return self._change(id, body)
 
     @auth.require.editor()  # feature: auth
-    @operation(204, problems=[404, 409])
+    @operation(204, problems=[404, 409, 412])
     def delete(self, id: int) -> None:
         """Delete an author who has no books."""
-        author = _existing(id)
+        author = self._existing(id)
         if db.session.scalar(select(Book.id).where(Book.author_id == id).limit(1)):
             abort(409, "The author has books.")
         db.session.delete(author)
         db.session.commit()
 
+    def _change(self, id: int, body: Body) -> AuthorOut:
+        author = self._existing(id)
+        for name, value in body.model_dump(exclude_unset=True).items():
+            setattr(author, name, value)
+        db.session.commit()
+        return AuthorOut.model_validate(author)
 
-def _change(id: int, body: Body) -> AuthorOut:
-    author = _existing(id)
-    for name, value in body.model_dump(exclude_unset=True).items():
-        setattr(author, name, value)
-    db.session.commit()
-    return AuthorOut.model_validate(author)
-
-
-def _existing(id: int) -> Author:
-    """The author, locked until the commit."""
-    return db.get_or_404(Author, id, with_for_update=True)
+    def _existing(self, id: int) -> Author:
+        """The author, locked until the commit, if the client may change it as it is now."""
+        author = db.get_or_404(Author, id, with_for_update=True)
+        check_if_match(self.get, id)
+        return author
 
 
 bp.add_url_rule("", view_func=AuthorListView.as_view("list"))

@@ -14,6 +14,7 @@ from sqlalchemy import select
 from ..accounts import auth  # feature: auth
 from ..carafe.errors import Fault
 from ..carafe.errors import Invalid
+from ..carafe.operation import check_if_match
 from ..carafe.operation import Headers
 from ..carafe.operation import operation
 from ..carafe.schema import Body
@@ -84,37 +85,35 @@ class BookView(MethodView):
         return BookOut.model_validate(db.get_or_404(Book, id))
 
     @auth.require.login()  # feature: auth
-    @operation(problems=[404])
+    @operation(problems=[404, 412])
     def put(self, id: int, body: BookIn) -> BookOut:
         """Replace a book."""
         return self._change(id, body)
 
     @auth.require.login()  # feature: auth
-    @operation(problems=[404])
+    @operation(problems=[404, 412])
     def patch(self, id: int, body: BookChanges) -> BookOut:
         """Change a book."""
         return self._change(id, body)
 
     @auth.require.login()  # feature: auth
-    @operation(204, problems=[404])
+    @operation(204, problems=[404, 412])
     def delete(self, id: int) -> None:
         """Delete a book."""
-        book = _existing(id)
-        auth.require.owner(book.user_id, "admin").check()  # feature: auth
-        db.session.delete(book)
+        db.session.delete(self._existing(id))
         db.session.commit()
 
     def _change(self, id: int, body: Body) -> BookOut:
-        book = _existing(id)
-        auth.require.owner(book.user_id, "admin").check()  # feature: auth
-        _changed(book, body)
+        book = _changed(self._existing(id), body)
         db.session.commit()
         return BookOut.model_validate(book)
 
-
-def _existing(id: int) -> Book:
-    """The book, locked until the commit."""
-    return db.get_or_404(Book, id, with_for_update={"of": Book})
+    def _existing(self, id: int) -> Book:
+        """The book, locked until the commit, if the client may change it as it is now."""
+        book = db.get_or_404(Book, id, with_for_update={"of": Book})
+        auth.require.owner(book.user_id, "admin").check()  # feature: auth
+        check_if_match(self.get, id)
+        return book
 
 
 def _changed(book: Book, body: Body) -> Book:

@@ -34,8 +34,9 @@ from pydantic import ValidationError
 from pydantic_core import to_json
 from werkzeug.datastructures import Headers
 from werkzeug.http import HTTP_STATUS_CODES
-from werkzeug.http import is_resource_modified
 from werkzeug.wrappers import Response
+
+from ...conditional import is_known
 
 TOKEN_SECONDS = 30 * 24 * 3600
 """How long a token lives; no entry outlives it."""
@@ -250,7 +251,8 @@ class StoredResponses:
         head, code = entry.head, entry.head.status
         headers, body = head.headers, [entry.body]
         is_conditional = "HTTP_IF_NONE_MATCH" in environ or "HTTP_IF_MODIFIED_SINCE" in environ
-        if is_conditional and code < 300 and _is_known(head, environ):
+        etag, modified = head.known.get("etag"), head.known.get("last-modified")
+        if is_conditional and code < 300 and is_known(environ, etag, modified):
             code, headers, body = 304, head.unchanged, []
         headers = [*headers, ("Age", str(max(0, int(time.time() - head.made))))]
         status = _STATUS_LINES.get(code) or f"{code} UNKNOWN"
@@ -269,10 +271,3 @@ class StoredResponses:
 
 
 _STATUS_LINES = {code: f"{code} {text.upper()}" for code, text in HTTP_STATUS_CODES.items()}
-
-
-def _is_known(head: Head, environ: WSGIEnvironment) -> bool:
-    """Whether the client has this response already."""
-    etag, modified = head.known.get("etag"), head.known.get("last-modified")
-    is_the_same = environ.get("HTTP_IF_NONE_MATCH", "") == etag
-    return is_the_same or not is_resource_modified(environ, etag, last_modified=modified)
