@@ -37,6 +37,7 @@ NOT_RUN = {
     DEPLOY: "test_rolling.py",
     "Read metrics": "tests/test_metrics.py of every project",
     "Survive outages": "project/test_outage.py",
+    "Change only what has not changed": "tests/test_books.py of every project",
     "Know what is refused": "project/test_raw_input.py, and tests/test_openapi.py of every project",
 }
 """The sections without a block that is run, and what tests them instead."""
@@ -100,6 +101,16 @@ TESTS = {
 
             status = app.test_client().get("/who").headers["Cache-Status"]
             assert status.removeprefix("carafe; ") in Path("docs/howto.md").read_text()
+        """,
+    "Let a script in": """
+        def test_a_script_adds_an_author(app):
+            log_in(app, "editor")
+            options = ["--name", "nightly import", "--role", "editor", "--days", "30"]
+            command = ["tokens", "create", "ada@example.com", *options]
+            made = app.test_cli_runner().invoke(args=command)
+            script = {"Authorization": f"Bearer {made.stdout.strip()}"}
+            sent = app.test_client().post("/authors", {"name": "M"}, headers=script)
+            assert sent.status_code == 201
         """,
     "List the newest first": """
         def test_the_newest_book_is_first(writer, client, body):

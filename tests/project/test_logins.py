@@ -32,6 +32,25 @@ def test_logging_out_without_a_database_takes_the_cookie_back(make_app, tmp_path
     assert "Max-Age=0" in answer.headers["Set-Cookie"]
 
 
+def test_a_token_costs_one_select_on_an_index(app, ada):
+    token = ada.post("/tokens", {"name": "Job"}).json["token"]
+    client, statements = app.test_client(), []
+    client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {token}"
+    client.get("/login").close()
+    with app.app_context():
+        listen = (db.engine, "before_cursor_execute", lambda *args: statements.append(args[2:4]))
+        event.listen(*listen)
+        assert client.get("/login").status_code == 200
+        event.remove(*listen)
+        [(statement, parameters)] = [sent for sent in statements if "SELECT" in sent[0]]
+        explain = "EXPLAIN QUERY PLAN" if db.engine.dialect.name == "sqlite" else "EXPLAIN"
+        if explain == "EXPLAIN":
+            db.session.execute(text("SET LOCAL enable_seqscan = off"))
+        plan = db.session.connection().exec_driver_sql(f"{explain} {statement}", parameters)
+        assert "tokens" in (found := " ".join(map(str, plan)))
+        assert "SCAN tokens" not in found and "Seq Scan on tokens" not in found
+
+
 def test_a_login_is_worth_nothing_to_another_user(app, ada):
     bob = log_in(app, email="bob@example.com")
     bobs_id = bob.get("/login").json["id"]

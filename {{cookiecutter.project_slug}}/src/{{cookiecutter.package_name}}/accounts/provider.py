@@ -9,6 +9,7 @@ from typing import Any
 from flask import after_this_request
 from flask import current_app
 from flask import Flask
+from flask import has_request_context
 from flask import request
 from flask import Response
 from flask import session
@@ -70,7 +71,8 @@ class Accounts(SQLAlchemyAuthProvider):
         roles = role_names(self.get_roles(user))
         granted = roles if known.roles is None else roles & set(known.roles)
         identity.provides |= {RoleNeed(role) for role in granted}
-        if known.last_used_at is None or known.last_used_at < datetime.now(UTC) - USE_INTERVAL:
+        last = known.last_used_at
+        if has_request_context() and (last is None or last < datetime.now(UTC) - USE_INTERVAL):
             _note_use_later(known.id)
         return identity
 
