@@ -12,6 +12,13 @@ from typing import Any
 
 import pytest
 from conftest import db
+from hypothesis import given
+from hypothesis import HealthCheck
+from hypothesis import settings
+from hypothesis.strategies import decimals
+from hypothesis.strategies import floats
+from hypothesis.strategies import integers
+from sqlalchemy import ARRAY
 from sqlalchemy import DateTime
 from sqlalchemy import delete
 from sqlalchemy import insert
@@ -22,6 +29,7 @@ from sqlalchemy import select
 from sqlalchemy import String
 from sqlalchemy import text
 from sqlalchemy import TIMESTAMP
+from sqlalchemy import TypeDecorator
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import StatementError
 from sqlalchemy.orm import Mapped
@@ -43,6 +51,11 @@ class Base(db.Model):
     metadata = MetaData()
 
 
+class Tags(TypeDecorator[Any]):
+    impl = JSON
+    cache_ok = True
+
+
 class Row(Base):
     __tablename__ = "rows"
 
@@ -55,6 +68,8 @@ class Row(Base):
     exact: Mapped[Decimal | None]
     color: Mapped[Color | None]
     data: Mapped[Any] = mapped_column(JSON, default=lambda: {"names": []})
+    tags: Mapped[Any] = mapped_column(Tags, nullable=True)
+    names: Mapped[Any] = mapped_column(ARRAY(String).with_variant(JSON(), "sqlite"), nullable=True)
 
 
 @pytest.fixture
@@ -91,17 +106,19 @@ def test_a_time_is_read_in_utc(stored, name, value, expected):
     assert found is None or found.utcoffset() == timedelta()
 
 
+@pytest.mark.parametrize("name", ["made", "local"])
 @pytest.mark.parametrize(
     "value", [datetime(9999, 12, 31, 23, tzinfo=WEST), datetime(1, 1, 1, tzinfo=EAST)]
 )
-def test_a_time_that_has_no_utc_is_not_stored(stored, value):
+def test_a_time_that_has_no_utc_is_not_stored(stored, name, value):
     with pytest.raises(StatementError) as error:
-        stored("made", value)
+        stored(name, value)
     assert isinstance(error.value.orig, OverflowError)
 
 
-def test_a_column_without_a_zone_has_none(stored):
-    assert stored("local", NOON.replace(tzinfo=None)) == NOON.replace(tzinfo=None)
+@pytest.mark.parametrize("value", [NOON, NOON.astimezone(EAST), NOON.replace(tzinfo=None)])
+def test_a_column_without_a_zone_has_the_same_time_without_one(stored, value):
+    assert stored("local", value) == NOON.replace(tzinfo=None)
 
 
 @pytest.mark.parametrize(
@@ -120,6 +137,39 @@ def test_a_decimal_that_does_not_fit_is_not_stored(stored, value):
 
 def test_a_decimal_without_a_scale_is_as_it_was(stored):
     assert stored("exact", Decimal("0.1234567")) == Decimal("0.1234567")
+
+
+@given(value=decimals(-(10**9), 10**9, places=4) | floats(-1e9, 1e9) | integers(-(10**9), 10**9))
+@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_decimal_is_compared_as_a_number(stored, value):
+    found = stored("price", value)
+    assert found == Decimal(str(value)).quantize(Decimal("0.01"), "ROUND_HALF_UP")
+    for other in (found * 2, found - 1):
+        higher = select(Row.price).where(Row.price * 2 > other + found)
+        assert db.session.scalars(higher).all() == ([] if other >= found else [found])
+
+
+@pytest.mark.parametrize("value", ["1e400", "9" * 2000, "NaN", "Infinity"])
+def test_a_decimal_is_stored_as_it_is_or_not_at_all(stored, value):
+    try:
+        found = stored("exact", Decimal(value))
+    except (DBAPIError, StatementError):
+        db.session.rollback()
+        assert db.session.scalar(select(Row.exact)) is None
+    else:
+        assert str(found) == f"{Decimal(value):f}"
+
+
+@pytest.mark.parametrize("value", ["dark blue", "GREEN", ""])
+def test_a_text_that_is_in_no_enum_is_a_422(lasting, value):
+    @lasting.post("/rows")
+    def add():
+        db.session.add(Row(color=value))
+        db.session.commit()
+
+    with lasting.app_context():
+        Base.metadata.create_all(db.engine)
+    assert lasting.test_client().post("/rows").status_code == 422
 
 
 def test_an_enum_is_text(stored):
@@ -164,6 +214,18 @@ def test_a_change_in_place_to_json_is_saved(lasting, before, change, after):
         change(row.data)
         db.session.commit()
         assert db.session.scalar(select(Row.data)) == after
+
+
+@pytest.mark.parametrize("name", ["tags", "names"])
+def test_other_types_that_hold_lists_are_tracked_like_json(lasting, name):
+    with lasting.app_context():
+        Base.metadata.create_all(db.engine)
+        row = Row(**{name: ["a"]})
+        db.session.add(row)
+        db.session.commit()
+        getattr(row, name).append("b")
+        db.session.commit()
+        assert db.session.scalar(select(getattr(Row, name))) == ["a", "b"]
 
 
 def test_what_is_added_to_json_is_tracked_in_its_turn(lasting):

@@ -1,9 +1,10 @@
 """What columns hold: times in UTC, exact decimals, and JSON whose changes are saved.
 
 - A ``DateTime(timezone=True)``, as of ``Mapped[datetime]``, is a time in UTC: other time zones are
-  converted, and a time without one is taken for UTC.
+  converted, and a time without one is taken for UTC. A ``DateTime`` without a time zone stores the
+  same time, and gives it back without a zone.
 - A ``Numeric`` is a decimal on SQLite, too, exact to 15 digits.
-- A list or a dict in a ``JSON`` column may be changed in place, at any depth.
+- A list or a dict in a ``JSON`` or ``ARRAY`` column may be changed in place, at any depth.
 
 Values that are out of range raise OverflowError.
 """
@@ -15,9 +16,11 @@ from decimal import Decimal
 from decimal import ROUND_HALF_UP
 from functools import partial
 from functools import wraps
+from math import isfinite
 from typing import Any
 from weakref import ref
 
+from sqlalchemy import ARRAY
 from sqlalchemy import DateTime
 from sqlalchemy import Dialect
 from sqlalchemy import Engine
@@ -27,6 +30,7 @@ from sqlalchemy import Numeric
 from sqlalchemy import TIMESTAMP
 from sqlalchemy.orm import attributes
 from sqlalchemy.orm import Mapper
+from sqlalchemy.types import TypeEngine
 
 Processor = Callable[[Any], Any]
 
@@ -51,33 +55,32 @@ class _UTCDateTime(DateTime):
         return self._in_utc(super().result_processor(dialect, coltype), is_result=True)
 
     def _in_utc(self, process: Processor | None, is_result: bool) -> Processor | None:
-        if not self.timezone:
-            return process
         run = process or (lambda value: value)
-        if is_result:
-            return lambda value: _utc(run(value))
-        return lambda value: run(_utc(value))
+        if not is_result:
+            return lambda value: run(_utc(value, self.timezone))
+        return (lambda value: _utc(run(value))) if self.timezone else process
 
 
-def _utc(value: Any) -> Any:
+def _utc(value: Any, has_zone: bool = True) -> Any:
     if not isinstance(value, datetime):
         return value
-    return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+    in_utc = value if value.tzinfo is None else value.astimezone(UTC)
+    return in_utc.replace(tzinfo=UTC if has_zone else None)
 
 
 class _ExactNumeric(Numeric[Any]):
-    """A decimal, which is given to SQLite as text and stored as a number."""
+    """A decimal, which SQLite stores as a number of its own."""
 
     def bind_processor(self, dialect: Dialect) -> Processor:
-        return lambda value: None if value is None else str(self._rounded(Decimal(value)))
+        return lambda value: None if value is None else _number(self._rounded(_decimal(value)))
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Processor:
         kind = Decimal if self.asdecimal else float
-        return lambda value: None if value is None else kind(self._rounded(Decimal(str(value))))
+        return lambda value: None if value is None else kind(self._rounded(_decimal(value)))
 
     def _rounded(self, value: Decimal) -> Decimal:
         """*value*, rounded as PostgreSQL does it."""
-        if self.scale is None or not value.is_finite():
+        if self.scale is None:
             return value
         if self.precision is not None and value.adjusted() >= self.precision:
             raise OverflowError("The number has too many digits.")
@@ -87,13 +90,27 @@ class _ExactNumeric(Numeric[Any]):
         return rounded
 
 
+def _decimal(value: Any) -> Decimal:
+    """*value*; a float is what it is written as, and not its nearest binary fraction."""
+    return Decimal(repr(value) if isinstance(value, float) else value)
+
+
+def _number(value: Decimal) -> int | float:
+    """*value* for SQLite. As text it would be compared with an expression as text."""
+    is_whole = value.is_finite() and value.adjusted() < 18 and value == value.to_integral_value()
+    number = int(value) if is_whole else float(value)
+    if not isfinite(number):
+        raise OverflowError("The number has too many digits.")
+    return number
+
+
 def track_json(base: type) -> None:
     """Save changes in place to the JSON columns of the models that inherit from *base*."""
     event.listen(base, "mapper_configured", _on_mapped, propagate=True)
 
 
 def _on_mapped(mapper: Mapper[Any], model: type) -> None:
-    names = [each.key for each in mapper.column_attrs if isinstance(each.columns[0].type, JSON)]
+    names = [each.key for each in mapper.column_attrs if _holds_json(each.columns[0].type)]
     if not names:
         return
 
@@ -107,6 +124,10 @@ def _on_mapped(mapper: Mapper[Any], model: type) -> None:
         event.listen(model, moment, on_load)
     for name in names:
         event.listen(getattr(model, name), "set", partial(_on_set, name), retval=True)
+
+
+def _holds_json(kind: TypeEngine[Any]) -> bool:
+    return isinstance(getattr(kind, "impl_instance", kind), ARRAY | JSON)
 
 
 def _on_set(name: str, target: object, value: Any, old: Any, initiator: Any) -> Any:

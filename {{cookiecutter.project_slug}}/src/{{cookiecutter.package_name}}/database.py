@@ -79,8 +79,8 @@ class Base(DeclarativeBase):
     registry = registry(
         type_annotation_map={
             datetime: DateTime(timezone=True),
-            enum.Enum: Enum(enum.Enum, native_enum=False),
-            Literal: Enum(enum.Enum, native_enum=False),
+            enum.Enum: Enum(enum.Enum, native_enum=False, validate_strings=True),
+            Literal: Enum(enum.Enum, native_enum=False, validate_strings=True),
         }
     )
     metadata = MetaData(

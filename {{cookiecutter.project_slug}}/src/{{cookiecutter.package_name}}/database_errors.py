@@ -12,6 +12,7 @@ the database is available.
 """
 
 import sqlite3
+from decimal import InvalidOperation
 from typing import Any
 
 from flask import Flask
@@ -90,7 +91,10 @@ def _constraint(error: Any) -> str:
 def _is_out_of_range(error: Any) -> bool:
     if isinstance(error, DataError):
         return getattr(error.orig, "sqlstate", None) in _BAD_VALUES
-    return isinstance(error, StatementError) and isinstance(error.orig, OverflowError)
+    if not isinstance(error, StatementError):
+        return False
+    is_in_no_enum = type(error.orig) is LookupError
+    return is_in_no_enum or isinstance(error.orig, OverflowError | InvalidOperation)
 
 
 def _unavailable(error: SQLAlchemyError) -> str | None:
