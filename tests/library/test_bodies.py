@@ -1,6 +1,7 @@
 """A body is any type that pydantic knows; its faults are bounded, and so is what they cost."""
 
 import json
+from io import BytesIO
 from typing import Annotated
 from typing import Literal
 
@@ -33,6 +34,10 @@ class Names(RootModel[list[str]]):
     model_config = ConfigDict(strict=True)
 
 
+class Perhaps(RootModel[Cat | None]):
+    pass
+
+
 class Camel(BaseModel):
     model_config = ConfigDict(alias_generator=to_camel, extra="forbid", from_attributes=True)
 
@@ -59,6 +64,14 @@ def maybe(body: Cat | None) -> Cat | None:
     return body
 
 
+def noted(body: Annotated[Cat | None, Field(description="A cat, or none.")]) -> Cat | None:
+    return body
+
+
+def perhaps(body: Perhaps) -> Perhaps:
+    return body
+
+
 def names(body: Names) -> Names:
     return body
 
@@ -71,7 +84,8 @@ def camel(body: Camel) -> Camel:
     return body
 
 
-VIEWS = [cats, numbers, either, tagged, maybe, names, mapping, camel]
+OPTIONAL = [maybe, noted, perhaps]
+VIEWS = [cats, numbers, either, tagged, *OPTIONAL, names, mapping, camel]
 
 
 @pytest.fixture
@@ -96,8 +110,7 @@ GOOD = [
     (cats, []),
     (numbers, [1, 2]),
     *((view, animal) for view in (either, tagged) for animal in (CAT, DOG)),
-    (maybe, CAT),
-    (maybe, None),
+    *((view, value) for view in OPTIONAL for value in (CAT, None)),
     (names, ["Ada"]),
     (mapping, {"a": 1}),
     (camel, {"firstName": "Ada"}),
@@ -132,15 +145,16 @@ def test_a_value_of_another_type_is_a_422(send, view, value):
 
 def test_an_optional_body_may_be_left_out_and_no_other(app):
     client = app.test_client()
-    assert client.post("/maybe").json is None
-    assert client.post("/maybe").status_code == 200
+    for view in OPTIONAL:
+        sent = client.post(f"/{view.__name__}")
+        assert (sent.status_code, sent.json) == (200, None)
     assert client.post("/cats").status_code == 415
 
 
 @pytest.mark.parametrize("view", VIEWS)
 def test_the_document_describes_each_body(app, view):
     described = openapi.document(app)["paths"][f"/{view.__name__}"]["post"]
-    assert described["requestBody"]["required"] is (view is not maybe)
+    assert described["requestBody"]["required"] is (view not in OPTIONAL)
     [content] = described["requestBody"]["content"].values()
     [returned] = described["responses"]["200"]["content"].values()
     assert content["schema"] and returned["schema"]
@@ -194,6 +208,20 @@ def test_a_malformed_chunk_is_a_400(limit, read):
     environ["CONTENT_TYPE"] = "application/json"
     sent = app.test_client().post("/", environ_overrides=environ)
     assert (sent.status_code, sent.json["detail"]) == (400, "The body is malformed.")
+
+
+@pytest.mark.parametrize("limit", [1000, None])
+@pytest.mark.parametrize("is_terminated", [True, False])
+@pytest.mark.parametrize("content_type", ["application/json", "multipart/form-data; boundary=b"])
+def test_half_of_a_body_is_a_400_whoever_ends_the_input(limit, is_terminated, content_type):
+    app = FlaskCarafe("shop")
+    errors.init_app(app)
+    app.config["MAX_CONTENT_LENGTH"] = limit
+    app.add_url_rule("/", view_func=lambda: request.get_dict(), methods=["POST"])
+    environ = {"CONTENT_TYPE": content_type, "CONTENT_LENGTH": "10", "wsgi.input": BytesIO(b"{}")}
+    if is_terminated:
+        environ["wsgi.input_terminated"] = True
+    assert app.test_client().post("/", environ_overrides=environ).status_code == 400
 
 
 def test_json_is_loaded_as_it_was_sent(send):

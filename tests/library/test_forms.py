@@ -71,8 +71,24 @@ def test_a_fault_of_a_form_is_a_422(client, form, path):
     assert faults_of(client.post("/covers", form, **MULTIPART)) == [("form", path)]
 
 
-def test_a_form_with_a_nul_is_refused(client):
-    assert client.post("/covers", cover(title="a\0b"), **MULTIPART).status_code == 400
+@pytest.mark.parametrize(
+    "form",
+    [
+        cover(title="a\0b"),
+        {**cover(), "a\0b": "1"},
+        {"file": (BytesIO(b"cover"), "a\0b.png"), "title": "Mathilda"},
+    ],
+)
+def test_a_form_with_a_nul_is_refused(client, form):
+    assert client.post("/covers", form, **MULTIPART).status_code == 400
+
+
+def test_a_form_that_is_not_utf_8_is_refused(client):
+    head = b'--b\r\nContent-Disposition: form-data; name="title"\r\n\r\n'
+    for text in (b"\xff", b"Mathild\xc3", "\xe9".encode("latin1")):
+        body, mimetype = head + text + b"\r\n--b--\r\n", "multipart/form-data; boundary=b"
+        sent = client.post("/covers", body, content_type=mimetype)
+        assert (sent.status_code, sent.json["detail"]) == (400, "The body is not UTF-8.")
 
 
 @pytest.mark.parametrize("content_type", ["application/json", "text/plain", None])

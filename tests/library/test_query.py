@@ -2,8 +2,11 @@ from datetime import date
 
 import pytest
 from carafe.operation import operation
+from pydantic import AliasChoices
 from pydantic import BaseModel
 from pydantic import ConfigDict
+from pydantic import Field
+from pydantic import RootModel
 
 from .operations import faults_of
 from .operations import make_client
@@ -64,3 +67,37 @@ def test_a_strict_model_takes_the_text_of_a_query():
     client = make_client(view)
     assert client.get("/?page=2&on=2026-01-02").json == {"page": 2, "on": "2026-01-02"}
     assert faults_of(client.get("/?page=two&on=2026-01-02")) == [("query", "page")]
+
+
+class Names(RootModel[list[str]]):
+    pass
+
+
+class Shelf(BaseModel):
+    model_config = ConfigDict(alias_generator=str.upper, validate_by_name=True)
+
+    ids: set[int] = set()
+    names: Names = Names([])
+    more: Names | None = None
+    words: list[str] = Field([], validation_alias=AliasChoices("words", "word"))
+
+
+@pytest.mark.parametrize(
+    ("params", "name", "loaded"),
+    [
+        ({"IDS": "7"}, "IDS", [7]),
+        ({"ids": "7"}, "IDS", [7]),
+        ({"NAMES": "a"}, "NAMES", ["a"]),
+        ({"NAMES": ["a", "b"]}, "NAMES", ["a", "b"]),
+        ({"MORE": "a"}, "MORE", ["a"]),
+        ({"words": "a"}, "WORDS", ["a"]),
+        ({"word": "a"}, "WORDS", ["a"]),
+        ({"word": ["a", "b"]}, "WORDS", ["a", "b"]),
+    ],
+)
+def test_a_list_of_any_kind_goes_by_each_of_its_names(params, name, loaded):
+    @operation()
+    def shelf(query: Shelf) -> Shelf:
+        return query
+
+    assert make_client(shelf).get("/", params).json[name] == loaded

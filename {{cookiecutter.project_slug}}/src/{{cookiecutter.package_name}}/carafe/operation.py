@@ -106,8 +106,8 @@ class Operation:
 
     @property
     def is_optional(self) -> bool:
-        """Whether a request may have no body."""
-        return type(None) in get_args(self.body)
+        """Whether a request may have no body: its type takes None."""
+        return self.body is not None and _takes_none(self.body)
 
 
 def operation(status: int = 200, *, problems: Iterable[int] = ()) -> Decorator:
@@ -198,13 +198,22 @@ def adapter_of(body: Any) -> TypeAdapter[Any]:
         return TypeAdapter(body)
 
 
+@cache
+def _takes_none(body: Any) -> bool:
+    try:
+        adapter_of(body).validate_python(None)
+    except ValidationError:
+        return False
+    return True
+
+
 def _is_response(returned: Any) -> bool:
     return isinstance(returned, type) and issubclass(returned, WerkzeugResponse)
 
 
 def _load_body(contract: Operation) -> Any:
     if contract.is_optional and not request.get_data():
-        return None
+        return adapter_of(contract.body).validate_python(None)
     if not request.is_json:
         raise UnsupportedMediaType("Send the body as application/json.")
     body = request.get_data()
@@ -219,9 +228,13 @@ def _load_form(model: type[BaseModel]) -> BaseModel:
     if request.mimetype not in FORM_TYPES:
         raise UnsupportedMediaType("Send the body as multipart/form-data.")
     texts = [*request.form.items(multi=True)]
-    if any("\0" in text for pair in texts for text in pair):
-        raise BadRequest("The body has a NUL character.")
     files = [(name, file) for name, file in request.files.items(multi=True) if file.filename]
+    names = [(name, file.filename) for name, file in files]
+    found = "".join(text or "" for pair in (*texts, *names) for text in pair)
+    if "\0" in found:
+        raise BadRequest("The body has a NUL character.")
+    if "\ufffd" in found:  # Werkzeug puts it in the place of other bytes.
+        raise BadRequest("The body is not UTF-8.")
     return _loaded("form", model, [*texts, *files])
 
 
@@ -244,11 +257,19 @@ def _loaded(place: str, model: type[BaseModel], pairs: list[tuple[str, Any]]) ->
 
 @cache
 def _lists(model: type[BaseModel]) -> frozenset[str]:
-    """The names of the fields that hold a list."""
+    """The names, with all aliases, of the fields that hold a list."""
+    schema = model.model_json_schema(by_alias=False, ref_template="{model}")
+    definitions = schema.get("$defs", {})
+
+    def is_list(part: dict[str, Any]) -> bool:
+        part = definitions.get(part.get("$ref"), part)
+        return part.get("type") == "array" or any(map(is_list, part.get("anyOf", ())))
+
+    lists = [name for name, part in schema.get("properties", {}).items() if is_list(part)]
+    aliases = {name: model.model_fields[name].validation_alias for name in lists}
+    others = [getattr(alias, "choices", [alias]) for alias in aliases.values()]
     return frozenset(
-        name
-        for name, schema in model.model_json_schema().get("properties", {}).items()
-        if any(part.get("type") == "array" for part in (schema, *schema.get("anyOf", ())))
+        [*lists, *(name for names in others for name in names if isinstance(name, str))]
     )
 
 

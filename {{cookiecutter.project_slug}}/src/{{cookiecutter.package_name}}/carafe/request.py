@@ -21,6 +21,7 @@ from flask.wrappers import Response
 from werkzeug.exceptions import BadRequest
 from werkzeug.exceptions import HTTPException
 from werkzeug.utils import cached_property
+from werkzeug.wsgi import get_input_stream
 from werkzeug.wsgi import LimitedStream
 
 from . import strict
@@ -111,9 +112,13 @@ class Request(FlaskRequest):
     @cached_property
     def stream(self) -> IO[bytes]:
         """The body, of which no more than ``MAX_CONTENT_LENGTH`` bytes are read."""
-        environ = environ_of(self)
-        if self.content_length is None and "wsgi.input_terminated" in environ:
-            limit = sys.maxsize if self.max_content_length is None else self.max_content_length
+        environ, limit = environ_of(self), self.max_content_length
+        if self.content_length is not None:
+            # Whoever ends the input, a body that ends before its length is not a whole one.
+            sized = {key: environ[key] for key in ("CONTENT_LENGTH", "wsgi.input")}
+            return get_input_stream(sized, max_content_length=limit)
+        if "wsgi.input_terminated" in environ:
+            limit = sys.maxsize if limit is None else limit
             return UnsizedBody(environ["wsgi.input"], limit, is_max=True)  # type: ignore[return-value]
         return super().stream
 
