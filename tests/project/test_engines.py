@@ -82,6 +82,25 @@ def test_a_url_with_an_unknown_option_refuses_the_start(make_app, config, name):
         make_app(**config)
 
 
+@pytest.mark.parametrize(
+    ("config", "expected"),
+    [
+        ({"DATABASE_URL": "postgresql://host:pa/app"}, "DATABASE_URL: expected the URL"),
+        ({"SQLALCHEMY_BINDS": {"logs": "pa"}}, "SQLALCHEMY_BINDS 'logs': expected the URL"),
+        ({"SQLALCHEMY_BINDS": {"logs": {}}}, "SQLALCHEMY_BINDS 'logs': expected the URL"),
+        ({"SQLALCHEMY_BINDS": ["pa"]}, "SQLALCHEMY_BINDS: expected an object"),
+        ({"SQLALCHEMY_ENGINE_OPTIONS": ["pa"]}, "SQLALCHEMY_ENGINE_OPTIONS: expected an object"),
+        ({"SQLALCHEMY_ENGINE_OPTIONS": {"connect_args": "pa"}}, "connect_args of DATABASE_URL: "),
+    ],
+)
+def test_what_is_no_url_and_no_options_refuses_the_start_and_is_not_shown(
+    make_app, config, expected
+):
+    with pytest.raises(ValueError, match=expected) as error:
+        make_app(**config)
+    assert "'pa'" not in str(error.value)
+
+
 def test_a_request_limits_its_statements_and_nothing_after_it(make_app):
     with schema() as url:
         app = make_app(DATABASE_URL=url, DATABASE_TIMEOUT=7)

@@ -58,6 +58,15 @@ def test_an_unknown_option_of_a_url_is_refused_by_its_name(url, name):
         Cache(Flask(__name__), config={"CACHE_TYPE": "RedisCache", "CACHE_REDIS_URL": url})
 
 
+@pytest.mark.parametrize(
+    "url", ["redis://h:99999", "redis://ada:pa/ss@h", "redis://h?socket_timeout=pa"]
+)
+def test_a_url_that_redis_cannot_read_is_refused_and_not_shown(url):
+    with pytest.raises(ValueError, match="CACHE_REDIS_URL: expected a URL such as") as error:
+        Cache(Flask(__name__), config={"CACHE_TYPE": "RedisCache", "CACHE_REDIS_URL": url})
+    assert "pa'" not in str(error.value) and "pa/ss" not in str(error.value)
+
+
 @pytest.mark.parametrize("url", ["http://h", "nonsense", "redis+http://h"])
 def test_an_unknown_kind_of_redis_fails_at_start_and_shows_no_secret(url):
     with pytest.raises(ValueError, match="CACHE_REDIS_URL must start with one of redis, ") as error:

@@ -48,6 +48,7 @@ from sqlalchemy import make_url
 from sqlalchemy import MetaData
 from sqlalchemy import NullPool
 from sqlalchemy import text
+from sqlalchemy.exc import ArgumentError
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.orm import registry
@@ -113,15 +114,16 @@ column_types.track_json(db.Model)
 def init_app(app: Flask) -> None:
     """Prepare the databases of *app*, which are connected to when they are used.
 
-    Raises ValueError for a URL with an unknown option.
+    Raises ValueError for a URL with an unknown option, and for any other bad setting.
     """
     config, seconds = app.config, app.config["DATABASE_TIMEOUT"]
-    given = config.get("SQLALCHEMY_ENGINE_OPTIONS") or {}
+    given = _mapping("SQLALCHEMY_ENGINE_OPTIONS", config.get("SQLALCHEMY_ENGINE_OPTIONS") or {})
+    binds = _mapping("SQLALCHEMY_BINDS", config.get("SQLALCHEMY_BINDS") or {})
     url = config["SQLALCHEMY_DATABASE_URI"]
     config["SQLALCHEMY_ENGINE_OPTIONS"] = options = _options("DATABASE_URL", url, given, seconds)
     config["SQLALCHEMY_BINDS"] = {
-        name: _options_of_bind(name, bind, seconds)
-        for name, bind in (config.get("SQLALCHEMY_BINDS") or {}).items()
+        name: _options_of_bind(f"SQLALCHEMY_BINDS {name!r}", bind, seconds)
+        for name, bind in binds.items()
     }
     db.init_app(app)
     migrate.init_app(app, directory=project_folder() / "migrations")
@@ -143,21 +145,33 @@ def init_app(app: Flask) -> None:
 
 
 def _options_of_bind(name: str, bind: Any, seconds: float) -> dict[str, Any]:
-    given = dict(bind) if isinstance(bind, Mapping) else {"url": bind}
-    return _options(f"SQLALCHEMY_BINDS {name!r}", given["url"], given, seconds)
+    given = bind if isinstance(bind, Mapping) else {"url": bind}
+    return _options(name, given.get("url"), given, seconds)
+
+
+def _mapping(name: str, value: Any) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        raise ValueError(f'{name}: expected an object of JSON, for example {{"name": "value"}}.')
+    return value
 
 
 def _options(name: str, url: Any, given: Mapping[str, Any], seconds: float) -> dict[str, Any]:
     """The options of an engine for *url*, called *name* in errors; those *given* win."""
-    dialect = _DIALECTS.get(make_url(url).get_backend_name())
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError):
+        example = "postgresql://user:password@host/name"
+        raise ValueError(f"{name}: expected the URL of a database, such as {example}.") from None
+    dialect = _DIALECTS.get(parsed.get_backend_name())
     if dialect is None:
         return dict(given)
-    if unknown := dialect.unknown_options(make_url(url)):
+    if unknown := dialect.unknown_options(parsed):
         raise ValueError(f"{name} has unknown options. Remove {', '.join(sorted(unknown))}.")
     ours = dialect.options(seconds)
     if "poolclass" in given:
         ours = {key: value for key, value in ours.items() if not key.startswith("pool")}
-    arguments = {**ours.get("connect_args", {}), **given.get("connect_args", {})}
+    arguments = _mapping(f"connect_args of {name}", given.get("connect_args") or {})
+    arguments = {**ours.get("connect_args", {}), **arguments}
     return {**ours, **given, "connect_args": arguments}
 
 

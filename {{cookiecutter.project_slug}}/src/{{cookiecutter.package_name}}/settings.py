@@ -181,10 +181,10 @@ class Settings(BaseSettings):
     secret_key: SecretStr = _setting("SECRET_KEY", SecretStr(""))
     secret_key_fallbacks: list[SecretStr] = _setting("SECRET_KEY_FALLBACKS", [])
     database_url: SecretStr = _setting("DATABASE_URL", SecretStr("sqlite:///app.db"))
-    database_timeout: float = _setting("DATABASE_TIMEOUT", 1.5, gt=0)
+    database_timeout: float = _setting("DATABASE_TIMEOUT", 1.5, gt=0, allow_inf_nan=False)
     redis_url: SecretStr | None = _setting("REDIS_URL", None)  # feature: cache
-    max_content_length: int = _setting("MAX_CONTENT_LENGTH", 1024 * 1024)
-    proxy_hops: int | None = _setting("PROXY_HOPS", None)
+    max_content_length: int = _setting("MAX_CONTENT_LENGTH", 1024 * 1024, ge=0)
+    proxy_hops: int | None = _setting("PROXY_HOPS", None, ge=0)
     proxy_prefix_hops: int = _setting("PROXY_PREFIX_HOPS", 0, ge=0)
     trusted_hosts: list[str] = _setting("TRUSTED_HOSTS", [])
     cors_origins: Origins = _setting("CORS_ORIGINS", [])

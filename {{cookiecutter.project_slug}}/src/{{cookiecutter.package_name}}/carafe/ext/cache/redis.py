@@ -72,7 +72,11 @@ class RedisCache(FlaskRedisCache):
             return host
         options = _options(config)
         if url := config.get("CACHE_REDIS_URL"):
-            return redis.Redis.from_url(url, **options)
+            try:
+                return redis.Redis.from_url(url, **options)
+            except ValueError:
+                example = "redis://user:password@host:6379/0"
+                raise ValueError(f"CACHE_REDIS_URL: expected a URL such as {example}.") from None
         port, db = config.get("CACHE_REDIS_PORT", 6379), config.get("CACHE_REDIS_DB", 0)
         return redis.Redis(host=host, port=int(port), db=int(db), **options)
 
