@@ -36,6 +36,7 @@ def test_gunicorn_is_set_up_by_the_environment_and_by_dotenv(default, tmp_path, 
     assert (found["bind"], found["workers"]) == ("0.0.0.0:8000", 2)
     assert (found["worker_class"], found["threads"]) == ("gthread", 8)
     assert found["control_socket_disable"] is True and found["forwarder_headers"] == ""
+    assert found["secure_scheme_headers"] == {}  # PROXY_HOPS alone says which scheme counts.
     assert not {"accesslog", "forwarded_allow_ips"} & found.keys()
 
     (tmp_path / ".env").write_text("PORT=9000\nWEB_CONCURRENCY=3\n")
@@ -62,6 +63,35 @@ def test_an_example_copied_as_it_is_does_not_start(running):
     done = check(running)
     assert done.returncode != 0
     assert "SECRET_KEY" in done.stderr and "change-me" not in done.stderr
+
+
+WSGI = {
+    "an app": "from my_api import create_app\napp = create_app()\n",
+    "mounted": "from my_api import create_app\n"
+    "from werkzeug.exceptions import NotFound\n"
+    "from werkzeug.middleware.dispatcher import DispatcherMiddleware\n"
+    "app = DispatcherMiddleware(NotFound(), {'/svc': create_app()})\n",
+}
+
+
+@on_unix
+@pytest.mark.parametrize("module", WSGI.values(), ids=WSGI)
+def test_a_module_of_ones_own_may_make_the_application(running, module):
+    """Its app starts in a worker, with what gunicorn.conf.py gives it, and reports a drain."""
+    (running.path / "wsgi.py").write_text(module)
+    code = (
+        "import runpy, sys; from types import SimpleNamespace as Server; import wsgi\n"
+        "conf = runpy.run_path('gunicorn.conf.py')\n"
+        "conf['on_starting'](server := Server(app=Server(app_uri='wsgi:app')))\n"
+        "worker = Server(app=Server(), alive=True, wsgi=wsgi.app)\n"
+        "conf['post_fork'](server, worker)\n"
+        "conf['post_worker_init'](worker)\n"
+        "server.draining[0] = True\n"
+        "app = getattr(wsgi.app, 'mounts', {'/svc': wsgi.app})['/svc']\n"
+        "print(app.test_client().get('/health/ready').json['detail'])\n"
+    )
+    done = run(sys.executable, "-c", code, cwd=running.path, PYTHONPATH="src:.")
+    assert "The server is shutting down." in done.stdout, done.stderr
 
 
 def check(project):

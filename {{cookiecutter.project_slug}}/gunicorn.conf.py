@@ -7,6 +7,7 @@ import time
 from contextlib import suppress
 from http import HTTPStatus
 from importlib import import_module
+from importlib.util import find_spec
 from mmap import mmap
 from pathlib import Path
 from shutil import rmtree
@@ -31,6 +32,7 @@ graceful_timeout = 20
 keepalive = 75  # longer than a load balancer's, which must not write to a closed connection
 
 forwarder_headers = ""  # No client, also not through a proxy, says where the API is mounted.
+secure_scheme_headers = {}  # PROXY_HOPS alone says whose X-Forwarded-Proto counts.
 control_socket_disable = True
 if Path("/dev/shm").is_dir():
     worker_tmp_dir = "/dev/shm"  # a heartbeat on a slow disk looks like a dead worker
@@ -71,12 +73,20 @@ def drain(server):
     raise StopIteration
 
 
+def package_of(name):
+    """Return *name* if it is the application's package, or None, as for a wsgi.py of one's own."""
+    with suppress(ModuleNotFoundError):
+        return name if find_spec(f"{name}.health") else None
+
+
 def on_starting(server):
     """Refuse what is not safe once, before any worker starts."""
     server.draining = mmap(-1, 1)  # The workers share it.
     if DRAIN_SECONDS:
         server.handle_term = lambda: drain(server)
-    package = server.app.app_uri.partition(":")[0]
+    package = package_of(server.app.app_uri.partition(":")[0])
+    if package is None:  # Each worker refuses it.
+        return
     app = Flask(package)
     import_module(f"{package}.settings").init_app(app, None)
     import_module(f"{package}.carafe.ext.logger").Logger(app)  # feature: logger
@@ -100,10 +110,12 @@ def post_fork(server, worker):
 
 def post_worker_init(worker):
     """Log what is unavailable, and let /health/ready report that the server ends."""
-    health = import_module(f"{worker.wsgi.import_name}.health")
-    worker.wsgi.extensions[health.DRAINING] = lambda: worker.draining[0] or not worker.alive
-    with worker.wsgi.app_context():
-        health.report()
+    for app in [worker.wsgi, *getattr(worker.wsgi, "mounts", {}).values()]:
+        if isinstance(app, Flask) and package_of(app.import_name):
+            health = import_module(f"{app.import_name}.health")
+            app.extensions[health.DRAINING] = lambda: worker.draining[0] or not worker.alive
+            with app.app_context():
+                health.report()
 
 
 def child_exit(server, worker):
