@@ -1,3 +1,4 @@
+import os
 import re
 
 import pytest
@@ -7,6 +8,7 @@ from carafe import JSONClient
 from carafe import Request
 from carafe import strict
 from carafe.request import id_of
+from carafe.request import TOKEN_PREFIX
 from flask import Flask
 from flask import request
 from werkzeug.exceptions import RequestEntityTooLarge
@@ -164,13 +166,29 @@ def test_a_well_formed_id_that_was_sent_is_the_id(sent):
 
 
 @pytest.mark.parametrize(
-    "sent", [None, "", "x" * 129, "two words", "a\nb", "a\n", "\x1b[2J", "a,b", "é", "%0a", "<b>"]
+    "sent",
+    [None, "", "x" * 129, "two words", "a\nb", "a\n", "\x1b[2J", "a,b", "é", "%0a", "<b>"]
+    + [f"{TOKEN_PREFIX}{'a' * 43}", f"1.{TOKEN_PREFIX}{'-' * 43}.2"],
 )
 def test_any_other_id_is_replaced_by_a_new_one(sent):
     environ = {} if sent is None else {"HTTP_X_REQUEST_ID": sent}
     made = Request(environ).id
     assert re.fullmatch("[0-9a-f]{32}", made)
     assert made != Request({"HTTP_X_REQUEST_ID": sent or ""}).id
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_processes_that_forked_make_other_ids():
+    reader, writer = os.pipe()
+    for _ in range(2):
+        if (child := os.fork()) == 0:
+            os.write(writer, id_of({}).encode())
+            os._exit(0)
+        os.waitpid(child, 0)
+    os.close(writer)
+    with os.fdopen(reader) as made:
+        ids = made.read() + id_of({})
+    assert len({ids[:32], ids[32:64], ids[64:]}) == 3
 
 
 def test_the_id_is_one_for_everybody_who_has_the_environ():

@@ -1,3 +1,5 @@
+import re
+
 import pytest
 from carafe import errors
 from carafe import FlaskCarafe
@@ -13,6 +15,8 @@ HEADERS = {
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
+
+TOKEN = "carafe_" + "a" * 43
 
 
 @pytest.fixture
@@ -54,6 +58,22 @@ def test_the_headers_are_on_every_answer(answer, returned, status):
     response = answer(returned)
     assert response.status_code == status
     assert HEADERS.items() <= dict(response.headers).items()
+
+
+@pytest.mark.parametrize(
+    "returned", [{}, ("", 204), Response(status=304), (({}, 200, {"x-request-id": "of its own"}))]
+)
+@pytest.mark.parametrize("sent", ["7f3a.b-c_D", None, "two words", "a,b", "a" * 129, TOKEN])
+def test_every_answer_has_the_id_of_its_request_once(answer, returned, sent):
+    response = answer(returned, headers={"X-Request-ID": sent} if sent else {})
+    (found,) = response.headers.getlist("X-Request-ID")
+    assert found == sent if sent == "7f3a.b-c_D" else re.fullmatch("[0-9a-f]{32}", found)
+
+
+def test_an_error_has_the_id_that_its_problem_names(app):
+    for client, path in ((app.test_client(), "/nowhere"), (app.test_client(), "/%ff")):
+        refused = client.get(path)
+        assert refused.headers.getlist("X-Request-ID") == [refused.json["request_id"]]
 
 
 @pytest.mark.parametrize("method", ["HEAD", "OPTIONS", "TRACE", "FOO"])

@@ -105,7 +105,15 @@ def test_an_unexpected_error_tells_nothing(make_app):
 def test_an_error_names_the_request_that_it_ended(client):
     refused = client.get("/nowhere", headers={"X-Request-ID": "from-the-proxy.1"})
     assert refused.json["request_id"] == refused.headers["X-Request-ID"] == "from-the-proxy.1"
-    assert "X-Request-ID" not in client.get("/openapi.json").headers
+
+
+@pytest.mark.parametrize("path", [PATH, "/docs/", "/docs", "/openapi.json", "/nowhere", "/%ff"])
+@pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS", "DELETE"])
+def test_every_response_has_the_id_of_its_request(client, path, method):
+    for sent in ("from-the-proxy.1", "malformed, doubled"):
+        response = client.open(path, method=method, headers={"X-Request-ID": sent})
+        (found,) = response.headers.getlist("X-Request-ID")
+        assert (found == sent) == (sent == "from-the-proxy.1")
 
 
 def test_no_other_site_is_let_in_by_default(client):

@@ -5,8 +5,8 @@
     {"type": "about:blank", "title": "Not Found", "status": 404, "detail": "...",
      "request_id": "..."}
 
-``abort(404)`` is enough in a view; an uncaught exception is a 500 without details. The request id,
-also sent as ``X-Request-ID``, is the one in the log.
+``abort(404)`` is enough in a view; an uncaught exception is a 500 without details. The request id
+is the one in the log, and in the header ``X-Request-ID`` that ``security`` adds to each response.
 """
 
 from http import HTTPStatus
@@ -75,7 +75,9 @@ class TokenRequired(Unauthorized):
 
 
 def init_app(app: Flask) -> None:
-    """Respond to each HTTP error of *app* with problem details."""
+    """Respond to each HTTP error of *app* with problem details, and to exceptions also in debug."""
+    if app.debug and app.config["PROPAGATE_EXCEPTIONS"] is None:
+        app.config["PROPAGATE_EXCEPTIONS"] = app.testing
     app.register_error_handler(HTTPException, problem)
 
 
@@ -96,8 +98,6 @@ def problem(error: HTTPException) -> WerkzeugResponse:
     for name, value in error.get_headers():
         if name.lower() not in {"content-type", "content-length"}:
             response.headers.add(name, value)
-    if request_id is not None:
-        response.headers["X-Request-ID"] = request_id
     return response
 
 

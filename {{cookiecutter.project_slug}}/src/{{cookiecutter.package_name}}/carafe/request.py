@@ -6,11 +6,12 @@ can have made it, because a browser adds no bearer token by itself. Another sche
 """
 
 import copy
+import os
 import re
 import sys
+from random import Random
 from typing import Any
 from typing import IO
-from uuid import uuid4
 
 from flask import Flask
 from flask import Request as FlaskRequest
@@ -42,13 +43,18 @@ _BEARER = re.compile(r"bearer +([A-Za-z0-9._~+/-]+=*)", re.IGNORECASE)
 _QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"')
 _PARAMETER = re.compile(r"[ \t]*([^ \t,=]+[ \t]*=.*)?")
 
+# Ids are unique, not secret. The system's random numbers would let other threads run meanwhile.
+_random = Random()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_random.seed)
+
 
 def id_of(environ: dict[str, Any]) -> str:
-    """Return the request id: a well-formed ``X-Request-ID`` of the client, or a new one."""
+    """Return the request id: the client's ``X-Request-ID``, or a new one if that is malformed."""
     if _ID not in environ:
         sent = environ.get("HTTP_X_REQUEST_ID", "")
         is_id = _WELL_FORMED_ID.fullmatch(sent) and not TOKEN.search(sent)
-        environ[_ID] = sent if is_id else uuid4().hex
+        environ[_ID] = sent if is_id else f"{_random.getrandbits(128):032x}"
     found: str = environ[_ID]
     return found
 

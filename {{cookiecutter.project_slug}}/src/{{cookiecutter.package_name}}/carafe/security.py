@@ -4,10 +4,11 @@ A request whose path or query is not UTF-8, or contains NUL, gets a 400, and so 
 control character in its path: a line break could end up in a header or a log. An HTTP/1.1 request
 without a ``Host`` is refused as well, as that protocol demands.
 
-Every response, also an error or a redirect, has headers that let a browser do no more with it than
-read it; a header that the application sets itself is left alone. A response that depends on a
-cookie or on credentials is not stored by any cache (``Cache-Control: no-store``), unless it says
-for how long it may be. Over HTTPS, *hsts* seconds tell browsers to use nothing else.
+Every response, also an error or a redirect, has the id of its request in ``X-Request-ID``. It has
+headers that let a browser do no more with it than read it; one that the application sets itself is
+left alone. A response that depends on a cookie or on credentials is not stored by any cache
+(``Cache-Control: no-store``), unless it says for how long it may be. Over HTTPS, *hsts* seconds
+tell browsers to use nothing else.
 
 The last of *hops* trusted reverse proxies says who the client is: by what it appended to
 ``X-Forwarded-For``, and by ``X-Forwarded-Proto``. Proxies write an IP address in several ways: with
@@ -35,6 +36,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from .reads import current_request
 from .reads import environ_of
+from .request import id_of
 
 YEAR = 365 * 24 * 3600
 
@@ -50,7 +52,9 @@ _HEADERS = [
     ("Cross-Origin-Resource-Policy", "same-origin"),
 ]
 
-_SPECIAL = {"vary", "set-cookie", "strict-transport-security"}
+_ID = "X-Request-ID"
+
+_SPECIAL = {"vary", "set-cookie", "strict-transport-security", _ID.lower()}
 _SPECIAL |= {name.lower() for name, _ in _HEADERS}
 """A response without any of these gets all of ours, and may be for everybody."""
 
@@ -141,7 +145,8 @@ class SecurityHeaders:
                 present = {name.lower() for name, _ in headers}
                 added = [header for header in added if header[0].lower() not in present]
                 headers = _private(headers, has_credentials)
-            return start_response(status, headers + added, *error)
+                headers = [header for header in headers if header[0].lower() != _ID.lower()]
+            return start_response(status, [*headers, *added, (_ID, id_of(environ))], *error)
 
         return self._application(environ, start)
 
