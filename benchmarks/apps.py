@@ -11,9 +11,11 @@ from urllib.parse import urlsplit
 
 import hiredis
 import redis
+from carafe import security
 from carafe.ext import session
 from carafe.ext.auth import Auth
 from carafe.ext.cache import Cache
+from carafe.ext.logger import Logger
 from dogpile.cache import make_region
 from flask import Flask
 from flask import request
@@ -65,6 +67,27 @@ def ours_guarded(view: View, url: str | None = None, provider: Any = None) -> Fl
     cache.init_app(app, config_for("guarded:", url))
     app.add_url_rule("/login/<int:id>", "login", lambda id: auth.login(id) or {}, methods=["POST"])
     return _serving(app, auth.require.login()(cache.cached_view(namespace="books")(view)))
+
+
+def logged(name: str, count: int, has_access_log: bool) -> Flask:
+    """An app that logs JSON; ``/records`` logs *count* records."""
+    app = Flask(name)
+    app.config.update(
+        CARAFE_LOGGER_STREAM_ENABLED=True,
+        CARAFE_LOGGER_STREAM_FORMAT="json",
+        ACCESS_LOG=has_access_log,
+    )
+    security.init_app(app)
+    Logger(app)
+
+    def records() -> dict[str, str]:
+        for _ in range(count):
+            app.logger.info("Sold %s pens.", 3)
+        return {"ping": "pong"}
+
+    app.add_url_rule("/ping", "ping", lambda: {"ping": "pong"})
+    app.add_url_rule("/records", "records", records)
+    return app
 
 
 def flask_caching(view: View, url: str | None = None, query_string: bool = True) -> Flask:

@@ -1,11 +1,13 @@
 """Comparing calls side by side: what is compared takes turns, so that noise falls on all of it."""
 
 import gc
+import os
 import random
 import statistics
 import time
 from collections.abc import Callable
 from collections.abc import Iterable
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +15,8 @@ Call = Callable[[], object]
 
 _SLICE = 0.003
 """Seconds that one candidate is called for, before it is another's turn."""
+
+_NOWHERE = open(os.devnull, "w")
 
 
 @dataclass(frozen=True)
@@ -38,7 +42,8 @@ class Times:
 
 def compare(title: str, candidates: dict[str, Call], rounds: int) -> dict[str, Times]:
     """Print and return what each call takes; the first one is 1.00."""
-    times = _measure(candidates, rounds)
+    with redirect_stdout(_NOWHERE):  # where log lines go
+        times = _measure(candidates, rounds)
     base = next(iter(times.values()))
     rows = [[name, *_columns(its, base)] for name, its in times.items()]
     table(title, ["", "median µs", "p25-p75", "ratio", "p25-p75", "CPU ratio", "p25-p75"], rows)
@@ -49,6 +54,13 @@ def versus(claim: str, times: Times, base: Times, goal: str) -> None:
     """Print how many times *base* something takes, beside its goal."""
     clock, processor = _ratios(times, base)
     print(f"  {claim}: {clock.median:.2f}, CPU {processor.median:.2f}; goal {goal}")
+
+
+def added(claim: str, times: Times, base: Times, count: int, goal: str) -> None:
+    """Print how many microseconds *times* is longer than *base*, for each of *count*."""
+    pairs = zip(times.clock, base.clock, strict=True)
+    its = Spread.of((one - other) / count * 1e6 for one, other in pairs)
+    print(f"  {claim}: {its.median:.1f} µs ({its.p25:.1f}-{its.p75:.1f}); goal {goal}")
 
 
 def _columns(times: Times, base: Times) -> list[str]:

@@ -1,6 +1,10 @@
-"""What it costs to be somebody (B1, B2, B3, B7): ``python -m benchmarks.requests``."""
+"""What it costs to be somebody, and to log it (B1, B2, B3, B7, B18).
+
+``python -m benchmarks.requests`` runs it all.
+"""
 
 import argparse
+from collections.abc import Callable
 from typing import Any
 
 import redis
@@ -8,6 +12,7 @@ from flask import Flask
 
 from . import apps
 from . import people
+from .measure import added
 from .measure import compare
 from .measure import versus
 from .server import Counter
@@ -17,6 +22,8 @@ from .wsgi import caller
 from .wsgi import environ
 
 BARE = "bare Flask, /ping"
+BATCH = 100
+"""Requests after which the log is flushed, so that its thread's work counts."""
 
 
 def main() -> None:
@@ -24,6 +31,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="benchmarks.requests", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="less of everything: a first look")
     rounds = 15 if parser.parse_args().quick else 101
+    _compare_logs(rounds)
     with private_server() as url, redis.Redis.from_url(url) as server:
         compositions = {
             "ours": people.ours(),
@@ -45,6 +53,28 @@ def main() -> None:
             versus("ours / bare Flask", times["ours"], times[BARE], goal)
             for name, (_, queries) in compositions.items():
                 _print_asked(name, calls[name], queries, Counter(server))
+
+
+def _compare_logs(rounds: int) -> None:
+    quiet, loud = apps.logged("quiet", BATCH, False), apps.logged("loud", BATCH, True)
+    requests = {"no line": _times(quiet, "/ping", BATCH), "lines": _times(loud, "/ping", BATCH)}
+    times = compare(f"B18  {BATCH} requests, in the access log as JSON", requests, rounds)
+    added("one access line", times["lines"], times["no line"], BATCH, "≤ 40 µs")
+    request = {"no record": _times(quiet, "/ping", 1), "records": _times(quiet, "/records", 1)}
+    times = compare(f"B18  a request that logs {BATCH} records as JSON", request, rounds)
+    added("one record", times["records"], times["no record"], BATCH, "≤ 40 µs")
+
+
+def _times(app: Flask, path: str, count: int) -> Callable[[], None]:
+    call = caller(app, environ(path, "page=2"))
+    (handler,) = app.extensions["carafe.logger"].handlers
+
+    def requests() -> None:
+        for _ in range(count):
+            call()
+        handler.flush()
+
+    return requests
 
 
 def _asking(app: Flask, path: str, cookie: str) -> Any:
