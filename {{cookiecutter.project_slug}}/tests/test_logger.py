@@ -40,7 +40,13 @@ def production(make_app, monkeypatch):
     """The application as production has it, with a view that fails and tells all it knows."""
     monkeypatch.setenv("SHOP_LICENSE_KEY", SECRETS["environment"])
     database = f"postgresql://app:{SECRETS['database']}@127.0.0.1/app"
-    app = make_app(ENVIRONMENT="production", TESTING=False, SECRET_KEY=KEY, DATABASE_URL=database)
+    app = make_app(
+        ENVIRONMENT="production",
+        TESTING=False,
+        SECRET_KEY=KEY,
+        DATABASE_URL=database,
+        ACCESS_LOG=False,
+    )
 
     def fail():
         assert request.get_json()
@@ -108,6 +114,28 @@ def test_what_gunicorn_and_python_print_in_production_is_json_too(serve):
     lines = [json.loads(line) for line in server.printed().splitlines()]
     assert {line["logger"] for line in lines} >= {"gunicorn.error", "py.warnings"}
     assert lines[-1]["message"] == "Shutting down: Master"
+
+
+@on_gunicorn
+@pytest.mark.slow
+def test_a_request_is_found_in_the_access_log_by_its_id(serve):
+    server = serve("--workers=1")
+    found = {path: server.get(path) for path in ("/nowhere", "/authors?limit=none")}
+    wait_for(lambda: server.printed().count(f'"{PACKAGE}.access"') == 2)
+    lines = [json.loads(line) for line in server.printed().splitlines()]
+    access = {line["request_id"]: line for line in lines if line["logger"] == f"{PACKAGE}.access"}
+    for path, (status, headers, problem) in found.items():
+        line = access[problem["request_id"]]
+        assert (line["path"], line["status"]) == (path.partition("?")[0], status)
+        assert headers["X-Request-ID"] == problem["request_id"]
+    assert [status for status, _, _ in found.values()] == [404, 422]
+
+
+def test_development_logs_requests_if_it_is_told_to(make_app, capsys):
+    for is_on in (False, True):
+        app = make_app(ACCESS_LOG=is_on) if is_on else make_app()
+        app.test_client().get("/nowhere", buffered=True)
+        assert (f"{PACKAGE}.access GET - /nowhere 404 " in capsys.readouterr().out) == is_on
 
 
 class Mailbox:

@@ -20,6 +20,7 @@ is JSON. The application itself reads these, with or without the prefix:
 ``CORS_ORIGINS``         ``[]``                  a list of origins allowed by CORS
 ``CORS_CREDENTIALS``     ``false``               whether CORS allows cookies
 ``REQUIRE_IF_MATCH``     ``false``               whether a change without ``If-Match`` is a 428
+``ACCESS_LOG``           in production           whether each request is logged  # feature: logger
 ``METRICS_TOKEN``        unset: no ``/metrics``  random text, the bearer token of ``/metrics``
 ======================== ======================= =========================================
 
@@ -190,6 +191,7 @@ class Settings(BaseSettings):
     cors_origins: Origins = _setting("CORS_ORIGINS", [])
     cors_credentials: bool = _setting("CORS_CREDENTIALS", False)
     require_if_match: bool = _setting("REQUIRE_IF_MATCH", False)
+    access_log: bool | None = _setting("ACCESS_LOG", None)  # feature: logger
     metrics_token: SecretStr = _setting("METRICS_TOKEN", SecretStr(""))
 
     _read_origins = field_validator("cors_origins", mode="before")(_listed)
@@ -240,6 +242,7 @@ class Settings(BaseSettings):
     def defaults(self) -> dict[str, object]:
         """Return the defaults that follow for Flask and its extensions."""
         is_production = self.environment == "production"  # feature: session or auth or logger
+        is_logged = is_production if self.access_log is None else self.access_log  # feature: logger
         prefix = "__Host-" if is_production else ""  # feature: session or auth
         sites = [site for site in self.cors_origins if site != "*"]  # feature: session or auth
         config: dict[str, object] = {
@@ -249,6 +252,7 @@ class Settings(BaseSettings):
             "CACHE_KEY_PREFIX": f"{__package__}:",  # feature: cache
             "CARAFE_CACHE_STATUS_HEADER": self.environment == "development",  # feature: cache
             "CARAFE_CSRF_TRUSTED_ORIGINS": sites,  # feature: session or auth
+            "ACCESS_LOG": is_logged,  # feature: logger
             "CARAFE_LOGGER_STREAM_ENABLED": True,  # feature: logger
             "CARAFE_LOGGER_STREAM_FORMAT": "json" if is_production else "text",  # feature: logger
             "CARAFE_LOGGER_STREAM_ADD_LOGGERS": "root" if is_production else "",  # feature: logger

@@ -4,8 +4,9 @@
 ``CARAFE_LOGGER_STREAM_ENABLED``, ``CARAFE_LOGGER_RF_ENABLED`` or ``CARAFE_LOGGER_SMTP_ENABLED`` is
 set; ``settings`` has all other keys, with their defaults. They are attached to ``app.logger`` and
 to the loggers named by ``_ADD_LOGGERS``; a logger that has no level of its own is opened to the
-handler's. With ``CARAFE_LOGGER_ENABLED`` off, nothing is attached. ``logger.info(...)`` logs to the
-current app's logger; outside an application context, to the package's own.
+handler's. With ``CARAFE_LOGGER_ENABLED`` off, nothing is attached. ``ACCESS_LOG`` logs requests, as
+described in ``access``. ``logger.info(...)`` logs to the current app's logger; outside an
+application context, to the package's own.
 
 A handler's format may use ``%(request_id)s``, ``%(request_method)s``, ``%(request_path)s``,
 ``%(request_query)s``, ``%(request_remote_addr)s`` and ``%(request_headers)s``, which are ``-``
@@ -20,6 +21,7 @@ from typing import Any
 from flask import Flask
 
 from ...app import logger as current_logger
+from .access import AccessLog
 from .handlers import attach
 from .handlers import FileHandler
 from .handlers import KEY
@@ -54,6 +56,8 @@ class Logger:
         given = [(model.read(app.config, app.debug or app.testing), make) for model, make in kinds]
         handlers = [attach(app, options, make) for options, make in given if options is not None]
         app.extensions[KEY] = State(tuple(handlers))
+        if kinds and is_on(app.config, "ACCESS_LOG"):
+            app.wsgi_app = AccessLog(app, handlers)  # type: ignore[method-assign]
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):

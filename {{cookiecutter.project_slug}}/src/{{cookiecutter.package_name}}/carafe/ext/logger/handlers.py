@@ -14,10 +14,10 @@ import os
 import sys
 import time
 from contextlib import suppress
+from copy import copy
 from dataclasses import dataclass
 from logging.handlers import QueueHandler
 from logging.handlers import QueueListener
-from queue import Full
 from queue import Queue
 from typing import Any
 
@@ -27,6 +27,7 @@ from flask import current_app
 from flask import Flask
 from flask.logging import default_handler
 
+from .redaction import AccessRecord
 from .redaction import CleanRecord
 from .redaction import escape
 from .redaction import Formatter
@@ -41,6 +42,7 @@ from .settings import StreamOptions
 KEY = "carafe.logger"
 _STREAM = "carafe_stream"
 MAX_WAITING = 1000
+"""The records that may wait while one is written."""
 FLUSH_SECONDS = 2.0
 """How long the exit of the process, or a caller in debug and in tests, waits for a handler."""
 
@@ -91,7 +93,8 @@ class BaseHandler(QueueHandler):
             return False
         seen.add(self.destination)
         try:
-            clean = CleanRecord(record, self.secrets)
+            is_clean = isinstance(record, AccessRecord)
+            clean = copy(record) if is_clean else CleanRecord(record, self.secrets)
         # Values on a record may raise anything; logging them must not.
         except Exception as error:
             complain(f"{type(error).__name__} in the record of {record.pathname}:{record.lineno}")
@@ -99,10 +102,10 @@ class BaseHandler(QueueHandler):
         return bool(super().handle(clean))
 
     def _is_for_current_app(self) -> bool:
+        if self.destination == "stdout":  # It belongs to the process, whichever app logs.
+            return True
         state = current_app.extensions.get(KEY) if current_app else None
-        known = [handler.destination for handler in state.handlers] if state else []
-        # Standard output belongs to the process, whichever app logs.
-        return state is None or self.destination in ("stdout", *known)
+        return state is None or self.destination in [each.destination for each in state.handlers]
 
     def prepare(self, record: logging.LogRecord) -> logging.LogRecord:
         record.message = self.format(record)  # It is a copy, and clean.
@@ -110,21 +113,21 @@ class BaseHandler(QueueHandler):
 
     def enqueue(self, record: logging.LogRecord) -> None:
         self.start()
-        is_idle = not self.queue.unfinished_tasks
-        if self.queue.full() or (self._dropped and not is_idle):
+        waiting = self.queue.unfinished_tasks
+        if waiting > MAX_WAITING or (self._dropped and waiting):
             self._dropped += 1
             return
         if self._dropped:
             self.add_warning(f"{self._dropped} records were dropped; the queue was full")
             self._dropped = 0
         self.queue.put_nowait(record)
-        if self.is_awaited and is_idle:  # Otherwise the thread is stuck.
+        if self.is_awaited and not waiting:  # Otherwise the thread is stuck.
             self._wait()
 
     def start(self) -> None:
         """Start the thread, once in each process. After a fork, the queue is the parent's."""
         if self._process != os.getpid():
-            self.queue = Queue(MAX_WAITING)
+            self.queue = Queue()
             self._dropped = 0
             self._listener = self.listener_class(self.queue, self)
             self._listener.start()
@@ -133,7 +136,7 @@ class BaseHandler(QueueHandler):
     def add_warning(self, text: str) -> None:
         """Queue a record of the handler itself."""
         record = CleanRecord(logging.LogRecord(KEY, logging.WARNING, "", 0, text, None, None))
-        # The queue may be full, and a format of the owner may raise anything.
+        # A format of the owner may raise anything.
         with suppress(Exception):
             self.queue.put_nowait(self.prepare(record))
 
@@ -150,8 +153,7 @@ class BaseHandler(QueueHandler):
     def close(self) -> None:
         """End the thread when all is written. The next record starts another."""
         if self._process == os.getpid():
-            with suppress(Full):
-                self._listener.enqueue_sentinel()
+            self._listener.enqueue_sentinel()
         self._process = 0
         super().close()
 

@@ -17,7 +17,9 @@ from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime
 from datetime import UTC
+from functools import lru_cache
 from textwrap import dedent
+from time import time
 from typing import Any
 from urllib.parse import parse_qsl
 from urllib.parse import quote
@@ -29,12 +31,12 @@ from flask import has_request_context
 from flask import Request
 from pydantic_core import from_json
 from pydantic_core import to_json
-from werkzeug.datastructures import EnvironHeaders
 
 from ...reads import current_request
 from ...reads import environ_of
 from ...request import id_of
 from ...request import TOKEN
+from ...request import TOKEN_PREFIX
 
 MASK = "***"
 
@@ -71,14 +73,28 @@ _URL_PASSWORD = re.compile(
 )
 _URL_KEY = re.compile(r"(\bhttps?://)[^\s:/?#@\"'<>]{1,256}@", re.IGNORECASE)
 
+# What an expression matches has one of these, in lower case. To look for them is faster.
+_HINTS = (
+    *("passw", "pwd", "passphrase", "secret", "token", "authorization", "cookie", "key"),
+    *("credential", "csrf", "dsn", "session", "bearer", "eyj", "://", TOKEN_PREFIX.lower()),
+)
+
 
 def is_sensitive(name: object) -> bool:
     """Whether a value with this *name* must not be shown."""
-    return _SENSITIVE.search(str(name)) is not None
+    text = str(name)
+    return _has_hint(text) and _SENSITIVE.search(text) is not None
+
+
+def _has_hint(text: str) -> bool:
+    # Beyond ASCII, the expressions match more than the same letters in lower case.
+    return not text.isascii() or any(map(text.lower().__contains__, _HINTS))
 
 
 def redact_text(text: str) -> str:
     """Return *text* without what looks like a secret: pairs, headers, URLs, tokens."""
+    if not _has_hint(text):
+        return text
     text = _URL_PASSWORD.sub(rf"\g<1>{MASK}@", text)
     text = _URL_KEY.sub(rf"\g<1>{MASK}@", text)
     text = _HEADER.sub(rf"\g<1>{MASK}", text)
@@ -102,7 +118,7 @@ def redact(
     value: object, leaf: Callable[[object], object] = lambda value: value, depth: int = 8
 ) -> object:
     """Return a copy of *value* without secrets, however nested; *leaf* converts other values."""
-    if not isinstance(value, Mapping | list | tuple):
+    if isinstance(value, str) or not isinstance(value, (list, tuple, Mapping)):
         return leaf(value)
     if depth == 0:
         return MASK
@@ -146,19 +162,26 @@ def secrets_of_request() -> tuple[str, ...]:
     if not has_request_context():
         return ()
     found = [*_of_headers(), *_of_fields()]
-    return _spelled(secret for secret in found if not re.search(r"\s", secret))
+    return _spelled(secret for secret in found if not _SPACE.search(secret)) if found else ()
 
 
 def _of_headers() -> Iterator[str]:
-    for name, value in environ_of(current_request()).items():
+    environ = environ_of(current_request())
+    for name in filter(_is_of_secret_header, environ):
+        value = environ[name]
         if name == "HTTP_COOKIE":
             yield from (pair.partition("=")[2].strip(' "') for pair in value.split(";"))
         elif name == "HTTP_AUTHORIZATION":
             yield (credentials := value.partition(" ")[2].strip())
             with suppress(ValueError):
                 yield b64decode(credentials, validate=True).decode().partition(":")[2]
-        elif name.startswith("HTTP_") and is_sensitive(name):
+        else:
             yield value
+
+
+@lru_cache(256)
+def _is_of_secret_header(key: str) -> bool:
+    return key.startswith("HTTP_") and is_sensitive(key)
 
 
 def _of_fields() -> Iterator[str]:
@@ -174,7 +197,10 @@ def _of_fields() -> Iterator[str]:
 
 
 def _query(environ: dict[str, Any]) -> list[tuple[str, str]]:
+    """The fields of a query that may have a secret; of any other, none."""
     query: str = environ.get("QUERY_STRING", "")
+    if "%" not in query and not _has_hint(query):
+        return []
     return parse_qsl(query.encode("latin1").decode(errors="replace"), keep_blank_values=True)
 
 
@@ -202,14 +228,27 @@ _UNSAFE = re.compile(
     "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
 )
 
+_SPACE = re.compile(r"\s")
+
 
 def escape(text: str) -> str:
     """Return *text* on one line, each unsafe character as its Python escape."""
-    return _UNSAFE.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
+    if text.isascii() and text.isprintable():
+        return text
+    return _UNSAFE.sub(_escaped, text)
 
 
-_HEADERS = ("Accept", "Content-Length", "Content-Type", "Host", "Origin", "Referer", "User-Agent")
+def _escaped(match: re.Match[str]) -> str:
+    return match[0].encode("unicode_escape").decode() if match[0] != " " else r"\x20"
+
+
+_HEADERS = {
+    **{name: name.upper().replace("-", "_") for name in ("Content-Length", "Content-Type")},
+    **{name: f"HTTP_{name.upper()}" for name in ("Accept", "Host", "Origin", "Referer")},
+    "User-Agent": "HTTP_USER_AGENT",
+}
 _REQUEST = ("request_id", "request_method", "request_path", "request_query", "request_remote_addr")
+_NO_REQUEST = dict.fromkeys((*_REQUEST, "request_headers"), "-")
 MAX_FIELD_LENGTH = 512
 
 
@@ -217,31 +256,44 @@ class RequestFilter(logging.Filter):
     """Adds the data of the current request to each record, ``-`` outside of requests."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        if has_request_context():
-            record.__dict__.update(_describe(current_request()))
-        else:
-            # A record that waited in a queue has the data of its request.
-            for name in (*_REQUEST, "request_headers"):
-                record.__dict__.setdefault(name, "-")
+        _add_request(record)
         return True
+
+
+def _add_request(record: logging.LogRecord) -> None:
+    if has_request_context():
+        record.__dict__.update(_describe(current_request()))
+    else:
+        # A record that waited in a queue has the data of its request.
+        record.__dict__.update(_NO_REQUEST | record.__dict__)
 
 
 def _describe(request: Request) -> dict[str, object]:
     environ = environ_of(request)  # Describing a request is not reading it.
-    headers = EnvironHeaders(environ)
-    query = [(name, MASK if is_sensitive(name) else text) for name, text in _query(environ)]
+    query = environ.get("QUERY_STRING", "")
+    if pairs := _query(environ):
+        query = urlencode([(name, MASK if is_sensitive(name) else text) for name, text in pairs])
+    fields = {
+        "request_method": request.method,
+        "request_path": request.path,
+        "request_query": query,
+        "request_remote_addr": environ.get("REMOTE_ADDR") or "-",
+    }
+    headers = {name: environ[key] for name, key in _HEADERS.items() if key in environ}
     return {
         "request_id": id_of(environ),
-        "request_method": _field(request.method),
-        "request_path": _field(request.path),
-        "request_query": _field(urlencode(query)),
-        "request_remote_addr": _field(environ.get("REMOTE_ADDR") or "-"),
-        "request_headers": {name: _field(headers[name]) for name in _HEADERS if name in headers},
+        **clean_fields(fields),
+        "request_headers": clean_fields(headers),
     }
 
 
-def _field(value: str) -> str:
-    return escape(redact_text(value[:MAX_FIELD_LENGTH]))
+def clean_fields(fields: dict[str, str]) -> dict[str, str]:
+    """Return the texts of a request without secrets, each on one line and not too long."""
+    fields = {name: text[:MAX_FIELD_LENGTH] for name, text in fields.items()}
+    together = "".join(fields.values())
+    if together.isprintable() and not _has_hint(together):
+        return fields
+    return {name: escape(redact_text(text)) for name, text in fields.items()}
 
 
 _LINE = (
@@ -259,11 +311,13 @@ class Formatter(logging.Formatter):
         super().__init__(fmt)
 
     def format(self, record: logging.LogRecord) -> str:
+        if isinstance(record, AccessRecord):
+            return f"{self.formatTime(record)} {record.levelname} {record.name} {record.line}"
         return super().format(record if isinstance(record, CleanRecord) else CleanRecord(record))
 
     def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:
-        time = datetime.fromtimestamp(record.created, UTC)
-        return time.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        moment = datetime.fromtimestamp(record.created, UTC)
+        return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 class CleanRecord(logging.LogRecord):
@@ -281,7 +335,7 @@ class CleanRecord(logging.LogRecord):
             return "\n".join(f"  {escape(part)}" for part in parts) if text else None
 
         def leaf(value: object) -> object:
-            return value if value is None or isinstance(value, int | float) else line(value)
+            return value if _is_number(value) else line(value)
 
         self.__dict__.update(vars(record))
         self.msg, self.__dict__["args"] = redact(record.msg), redact(record.args)
@@ -298,7 +352,35 @@ class CleanRecord(logging.LogRecord):
         }
         self.__dict__.update(extra)
         self.extra = extra
-        RequestFilter().filter(self)
+        _add_request(self)
+
+
+_BLANK = vars(logging.makeLogRecord({"levelno": logging.INFO, "levelname": "INFO"})) | _NO_REQUEST
+_BLANK |= dict.fromkeys(("exception_type", "thread", "threadName", "process", "processName"))
+
+
+class AccessRecord(CleanRecord):
+    """A record with *fields* that are clean, and nothing else of its request or its thread."""
+
+    def __init__(self, name: str, message: str, fields: dict[str, Any]) -> None:
+        now = time()
+        own = {"name": name, "msg": message, "created": now, "msecs": now % 1 * 1000}
+        self.__dict__.update(_BLANK | fields | own, extra=fields)
+
+    def __copy__(self) -> "AccessRecord":
+        copy = AccessRecord.__new__(AccessRecord)
+        copy.__dict__.update(vars(self))
+        return copy
+
+    @property
+    def line(self) -> str:
+        """The values of the fields, separated by spaces."""
+        values = ["-" if value is None else str(value) for value in self.extra.values()]
+        return " ".join(_SPACE.sub(_escaped, value) for value in values)
+
+
+def _is_number(value: object) -> bool:
+    return value is None or isinstance(value, (int, float))
 
 
 def _message(record: logging.LogRecord) -> str:
@@ -314,17 +396,18 @@ class JSONFormatter(Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         safe = record if isinstance(record, CleanRecord) else CleanRecord(record)
-        perhaps = {
-            **{name: getattr(safe, name) for name in _REQUEST},
-            "exception": dedent(safe.exc_text or ""),
-            "stack": dedent(safe.stack_info or ""),
-        }
         own = {
             "time": self.formatTime(safe),
             "level": safe.levelname,
             "logger": safe.name,
             "message": safe.getMessage(),
-            **{name: value for name, value in perhaps.items() if value not in ("", "-")},
         }
+        if not isinstance(safe, AccessRecord):
+            perhaps = {
+                **{name: getattr(safe, name) for name in _REQUEST},
+                "exception": safe.exc_text and dedent(safe.exc_text),
+                "stack": safe.stack_info and dedent(safe.stack_info),
+            }
+            own |= {name: value for name, value in perhaps.items() if value not in (None, "", "-")}
         fields = {**own, **safe.extra, **own}
         return to_json(fields, ensure_ascii=True, inf_nan_mode="null").decode()

@@ -194,6 +194,7 @@ def is_on(config: Mapping[str, Any], key: str) -> bool:
 def declare_settings(app: Flask) -> None:
     """Translate the older spelling, set the defaults, and warn about unknown keys."""
     defaults: dict[str, Any] = {f"{PREFIX}ENABLED": True}
+    app.config.setdefault("ACCESS_LOG", False)
     for model in (StreamOptions, FileOptions, MailOptions):
         defaults[f"{model.prefix}ENABLED"] = False
         for name, field in model.model_fields.items():
