@@ -15,7 +15,9 @@ def app_with(cache=None, name="app", **config):
 
 
 def close(app):
-    """End the app's connections: the garbage collector would complain."""
-    with app.app_context():
-        if hasattr(app.cache.client, "close"):
-            app.cache.client.close()
+    """End this thread's connection: the garbage collector would complain."""
+    connection = getattr(
+        getattr(app.extensions["cache"][app.cache], "_local", None), "connection", None
+    )
+    if connection is not None:
+        connection.disconnect()

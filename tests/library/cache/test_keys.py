@@ -5,9 +5,9 @@ from urllib.parse import quote
 from urllib.parse import unquote
 
 import pytest
-from carafe.ext.cache.cacheability import token_key
-from carafe.ext.cache.cacheability import variant_key
-from carafe.ext.cache.cacheability import view_key
+from carafe.ext.cache.entry import token_key
+from carafe.ext.cache.entry import variant_key
+from carafe.ext.cache.entry import view_key
 from hypothesis import given
 from hypothesis import settings
 from hypothesis import strategies as st

@@ -1,6 +1,8 @@
 import pytest
+from carafe.config import declare
 from carafe.ext.cache import Cache
-from carafe.ext.cache.settings import RedisUrl
+from carafe.ext.cache.settings import addresses
+from carafe.ext.cache.settings import checked
 from flask import Flask
 
 
@@ -120,15 +122,20 @@ def test_sentinels_are_named_by_url_or_by_settings():
         assert pool.connection_kwargs["password"] == "p@ss"
         sentinels = [one.connection_pool for one in pool.sentinel_manager.sentinels]
         assert [one.connection_kwargs["host"] for one in sentinels] == ["a", "b"]
-        assert [one.connection_kwargs["port"] for one in sentinels] == [1, 26379]
+        assert [int(one.connection_kwargs["port"]) for one in sentinels] == [1, 26379]
         assert {one.connection_kwargs["password"] for one in sentinels} == {"other"}
 
 
 def test_an_url_is_taken_apart():
-    found = RedisUrl.parse("rediss+cluster://:p%2Fw@[::1]:7000,b:7001,c/x/y", 6379)
-    assert found.addresses == [("::1", 7000), ("b", 7001), ("c", 6379)]
-    assert found.options == {"ssl": True, "password": "p/w"}
-    assert found.path == ["x", "y"]
+    app = Flask("settings")
+    app.config["CACHE_REDIS_URL"] = "rediss+cluster://me:p%2Fw@[::1]:7000,b:7001,c"
+    app.config["CACHE_TYPE"] = "RedisCache"
+    declare(app, "CARAFE_CACHE_", ENABLED=True, IGNORED_REQUEST_ARGS=[])
+    found = checked(app, {"CACHE_OPTIONS": {"socket_timeout": 1}})
+    assert found["CACHE_REDIS_CLUSTER"] == "[::1]:7000,b:7001,c"
+    assert found["CACHE_REDIS_PASSWORD"] == "p/w"
+    assert found["CACHE_OPTIONS"] == {"username": "me", "ssl": True, "socket_timeout": 1}
+    assert addresses("[::1]:7000,b:7001, c", 6379) == [("::1", 7000), ("b", 7001), ("c", 6379)]
 
 
 @pytest.mark.parametrize("prefix", ["p" * 20_000, "é中", "a b\r\n\0", "[x]*?\\^{}%:"])

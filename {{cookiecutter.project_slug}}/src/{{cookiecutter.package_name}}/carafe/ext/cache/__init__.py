@@ -56,8 +56,8 @@ from ...config import before_start
 from ...config import declare
 from . import settings
 from . import signals
-from .cacheability import send_status
-from .entry import Serializer
+from .entry import send_status
+from .serializer import Serializer
 from .signals import after_delete as after_delete
 from .signals import after_patch as after_patch
 from .signals import after_post as after_post
@@ -128,8 +128,7 @@ class Cache(FlaskCache):
 
     def is_up(self) -> bool:
         """Whether the backend takes a write; one that is off needs none."""
-        availability = views_of(current_app).availability
-        return availability.attempt(availability.backend.set_many, {"up": True}, 60)
+        return not self.enabled or bool(self.cache.set_many({"up": True}, 60))
 
     def stats(self) -> dict[str, Any]:
         """Return how the current app's cache does, in this process.
@@ -259,8 +258,7 @@ class Cache(FlaskCache):
             self.unlink(*keys)
         if not prefixes and (prefixes is not None or keys is not None):
             return True
-        availability = views_of(current_app).availability
-        return availability.attempt(availability.backend.clear_prefixes, prefixes)
+        return bool(self.cache.clear_prefixes(prefixes))
 
     def clear_prefixes(self, *prefixes: str) -> bool:
         """Remove the keys that start so, such as a namespace."""

@@ -68,8 +68,8 @@ class Backend(Protocol):
     def invalidate(self, keys: Collection[str]) -> None:
         """Remove tokens, also from a server that is full."""
 
-    def clear_prefixes(self, prefixes: Sequence[str] | None) -> None:
-        """Remove the keys that start with one of *prefixes*, or all that are this cache's."""
+    def clear_prefixes(self, prefixes: Sequence[str] | None) -> bool:
+        """Remove the keys that start with one of *prefixes*, or all that are this cache's; True."""
 
 
 class Availability:
@@ -125,14 +125,6 @@ class Availability:
             _distrusted_until[0] = time.time()
             self._open()
 
-    def attempt(self, operation: Callable[..., object], *args: Any) -> bool:
-        """Whether the backend did it."""
-        try:
-            self.run(operation, *args)
-        except Unavailable:
-            return False
-        return True
-
     def _open(self) -> None:
         self.is_open = True
         self._ensure_thread()
@@ -183,13 +175,13 @@ def _try(reference: "weakref.ref[Availability]") -> None:
 
 
 class FailOpen:
-    """Flask-Caching's own methods of a backend, which find nothing while it is unavailable or off.
+    """A backend whose methods find nothing while it is unavailable or off.
 
     What is stored and deleted while it is off counts when *is_on* returns True again.
     """
 
     _NOTHING: Mapping[str, Any] = {
-        **dict.fromkeys(("add", "delete", "has", "set"), False),
+        **dict.fromkeys(("add", "clear_prefixes", "delete", "has", "set"), False),
         **dict.fromkeys(("dec", "get", "inc"), None),
         **dict.fromkeys(("delete_many", "get_many", "set_many"), []),
         **{"get_dict": {}, "unlink": 0},

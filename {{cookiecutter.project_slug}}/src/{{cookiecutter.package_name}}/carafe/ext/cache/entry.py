@@ -1,57 +1,159 @@
-"""What is stored under a key: responses, tokens and values, as bytes and without pickle.
+"""A cached response: whether there may be one, under which key, and what is stored and sent.
 
-A planted value can be wrong, but never run. What comes out equals what went in, or it was a
-TypeError.
+Its key is ``{namespace}:view:{path}``, with ``?{query}`` if arguments count, ``@{root}`` below a
+path of its own and ``#{headers}`` if request headers do; the token of a namespace is under
+``{namespace}:token``. All parts are percent-encoded, so that no two requests share a key.
+
+The header ``Cache-Status`` (RFC 9211) tells in development what the cache did: ``hit``;
+``fwd=miss; stored``, the view ran and its response is cached from now on; ``fwd=miss`` and
+``fwd=bypass`` with a ``detail`` that says why the response is not cached.
 """
 
-import datetime
-import json
+import random
 import secrets
 import time
-from base64 import b64decode
-from base64 import b64encode
-from collections.abc import Callable
+from collections.abc import Collection
 from collections.abc import Iterable
 from copy import deepcopy
 from dataclasses import dataclass
 from dataclasses import field
-from decimal import Decimal
 from functools import cached_property
 from functools import lru_cache
 from typing import Annotated
 from typing import Any
-from uuid import UUID
+from typing import ClassVar
+from urllib.parse import parse_qsl
+from urllib.parse import quote
+from urllib.parse import urlencode
 from wsgiref.types import StartResponse
 from wsgiref.types import WSGIEnvironment
 
-from cachelib.serializers import BaseSerializer
-from flask import current_app
-from flask import Response as FlaskResponse
-from markupsafe import Markup
+from flask import Request
+from flask import Response
 from pydantic import Field
 from pydantic import TypeAdapter
-from pydantic import ValidationError
 from pydantic_core import to_json
+from werkzeug.datastructures import EnvironHeaders
 from werkzeug.datastructures import Headers
 from werkzeug.http import HTTP_STATUS_CODES
-from werkzeug.wrappers import Response
+from werkzeug.http import is_hop_by_hop_header
+from werkzeug.http import remove_entity_headers
 
+from ... import reads
 from ...conditional import is_known
 
 TOKEN_SECONDS = 30 * 24 * 3600
 """How long a token lives; no entry outlives it."""
 
+HIT = "hit"
+STORED = "fwd=miss; stored"
+
+MAX_BODY_BYTES = 1024 * 1024
+
+PERSONAL = {
+    "authorization": "the header Authorization was read",
+    "cookie": "a cookie was read",
+    reads.SESSION: "the session was read",
+    reads.IDENTITY: "it was read who is logged in",
+    reads.ADDRESS: "the client's address was read",
+    reads.ENVIRON: "the environ was read, which holds everything",
+    reads.HEADERS: "all request headers were read",
+}
+"""What differs from client to client, or may hold what does; and why it is not shared."""
+
+_NEUTRAL = {
+    *("if-match", "if-modified-since", "if-none-match", "if-range", "if-unmodified-since"),
+    *(reads.BODY, reads.GLOBALS, reads.QUERY),
+}
+"""What makes no difference: whether a client has the response already is checked for each; a
+request with a body is not cached; the query is in the key; what ``g`` holds was read elsewhere."""
+
+STATUS = "carafe.cache.status"
+"""The key in the environ of what the cache did."""
+
+
+def why_personal(names: Collection[str]) -> str | None:
+    """Return why what was made by reading *names* is for one client only, or None if it is not."""
+    for name, reason in PERSONAL.items():
+        if name in names:
+            return reason
+    return None
+
+
+def why_not_cached(response: Response, names: Collection[str], options: Any) -> str | None:
+    """Return why *response* must not be given to others, or None if it may.
+
+    It depends on *names*; *options* are those of ``cached_view``.
+    """
+    control = response.cache_control
+    if response.status_code not in options.statuses:
+        return f"its status is {response.status_code}"
+    if not options.public and (reason := why_personal(names)):
+        return reason
+    if response.is_streamed or response.direct_passthrough:
+        return "it is streamed"
+    if control.private or control.no_store or control.no_cache:
+        return f"Cache-Control is {control}".replace('"', "'")
+    for name in ("Set-Cookie", "Content-Range"):
+        if name in response.headers:
+            return f"it has the header {name}"
+    if "*" in names:
+        return "it varies on everything"
+    return "it is too large" if len(response.get_data()) > MAX_BODY_BYTES else None
+
+
+def seconds_for(response: Response, seconds: int) -> int:
+    """Return how long to cache *response*: no longer than it says itself, and not all alike."""
+    control = response.cache_control
+    own = control.max_age if control.s_maxage is None else control.s_maxage
+    longest = seconds if own is None else max(0, min(seconds, own))
+    return longest - random.randrange(longest // 10 + 1)
+
+
+def varies_on(names: set[str]) -> set[str]:
+    """Return those of *names* that make another response: request headers, and ``SCHEME``."""
+    return names - _NEUTRAL - PERSONAL.keys()
+
+
+@lru_cache(1024)
+def token_key(namespace: str) -> str:
+    return f"{_quoted(namespace, ':/')}:token"
+
+
+@lru_cache(1024)
+def view_key(namespace: str, path: str, query: bytes, root: str = "") -> str:
+    """The key of the response to *path* below *root*, with the arguments that count."""
+    # The last ":view:" ends the namespace: a path has no colon left.
+    key = f"{_quoted(namespace, ':/')}:view:{_quoted(path, '/')}"
+    if root:
+        key += f"@{_quoted(root, '/')}"
+    # Different bytes that are not UTF-8 stay different.
+    text = query.decode(errors="surrogateescape")
+    pairs = parse_qsl(text, keep_blank_values=True, errors="surrogateescape")
+    pairs.sort(key=lambda pair: pair[0])
+    return f"{key}?{urlencode(pairs, errors='surrogatepass')}" if pairs else key
+
+
+def variant_key(key: str, values: list[tuple[str, str]]) -> str:
+    """The key of the response for these values of what it varies on."""
+    return f"{key}#{urlencode(values, errors='surrogatepass')}" if values else key
+
+
+def value_of(name: str, request: Request) -> str:
+    """Return the value of what a response varies on, as a part of a key."""
+    environ = reads.environ_of(request)
+    if name == reads.SCHEME:
+        return f"={environ['wsgi.url_scheme']}"
+    headers = EnvironHeaders(environ)
+    return f"={headers[name]}" if name in headers else ""
+
+
+def _quoted(text: str, safe: str) -> str:
+    return quote(text, safe=safe, errors="surrogatepass")
+
+
 Name = Annotated[str, Field(pattern=r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")]
 Line = Annotated[str, Field(pattern=r"^[\t\x20-\x7e\x80-\xff]*$")]
-
-_OF_A_BODY = {
-    *("allow", "content-encoding", "content-language", "content-length", "content-md5"),
-    *("content-range", "content-type", "last-modified"),
-}
-_OF_A_CONNECTION = {
-    *("connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "te", "trailer"),
-    *("transfer-encoding", "upgrade"),
-}
 
 
 def new_token() -> str:
@@ -86,7 +188,9 @@ class Head:
     @cached_property
     def unchanged(self) -> list[tuple[str, str]]:
         """The headers of a 304: those that do not describe a body."""
-        return [pair for pair in self.headers if pair[0].lower() not in _OF_A_BODY]
+        headers = self.headers.copy()
+        remove_entity_headers(headers)
+        return headers
 
 
 @dataclass(frozen=True)
@@ -101,13 +205,12 @@ class Entry:
         return b"e" + to_json(self.head) + b"\n" + self.body
 
     @classmethod
-    def unpack(cls, packed: bytes) -> "Entry | None":
-        """Return the entry in *packed*, or None if there is none. Raises ValueError."""
+    def unpack(cls, packed: bytes) -> "Entry":
+        """Return the entry in *packed*. Raises ValueError if there is none that may be sent."""
         end = packed.index(b"\n")
-        line, body = packed[1:end], packed[end + 1 :]
-        head = _head(line)
-        if head is None or int(head.known.get("content-length", len(body))) != len(body):
-            return None
+        head, body = _head(packed[1:end]), packed[end + 1 :]
+        if int(head.known.get("content-length", len(body))) != len(body):
+            raise ValueError("The body was cut.")
         return cls(head, body)
 
 
@@ -115,12 +218,11 @@ _HEAD = TypeAdapter(Head)
 
 
 @lru_cache(1024)
-def _head(line: bytes) -> Head | None:
-    try:
-        head = _HEAD.validate_json(line)
-    except ValidationError:
-        return None
-    return None if head.known.keys() & _OF_A_CONNECTION else head
+def _head(line: bytes) -> Head:
+    head = _HEAD.validate_json(line)
+    if any(map(is_hop_by_hop_header, head.known)):
+        raise ValueError("A header is about a connection.")
+    return head
 
 
 def current(value: object, token: str, since: float) -> Entry | None:
@@ -129,97 +231,12 @@ def current(value: object, token: str, since: float) -> Entry | None:
     return value if is_current else None  # type: ignore[return-value]
 
 
-class Serializer(BaseSerializer):
-    """Entries and text as they are, the rest as JSON: what counts are plain digits."""
-
-    def dumps(self, value: Any, protocol: int = 0) -> bytes:
-        """Raises TypeError for a value that would not come back as it is."""
-        if isinstance(value, Entry):
-            return value.pack()
-        if type(value) is str:
-            return b"s" + value.encode("utf-8", "surrogatepass")
-        try:
-            return json.dumps(_tagged(value)).encode()
-        except (RecursionError, ValueError) as error:
-            raise TypeError(f"This {type(value).__name__} is too deep or too large.") from error
-
-    def loads(self, bvalue: bytes | None) -> Any:
-        """Return the value, or None for bytes that this serializer did not write."""
-        if not isinstance(bvalue, bytes):
-            return None
-        try:
-            if bvalue[:1] == b"e":
-                return Entry.unpack(bvalue)
-            if bvalue[:1] == b"s":
-                return bvalue[1:].decode("utf-8", "surrogatepass")
-            return _untagged(json.loads(bvalue))
-        except _NOT_OURS:
-            return None
-
-
-_NOT_OURS = ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError
-
-_AS_IS = {type(None), bool, int, float, str}
-
-_TAGS: dict[type, tuple[str, Callable[[Any], Any], Callable[[Any], Any]]] = {
-    dict: ("dict", lambda value: [*map(list, value.items())], dict),
-    tuple: ("tuple", list, tuple),
-    set: ("set", list, set),
-    frozenset: ("frozenset", list, frozenset),
-    bytes: ("bytes", lambda value: b64encode(value).decode(), b64decode),
-    Markup: ("markup", str, Markup),
-    Decimal: ("decimal", str, Decimal),
-    UUID: ("uuid", str, UUID),
-    **{
-        kind: (kind.__name__, kind.isoformat, kind.fromisoformat)
-        for kind in (datetime.datetime, datetime.date, datetime.time)
-    },
-    datetime.timedelta: (
-        "timedelta",
-        lambda value: [value.days, value.seconds, value.microseconds],
-        lambda parts: datetime.timedelta(*parts),
-    ),
-}
-"""The name of a type that JSON does not have, what its values become, and what makes them again."""
-
-
-def _tagged(value: Any) -> Any:
-    """*value* as JSON, in which an object names a type that JSON does not have."""
-    kind = type(value)
-    if kind in _AS_IS:
-        return value
-    if kind is list:
-        return [*map(_tagged, value)]
-    if isinstance(value, Response) and not value.is_streamed:
-        return {"response": _tagged([value.get_data(), value.status, [*value.headers]])}
-    if kind not in _TAGS:
-        raise TypeError(
-            f"A value of type {kind.__name__} would not come back from the cache as it is. "
-            "Cache what it is made of: text, numbers, bytes, dates, UUIDs, lists, dicts, sets."
-        )
-    name, dump, _ = _TAGS[kind]
-    return {name: _tagged(dump(value))}
-
-
-def _untagged(value: Any) -> Any:
-    if isinstance(value, list):
-        return [*map(_untagged, value)]
-    if isinstance(value, dict):
-        [(name, content)] = value.items()
-        return _LOADERS[name](_untagged(content))
-    return value
-
-
-_LOADERS: dict[str, Callable[[Any], Any]] = {
-    "response": lambda parts: current_app.response_class(*parts),
-    **{name: load for name, _, load in _TAGS.values()},
-}
-
-
-class StoredResponse(FlaskResponse):
+class StoredResponse(Response):
     """A stored response, which needs no more work unless a hook changes it."""
 
     _stored: tuple[str, list[tuple[str, str]], list[bytes]]
+    _own: ClassVar[dict[str, Any]] = {}
+    """What the app's response class adds, copied for each response."""
 
     @cached_property
     def headers(self) -> Headers:  # type: ignore[override]
@@ -235,18 +252,16 @@ class StoredResponse(FlaskResponse):
         start_response(status, self.headers.to_wsgi_list() if "headers" in vars(self) else headers)
         return () if environ["REQUEST_METHOD"] == "HEAD" else body
 
+    @classmethod
+    def of_class(cls, response_class: type[Response]) -> "type[StoredResponse]":
+        """Return the class of the stored responses of an app with this *response_class*."""
+        kind: Any = type("StoredResponse", (cls, response_class), {})
+        flasks = vars(Response())
+        kind._own = {name: value for name, value in vars(kind()).items() if name not in flasks}
+        return kind  # type: ignore[no-any-return]
 
-class StoredResponses:
-    """Makes stored responses, of the response class of one app."""
-
-    def __init__(self, response_class: type[FlaskResponse]) -> None:
-        self._class: Any = type("StoredResponse", (StoredResponse, response_class), {})
-        flasks = vars(FlaskResponse())
-        self._own = {
-            name: value for name, value in vars(self._class()).items() if name not in flasks
-        }
-
-    def respond(self, entry: Entry, environ: WSGIEnvironment) -> FlaskResponse:
+    @classmethod
+    def respond(cls, entry: Entry, environ: WSGIEnvironment) -> "StoredResponse":
         """Return the whole response, or a 304 if the client has it."""
         head, code = entry.head, entry.head.status
         headers, body = head.headers, [entry.body]
@@ -256,7 +271,7 @@ class StoredResponses:
             code, headers, body = 304, head.unchanged, []
         headers = [*headers, ("Age", str(max(0, int(time.time() - head.made))))]
         status = _STATUS_LINES.get(code) or f"{code} UNKNOWN"
-        response: StoredResponse = self._class.__new__(self._class)
+        response = cls.__new__(cls)
         response.__dict__ = {
             "_stored": (status, headers, body),
             "_on_close": [],
@@ -265,9 +280,21 @@ class StoredResponses:
             "direct_passthrough": False,
             "response": body,
         }
-        if self._own:  # What the app's response class adds, for this response alone.
-            response.__dict__.update(deepcopy(self._own))
+        if cls._own:
+            response.__dict__.update(deepcopy(cls._own))
         return response
 
 
 _STATUS_LINES = {code: f"{code} {text.upper()}" for code, text in HTTP_STATUS_CODES.items()}
+
+
+def note(request: Request, status: str, reason: str = "") -> None:
+    """Note what the cache did, and why."""
+    reads.environ_of(request)[STATUS] = f'{status}; detail="{reason}"' if reason else status
+
+
+def send_status(response: Response) -> Response:
+    """Send with *response* what was noted."""
+    if status := reads.environ_of(reads.current_request()).get(STATUS):
+        response.headers["Cache-Status"] = f"carafe; {status}"
+    return response

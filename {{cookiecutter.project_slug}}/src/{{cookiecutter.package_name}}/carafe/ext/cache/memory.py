@@ -11,7 +11,7 @@ from flask_caching.backends.simplecache import SimpleCache as FlaskSimpleCache
 
 from .availability import Errors
 from .entry import Entry
-from .entry import Serializer
+from .serializer import Serializer
 
 _IMMUTABLE = {str, Entry}
 _NOTHING = (0, None)
@@ -56,9 +56,10 @@ class SimpleCache(FlaskSimpleCache):
     def invalidate(self, keys: Collection[str]) -> None:
         self.delete_many(*keys)
 
-    def clear_prefixes(self, prefixes: Sequence[str] | None) -> None:
+    def clear_prefixes(self, prefixes: Sequence[str] | None) -> bool:
         starts = tuple(prefixes or [""])
         self.delete_many(*(key for key in list(self._cache) if key.startswith(starts)))
+        return True
 
 
 class NullCache(FlaskNullCache):
@@ -71,5 +72,5 @@ class NullCache(FlaskNullCache):
     def invalidate(self, keys: Collection[str]) -> None:
         """Nothing is stored."""
 
-    def clear_prefixes(self, prefixes: Sequence[str] | None) -> None:
-        """Nothing is stored."""
+    def clear_prefixes(self, prefixes: Sequence[str] | None) -> bool:
+        return True

@@ -1,17 +1,21 @@
-"""The configuration of the cache, checked before anything starts."""
+"""The configuration of the cache, checked before anything starts.
 
-from collections.abc import Iterable
+``CACHE_REDIS_URL`` may name several Redis servers, which Flask-Caching has other settings for:
+``redis+sentinel://user:password@host:26379,host:26379/service/0`` names the sentinels, the service
+they watch and the number of the database; ``redis+cluster://host:7000,host:7001`` some nodes of a
+cluster. ``rediss+`` is the same over TLS. User and password are those of the servers that hold the
+data.
+"""
+
 from collections.abc import Mapping
 from datetime import timedelta
 from math import ceil
 from typing import Any
-from typing import NamedTuple
 from urllib.parse import parse_qs
 from urllib.parse import unquote
 from urllib.parse import urlsplit
 
 from flask import Flask
-from werkzeug.utils import import_string
 
 from .entry import TOKEN_SECONDS
 
@@ -27,8 +31,6 @@ _SCHEMES = {
     **dict.fromkeys(["redis+cluster", "rediss+cluster"], "RedisClusterCache"),
     **dict.fromkeys(["redis+sentinel", "rediss+sentinel"], "RedisSentinelCache"),
 }
-
-
 _URL_OPTIONS = {
     *("client_name", "db", "health_check_interval", "max_connections", "password", "username"),
     *("socket_connect_timeout", "socket_keepalive", "socket_read_size", "socket_timeout"),
@@ -52,9 +54,11 @@ def checked(app: Flask, given: Mapping[str, Any]) -> dict[str, Any]:
     if not app.config["CARAFE_CACHE_ENABLED"]:
         config["CACHE_TYPE"] = "NullCache"
     seconds = config["CACHE_DEFAULT_TIMEOUT"]
+    name = _type(config)
     return {
         **given,
-        "CACHE_TYPE": _backend(config),
+        **_servers(name, config),
+        "CACHE_TYPE": _TYPES[name],
         "CACHE_DEFAULT_TIMEOUT": seconds_of("CACHE_DEFAULT_TIMEOUT", seconds, 1),
         "CACHE_KEY_PREFIX": config.get("CACHE_KEY_PREFIX", "flask_cache_"),
         "CACHE_SERIALIZER": None,  # The backend has its own.
@@ -73,9 +77,14 @@ def seconds_of(name: str, timeout: Any, shortest: int) -> int:
     return ceil(seconds)
 
 
-def _backend(config: Mapping[str, Any]) -> str:
-    """Return where the class is that ``CACHE_TYPE`` names: one of ours, or of their subclasses."""
+def _type(config: Mapping[str, Any]) -> str:
+    """Return the one of our types that ``CACHE_TYPE`` or the URL names."""
     name, url = str(config["CACHE_TYPE"]), config.get("CACHE_REDIS_URL")
+    if name not in _TYPES:
+        raise ValueError(
+            f"CACHE_TYPE {name!r} cannot cache views: it cannot read a response and its token at "
+            "once, or invalidate them for all processes. Use one of " + ", ".join(_TYPES) + "."
+        )
     if name == "RedisCache" and url:
         name = _SCHEMES.get(urlsplit(url).scheme, "")
         if not name:
@@ -85,43 +94,36 @@ def _backend(config: Mapping[str, Any]) -> str:
             raise ValueError(
                 f"CACHE_REDIS_URL has unknown options. Remove {', '.join(sorted(unknown))}."
             )
-    path = _TYPES.get(name, name)
-    if "." in path and hasattr(import_string(path, silent=True), "is_shared"):
-        return path
-    raise ValueError(
-        f"CACHE_TYPE {name!r} cannot cache views: it cannot read a response and its token at once, "
-        f"or invalidate them for all processes. Use one of {', '.join(_TYPES)}."
-    )
+    return name
 
 
-class RedisUrl(NamedTuple):
-    """Where several Redis servers are: ``redis+sentinel://`` and ``redis+cluster://``.
+def _servers(name: str, config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return Flask-Caching's settings for the servers that the URL names, if it names several."""
+    url = urlsplit(config.get("CACHE_REDIS_URL") or "")
+    if not url.scheme or name not in {"RedisSentinelCache", "RedisClusterCache"}:
+        return {}
+    credentials, _, hosts = url.netloc.rpartition("@")
+    user, _, password = map(unquote, credentials.partition(":"))
+    named = {"username": user, "ssl": url.scheme.startswith("rediss")}
+    options = {key: value for key, value in named.items() if value}
+    service, _, db = unquote(url.path).strip("/").partition("/")
+    found = {
+        "CACHE_OPTIONS": {**(config.get("CACHE_OPTIONS") or {}), **options},
+        "CACHE_REDIS_CLUSTER": hosts,
+        "CACHE_REDIS_DB": int(db or config.get("CACHE_REDIS_DB", 0)),
+        "CACHE_REDIS_PASSWORD": password,
+        "CACHE_REDIS_SENTINELS": addresses(hosts, 26379),
+        "CACHE_REDIS_SENTINEL_MASTER": service,
+    }
+    return {key: value for key, value in found.items() if value}
 
-    ``redis+sentinel://user:password@host:26379,host:26379/service/0`` names the sentinels, the
-    service they watch and the number of the database; ``redis+cluster://host:7000,host:7001``
-    some nodes of a cluster. ``rediss+`` is the same over TLS. User and password are those of the
-    servers that hold the data. *options* are more arguments for redis-py.
+
+def addresses(hosts: str, port: int) -> list[tuple[str, int]]:
+    """Return ``host``, ``host:port`` and ``[::1]:port`` as pairs; *port* is that of the first.
+
+    Raises ValueError if there is none.
     """
-
-    addresses: list[tuple[str, int]]
-    path: list[str]
-    options: dict[str, Any]
-
-    @classmethod
-    def parse(cls, url: str, port: int) -> "RedisUrl":
-        """*port* is that of an address without one. Raises ValueError without an address."""
-        parts = urlsplit(url)
-        credentials, _, hosts = parts.netloc.rpartition("@")
-        user, _, password = map(unquote, credentials.partition(":"))
-        given = {"username": user, "password": password, "ssl": parts.scheme.startswith("rediss")}
-        path = [unquote(part) for part in parts.path.split("/") if part]
-        options = {name: value for name, value in given.items() if value}
-        return cls(_addresses(hosts.split(","), port), path, options)
-
-
-def _addresses(hosts: Iterable[str], port: int) -> list[tuple[str, int]]:
-    """``host``, ``host:port`` and ``[::1]:port`` as pairs."""
-    split = [urlsplit(f"//{host.strip()}") for host in hosts]
+    split = [urlsplit(f"//{host.strip()}") for host in hosts.split(",")]
     found = [(part.hostname, part.port or port) for part in split if part.hostname]
     if not found:
         raise ValueError("A Redis address has no host. Name at least one host:port.")

@@ -22,7 +22,6 @@ from flask import current_app
 from flask import Response
 
 from ... import reads
-from . import cacheability
 from . import entry as entries
 from .availability import Availability
 from .availability import Unavailable
@@ -62,8 +61,8 @@ class View:
     def key_of(self, request: Any, base: str) -> str:
         """Return the key below *base* for the headers of *request*."""
         names = sorted(self.varies)
-        values = [(name, cacheability.value_of(name, request)) for name in names]
-        return cacheability.variant_key(base, values)
+        values = [(name, entries.value_of(name, request)) for name in names]
+        return entries.variant_key(base, values)
 
     def note(self, key: str, *, is_shared: bool) -> None:
         """Note whether the response for *key* was for other clients, too."""
@@ -98,10 +97,6 @@ class Lookup:
         """The cache key for the headers of this request."""
         return self.view.key_of(self.request, self.base)
 
-    def note(self, status: str, reason: str = "") -> None:
-        """Note for ``Cache-Status`` what the cache did."""
-        cacheability.note(self.request, status, reason)
-
 
 class SingleFlight:
     """Makes the responses of one app."""
@@ -109,7 +104,7 @@ class SingleFlight:
     def __init__(
         self,
         availability: Availability,
-        responses: entries.StoredResponses,
+        responses: type[entries.StoredResponse],
         before_miss: Callable[[], object],
     ) -> None:
         self._availability = availability
@@ -124,7 +119,7 @@ class SingleFlight:
         is_head = lookup.request.method == "HEAD"
         if is_head or self._before_miss() is False:
             reason = "the method is HEAD" if is_head else "the request has something to write"
-            lookup.note("fwd=miss", reason)
+            entries.note(lookup.request, "fwd=miss", reason)
             return lookup.run()
         key = lookup.key
         if key in lookup.view.unshared:  # Others would wait for nothing.
@@ -142,7 +137,7 @@ class SingleFlight:
         with suppress(TimeoutError):
             leader = flight.result(LEASE_SECONDS)
             if leader.entry is not None and leader.key == lookup.key:
-                return self._respond(lookup, leader.entry, cacheability.HIT)
+                return self._respond(lookup, leader.entry, entries.HIT)
         return self._run(lookup)
 
     def _lead(self, lookup: Lookup) -> Response:
@@ -153,14 +148,14 @@ class SingleFlight:
         if lookup.entry is None:
             return self._run(lookup)
         self._store(lookup, {}, LEASE_SECONDS)
-        return self._respond(lookup, lookup.entry, cacheability.HIT)
+        return self._respond(lookup, lookup.entry, entries.HIT)
 
     def _wait(self, lookup: Lookup) -> Entry | None:
         """Return the entry that another process made, or None: with a lease, or on timeout."""
         mine = entries.new_token()
         for _ in _looks():
             key = lookup.key
-            lease = cacheability.variant_key(key, [("", lookup.token)])
+            lease = entries.variant_key(key, [("", lookup.token)])
             holder, found = self._availability.run(
                 self._backend.get_or_set, {lease: mine}, LEASE_SECONDS, key
             )
@@ -192,20 +187,20 @@ class SingleFlight:
             view.took = max(time.monotonic() - started, 0.9 * view.took)
             view.note(lookup.key, is_shared=lookup.entry is not None)
             self._store(lookup, stored, seconds)
-        return self._respond(lookup, lookup.entry, cacheability.STORED)
+        return self._respond(lookup, lookup.entry, entries.STORED)
 
     def _fresh(self, lookup: Lookup) -> tuple[Response, int]:
         """Return the view's response, with an entry if it may be shared, and its seconds."""
         view, request, made = lookup.view, lookup.request, time.time()
         with reads.recording(lookup.query):
             response = current_app.make_response(lookup.run())
-        names = cacheability.depends_on(response)
-        seconds = cacheability.seconds_for(response, view.seconds)
-        reason = cacheability.why_not_cached(response, names, view.options)
+        names = reads.reads_of(reads.current_context()) | response.vary.as_set()
+        seconds = entries.seconds_for(response, view.seconds)
+        reason = entries.why_not_cached(response, names, view.options)
         if reason or not seconds:
-            lookup.note("fwd=miss", reason or "it expires at once")
+            entries.note(lookup.request, "fwd=miss", reason or "it expires at once")
             return response, LEASE_SECONDS
-        varies = cacheability.varies_on(names)
+        varies = entries.varies_on(names)
         if request.url_rule.subdomain or request.url_rule.host:
             varies.add("host")  # The path does not tell which of them it was.
         view.varies.update(varies)
@@ -225,7 +220,7 @@ class SingleFlight:
                 self._availability.run(self._backend.set_many, stored, seconds, *lookup.leases)
 
     def _respond(self, lookup: Lookup, entry: Entry, status: str) -> Response:
-        lookup.note(status)
+        entries.note(lookup.request, status)
         return self._responses.respond(entry, reads.environ_of(lookup.request))
 
 

@@ -24,7 +24,6 @@ from flask import has_request_context
 from ... import reads
 from ...app import as_sync
 from ...app import logger
-from . import cacheability
 from . import entry as entries
 from . import signals
 from .availability import Availability
@@ -85,7 +84,7 @@ class CachedViews:
         self.fail_open = FailOpen(self.availability, lambda: self.is_on)
         self.hits = self.misses = 0
         self._app = app
-        self._responses = entries.StoredResponses(app.response_class)
+        self._responses = entries.StoredResponse.of_class(app.response_class)
         self._flight = SingleFlight(self.availability, self._responses, before_miss)
         self._seconds: int = settings["CACHE_DEFAULT_TIMEOUT"]
         self._prefix: str = settings["CACHE_KEY_PREFIX"]
@@ -108,21 +107,21 @@ class CachedViews:
         if environ["REQUEST_METHOD"] not in signals.SAFE_METHODS:
             environ.setdefault(signals.WRITERS, []).append(view.sender)
         if reason := self._why_bypassed(options, context, environ):
-            cacheability.note(request, "fwd=bypass", reason)
+            entries.note(request, "fwd=bypass", reason)
             return run()
         query = self._counted(options.counted, request, environ.get("QUERY_STRING", ""))
-        key = cacheability.view_key(view.namespace, request.path, query, request.root_path)
+        key = entries.view_key(view.namespace, request.path, query, request.root_path)
         try:
             entry, token = self._find(view, request, key)
         except Unavailable:
-            cacheability.note(request, "fwd=bypass", "the backend is unavailable")
+            entries.note(request, "fwd=bypass", "the backend is unavailable")
             return run()
         if entry is None:
             self.misses += 1
-            cacheability.note(request, "fwd=miss", "the view raised an error")  # until it returns
+            entries.note(request, "fwd=miss", "the view raised an error")  # until it returns
             return self._flight.make(Lookup(view, request, run, query, key, token))
         self.hits += 1
-        environ[cacheability.STATUS] = cacheability.HIT
+        environ[entries.STATUS] = entries.HIT
         return self._responses.respond(entry, environ)
 
     def _view(self, options: CachedView, owner: Any, request: Any) -> View:
@@ -141,7 +140,7 @@ class CachedViews:
             # A view responds for those that its class inherits from, too.
             bases = signals.bases_of(self._app, sender) if isinstance(sender, type) else []
             every = [namespace, *map(signals.namespace_of, bases)]
-            tokens = tuple(map(cacheability.token_key, dict.fromkeys(every)))
+            tokens = tuple(map(entries.token_key, dict.fromkeys(every)))
             seconds = self._seconds if options.seconds is None else options.seconds
             view = View(options, options.namespace or sender, namespace, tokens, seconds)
         if len(self._views) >= _MAX_VIEWS:
@@ -165,7 +164,7 @@ class CachedViews:
         if not options.public:
             if "HTTP_AUTHORIZATION" in environ:
                 return "the request has credentials"
-            if (names := reads.reads_of(context)) and (reason := cacheability.why_personal(names)):
+            if (names := reads.reads_of(context)) and (reason := entries.why_personal(names)):
                 return f"{reason} before the view"
         has_body = environ.get("CONTENT_LENGTH", "0") not in {"", "0"}
         if has_body or "HTTP_TRANSFER_ENCODING" in environ:
@@ -238,7 +237,7 @@ class CachedViews:
 
     def invalidate(self, namespaces: Iterable[str]) -> None:
         """Revoke the tokens of these namespaces."""
-        if tokens := [*map(cacheability.token_key, namespaces)]:
+        if tokens := [*map(entries.token_key, namespaces)]:
             self.availability.invalidate(tokens)
 
 
