@@ -28,7 +28,7 @@ class Backend(SimpleNamespace):
             raise OSError
         return [None] * len(keys)
 
-    def invalidate(self, keys):
+    def unlink(self, *keys):
         self.get_many()
         self.invalidated.append(set(keys))
         self.on_invalidate()

@@ -65,8 +65,8 @@ class Backend(Protocol):
     def get_or_set(self, values: Mapping[str, str], timeout: int, *others: str) -> list[Any]:
         """Store values under keys that have none, and return what these and *others* have then."""
 
-    def invalidate(self, keys: Collection[str]) -> None:
-        """Remove tokens, also from a server that is full."""
+    def unlink(self, *keys: str) -> Any:
+        """Remove keys, also from a server that is full."""
 
     def clear_prefixes(self, prefixes: Sequence[str] | None) -> bool:
         """Remove the keys that start with one of *prefixes*, or all that are this cache's; True."""
@@ -118,7 +118,7 @@ class Availability:
     def invalidate(self, keys: Collection[str]) -> None:
         """Invalidate tokens: now, or before anything is read here again."""
         try:
-            self.run(self.backend.invalidate, keys)
+            self.run(self.backend.unlink, *keys)
         except Unavailable:
             with self._lock:
                 self.pending.update(keys)
@@ -145,7 +145,7 @@ class Availability:
                 pending = frozenset(self.pending)
             try:
                 if pending:
-                    self.backend.invalidate(pending)
+                    self.backend.unlink(*pending)
                 else:
                     self.backend.get_many("up")
             except (*self.backend.refusals, *self.backend.failures):

@@ -1,7 +1,6 @@
 """The backends in the memory of one process, and that of a cache that is off."""
 
 import time
-from collections.abc import Collection
 from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
@@ -53,8 +52,7 @@ class SimpleCache(FlaskSimpleCache):
             self.add(key, value, timeout)
         return self.get_many(*values, *others)
 
-    def invalidate(self, keys: Collection[str]) -> None:
-        self.delete_many(*keys)
+    unlink = FlaskSimpleCache.delete_many
 
     def clear_prefixes(self, prefixes: Sequence[str] | None) -> bool:
         starts = tuple(prefixes or [""])
@@ -69,8 +67,7 @@ class NullCache(FlaskNullCache):
     refusals: Errors = ()
     is_shared = True
 
-    def invalidate(self, keys: Collection[str]) -> None:
-        """Nothing is stored."""
+    unlink = FlaskNullCache.delete_many
 
     def clear_prefixes(self, prefixes: Sequence[str] | None) -> bool:
         return True

@@ -7,7 +7,6 @@ that a reply never meets the wrong command, and replaced after a fork.
 
 import os
 import threading
-from collections.abc import Collection
 from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
@@ -114,8 +113,9 @@ class RedisCache(FlaskRedisCache):
         *_, found = self.ask(*sets, self._command("MGET", *values, *others))
         return [*map(self.serializer.loads, found)]
 
-    def invalidate(self, keys: Collection[str]) -> None:
-        self.ask(self._command("UNLINK", *keys))
+    def unlink(self, *keys: str) -> int:
+        [count] = self.ask(self._command("UNLINK", *keys))
+        return int(count)
 
     def clear_prefixes(self, prefixes: Sequence[str] | None) -> bool:
         start = _escaped(self._get_prefix())

@@ -8,10 +8,8 @@ never gets a response from before it.
 """
 
 import random
-import threading
 import time
 from collections.abc import Callable
-from collections.abc import Iterator
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
@@ -33,10 +31,10 @@ LEASE_SECONDS = 3
 WORTH_A_LEASE = 0.005
 """Seconds; a view that takes less is run without a lease."""
 
-_PAUSES = (0.002, 0.025)
-"""Seconds between two looks for an entry: the first and the longest pause."""
+SHORTEST_PAUSE, LONGEST_PAUSE = 0.002, 0.025
+"""Seconds between two looks for an entry; the pauses grow."""
 
-_MAX_UNSHARED = 4096
+MAX_UNSHARED = 4096
 
 
 @dataclass
@@ -64,15 +62,6 @@ class View:
         values = [(name, entries.value_of(name, request)) for name in names]
         return entries.variant_key(base, values)
 
-    def note(self, key: str, *, is_shared: bool) -> None:
-        """Note whether the response for *key* was for other clients, too."""
-        if is_shared:
-            self.unshared.discard(key)
-        else:
-            if len(self.unshared) >= _MAX_UNSHARED:
-                self.unshared.clear()
-            self.unshared.add(key)
-
 
 @dataclass(slots=True)
 class Lookup:
@@ -80,7 +69,7 @@ class Lookup:
 
     *query* holds the arguments that count, *base* is the cache key without variants, *token* joins
     the current tokens. *leases* are the keys of the leases held by this request, and *entry* is
-    what it found or made for others, too.
+    what it found or made for others, too, for so many *seconds*.
     """
 
     view: View
@@ -91,6 +80,7 @@ class Lookup:
     token: str
     leases: tuple[str, ...] = ()
     entry: Entry | None = None
+    seconds: int = 0
 
     @property
     def key(self) -> str:
@@ -111,7 +101,6 @@ class SingleFlight:
         self._backend = availability.backend
         self._responses = responses
         self._before_miss = before_miss
-        self._lock = threading.Lock()
         self._flights: dict[tuple[str, str], Future[Lookup]] = {}
 
     def make(self, lookup: Lookup) -> Any:
@@ -125,14 +114,12 @@ class SingleFlight:
         if key in lookup.view.unshared:  # Others would wait for nothing.
             return self._run(lookup)
         mine: Future[Lookup] = Future()
-        with self._lock:
-            flight = self._flights.setdefault((key, lookup.token), mine)
+        flight = self._flights.setdefault((key, lookup.token), mine)
         if flight is mine:
             try:
                 return self._lead(lookup)
             finally:
-                with self._lock:
-                    del self._flights[key, lookup.token]
+                del self._flights[key, lookup.token]
                 mine.set_result(lookup)
         with suppress(TimeoutError):
             leader = flight.result(LEASE_SECONDS)
@@ -147,13 +134,13 @@ class SingleFlight:
                 lookup.entry = self._wait(lookup)
         if lookup.entry is None:
             return self._run(lookup)
-        self._store(lookup, {}, LEASE_SECONDS)
+        self._store(lookup, {})
         return self._respond(lookup, lookup.entry, entries.HIT)
 
     def _wait(self, lookup: Lookup) -> Entry | None:
         """Return the entry that another process made, or None: with a lease, or on timeout."""
-        mine = entries.new_token()
-        for _ in _looks():
+        mine, end, pause = entries.new_token(), time.monotonic() + LEASE_SECONDS, SHORTEST_PAUSE
+        while time.monotonic() < end:
             key = lookup.key
             lease = entries.variant_key(key, [("", lookup.token)])
             holder, found = self._availability.run(
@@ -168,38 +155,44 @@ class SingleFlight:
                 lookup.view.varies.update(entry.head.varies)
             elif holder == mine:
                 break
+            time.sleep(pause * random.uniform(0.5, 1.5))
+            pause = min(pause * 1.6, LONGEST_PAUSE)
         return None
 
     def _run(self, lookup: Lookup) -> Response:
         """Run the view, and store its response if it is for others."""
         view, started = lookup.view, time.monotonic()
         stored: dict[str, Entry] = {}
-        seconds = LEASE_SECONDS
         try:
-            response, seconds = self._fresh(lookup)
+            response = self._fresh(lookup)
             if lookup.entry is None:
                 return response
-            stored = {lookup.key: lookup.entry}
-            if varies := sorted(view.varies):
-                made = lookup.entry.head.made
+            stored[lookup.key] = lookup.entry
+            if view.varies:
+                made, varies = lookup.entry.head.made, sorted(view.varies)
                 stored[lookup.base] = Entry(entries.Head(lookup.token, made, varies=varies))
         finally:
             view.took = max(time.monotonic() - started, 0.9 * view.took)
-            view.note(lookup.key, is_shared=lookup.entry is not None)
-            self._store(lookup, stored, seconds)
+            if lookup.entry is not None:
+                view.unshared.discard(lookup.key)
+            else:
+                if len(view.unshared) >= MAX_UNSHARED:
+                    view.unshared.clear()
+                view.unshared.add(lookup.key)
+            self._store(lookup, stored)
         return self._respond(lookup, lookup.entry, entries.STORED)
 
-    def _fresh(self, lookup: Lookup) -> tuple[Response, int]:
-        """Return the view's response, with an entry if it may be shared, and its seconds."""
+    def _fresh(self, lookup: Lookup) -> Response:
+        """Return what the view returns, and note an entry if it may be shared."""
         view, request, made = lookup.view, lookup.request, time.time()
         with reads.recording(lookup.query):
             response = current_app.make_response(lookup.run())
         names = reads.reads_of(reads.current_context()) | response.vary.as_set()
-        seconds = entries.seconds_for(response, view.seconds)
+        lookup.seconds = entries.seconds_for(response, view.seconds)
         reason = entries.why_not_cached(response, names, view.options)
-        if reason or not seconds:
-            entries.note(lookup.request, "fwd=miss", reason or "it expires at once")
-            return response, LEASE_SECONDS
+        if reason or not lookup.seconds:
+            entries.note(request, "fwd=miss", reason or "it expires at once")
+            return response
         varies = entries.varies_on(names)
         if request.url_rule.subdomain or request.url_rule.host:
             varies.add("host")  # The path does not tell which of them it was.
@@ -211,23 +204,16 @@ class SingleFlight:
         kept = response.get_wsgi_headers(reads.environ_of(request)).to_wsgi_list()
         head = entries.Head(lookup.token, made, response.status_code, kept)
         lookup.entry = Entry(head, response.get_data())
-        return response, seconds
+        return response
 
-    def _store(self, lookup: Lookup, stored: dict[str, Entry], seconds: int) -> None:
+    def _store(self, lookup: Lookup, stored: dict[str, Entry]) -> None:
         """Store entries, and release the leases."""
         if stored or lookup.leases:
             with suppress(Unavailable):  # The response is sent anyway.
-                self._availability.run(self._backend.set_many, stored, seconds, *lookup.leases)
+                self._availability.run(
+                    self._backend.set_many, stored, lookup.seconds, *lookup.leases
+                )
 
     def _respond(self, lookup: Lookup, entry: Entry, status: str) -> Response:
         entries.note(lookup.request, status)
         return self._responses.respond(entry, reads.environ_of(lookup.request))
-
-
-def _looks() -> Iterator[None]:
-    """Yield at once, and with growing pauses until a lease would have expired."""
-    end, (pause, longest) = time.monotonic() + LEASE_SECONDS, _PAUSES
-    while time.monotonic() < end:
-        yield
-        time.sleep(pause * random.uniform(0.5, 1.5))
-        pause = min(pause * 1.6, longest)
