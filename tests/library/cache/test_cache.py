@@ -338,6 +338,21 @@ def test_a_function_that_reads_its_request_is_not_cached(app):
         assert first[1] != second[1]
 
 
+@pytest.mark.parametrize("debug", [False, True])
+def test_an_abort_of_a_function_is_raised_and_not_stored(app, client, caplog, debug):
+    app.debug = debug
+    runs = []
+
+    @app.get("/it")
+    @app.cache.cached(key_prefix="aborts first")
+    def it():
+        runs.append(1)
+        return {} if len(runs) > 1 else abort(404)
+
+    assert [client.get("/it").status_code for _ in range(2)] == [404, 200]
+    assert not [each for each in caplog.records if each.levelname == "ERROR"]
+
+
 def test_a_function_of_its_arguments_is_cached_for_a_view_that_read_the_session(app):
     @app.cache.memoize()
     def memoized(name):

@@ -223,13 +223,12 @@ class Cache(FlaskCache):
         """Flask-Caching's *decorator*, of a function whose reads of the request are recorded."""
         seconds = ceil(timeout) if isinstance(timeout, float) else timeout
         is_wanted = kwargs.pop("response_filter", None) or (lambda value: True)
-        is_shareable: ContextVar[bool] = ContextVar("is_shareable", default=True)
+        is_shareable: ContextVar[bool] = ContextVar("is_shareable")
 
         def may_store(value: Any) -> bool:
             if not (is_shareable.get() and is_wanted(value)):
                 return False
-            if self.enabled:
-                Serializer().dumps(value)
+            Serializer().dumps(value)  # Flask-Caching would only log the TypeError.
             return True
 
         def decorate(function: Callable[..., Any]) -> Any:
@@ -237,6 +236,7 @@ class Cache(FlaskCache):
 
             @wraps(function)
             def call(*args: Any, **kwargs: Any) -> Any:
+                is_shareable.set(False)  # until it returns: what it raises is not stored
                 with reads.recording() as names:
                     value = run(*args, **kwargs)
                 is_shareable.set(not names)

@@ -227,8 +227,9 @@ def _head(line: bytes) -> Head:
 
 def current(value: object, token: str, since: float) -> Entry | None:
     """Return *value* if it is an entry that was made under *token*, and not before *since*."""
-    is_current = isinstance(value, Entry) and value.head.token == token and value.head.made >= since
-    return value if is_current else None  # type: ignore[return-value]
+    if isinstance(value, Entry) and value.head.token == token and value.head.made >= since:
+        return value
+    return None
 
 
 class StoredResponse(Response):

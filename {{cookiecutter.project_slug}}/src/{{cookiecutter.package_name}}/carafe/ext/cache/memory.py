@@ -12,7 +12,7 @@ from .availability import Errors
 from .entry import Entry
 from .serializer import Serializer
 
-_IMMUTABLE = {str, Entry}
+_IMMUTABLE = {str, Entry, type(None)}
 _NOTHING = (0, None)
 
 
@@ -30,7 +30,7 @@ class SimpleCache(FlaskSimpleCache):
     """Flask-Caching's memory as a ``Backend``."""
 
     serializer: Any = MemorySerializer()
-    failures: Errors = (OSError,)
+    failures: Errors = ()
     refusals: Errors = ()
     is_shared = False
 

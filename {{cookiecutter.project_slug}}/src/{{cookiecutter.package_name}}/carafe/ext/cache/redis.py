@@ -51,13 +51,12 @@ class RedisCache(FlaskRedisCache):
     refusals: Errors = exceptions.ResponseError, exceptions.MaxConnectionsError
     is_shared = True
     serializer: Any = Serializer()
-
     options: ClassVar[dict[str, Any]] = OPTIONS
 
     @classmethod
     def factory(
         cls, app: Flask, config: dict[str, Any], args: list[Any], kwargs: dict[str, Any]
-    ) -> FlaskRedisCache:
+    ) -> Any:
         """Make one from the configuration; ``CACHE_REDIS_HOST`` may be a client."""
         options = {**cls.options, **(config["CACHE_OPTIONS"] or {})}
         if password := config.get("CACHE_REDIS_PASSWORD"):
@@ -161,7 +160,7 @@ class RedisClusterCache(RedisCache, FlaskRedisClusterCache):
         redis_url: str,
         **options: Any,
     ) -> None:
-        nodes = [redis.cluster.ClusterNode(*each) for each in addresses(cluster, 6379)]
+        nodes = [redis.cluster.ClusterNode(*each) for each in addresses(cluster, 6379)]  # type: ignore[no-untyped-call]
         connect = partial(redis.RedisCluster, startup_nodes=nodes, **options)
         BaseRedisCache.__init__(
             self,

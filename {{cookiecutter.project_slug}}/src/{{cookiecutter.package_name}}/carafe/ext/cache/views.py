@@ -68,10 +68,7 @@ class CachedView:
 
 
 class CachedViews:
-    """The cached views of one app, which *backend* stores as *settings* say.
-
-    *before_miss* is called before a view runs; if it returns False, the response is not cached.
-    """
+    """The cached views of one app, which *backend* stores as *settings* say."""
 
     def __init__(
         self,
@@ -197,8 +194,6 @@ class CachedViews:
         if entry is not None and entry.head.varies:
             view.varies.update(entry.head.varies)
             entry, token = self._read(view, view.key_of(request, key))
-            if entry is not None and entry.head.varies:
-                entry = None
         return entry, token
 
     def _read(self, view: View, key: str) -> tuple[entries.Entry | None, str]:
