@@ -135,6 +135,9 @@ def test_an_url_is_taken_apart():
     assert found["CACHE_REDIS_CLUSTER"] == "[::1]:7000,b:7001,c"
     assert found["CACHE_REDIS_PASSWORD"] == "p/w"
     assert found["CACHE_OPTIONS"] == {"username": "me", "ssl": True, "socket_timeout": 1}
+    app.config["CACHE_REDIS_URL"] = "redis+sentinel://a/service/0"
+    found = checked(app, {"CACHE_REDIS_DB": 2})
+    assert (found["CACHE_REDIS_SENTINEL_MASTER"], found["CACHE_REDIS_DB"]) == ("service", 0)
     assert addresses("[::1]:7000,b:7001, c", 6379) == [("::1", 7000), ("b", 7001), ("c", 6379)]
 
 

@@ -83,7 +83,7 @@ def _type(config: Mapping[str, Any]) -> str:
     if name not in _TYPES:
         raise ValueError(
             f"CACHE_TYPE {name!r} cannot cache views: it cannot read a response and its token at "
-            "once, or invalidate them for all processes. Use one of " + ", ".join(_TYPES) + "."
+            f"once, or invalidate them for all processes. Use one of {', '.join(_TYPES)}."
         )
     if name == "RedisCache" and url:
         name = _SCHEMES.get(urlsplit(url).scheme, "")
@@ -104,18 +104,23 @@ def _servers(name: str, config: Mapping[str, Any]) -> dict[str, Any]:
         return {}
     credentials, _, hosts = url.netloc.rpartition("@")
     user, _, password = map(unquote, credentials.partition(":"))
-    named = {"username": user, "ssl": url.scheme.startswith("rediss")}
-    options = {key: value for key, value in named.items() if value}
-    service, _, db = unquote(url.path).strip("/").partition("/")
+    service, _, db = url.path.strip("/").partition("/")
+    options = dict(config.get("CACHE_OPTIONS") or {})
+    if user:
+        options["username"] = user
+    if url.scheme.startswith("rediss"):
+        options["ssl"] = True
     found = {
-        "CACHE_OPTIONS": {**(config.get("CACHE_OPTIONS") or {}), **options},
-        "CACHE_REDIS_CLUSTER": hosts,
-        "CACHE_REDIS_DB": int(db or config.get("CACHE_REDIS_DB", 0)),
+        "CACHE_REDIS_DB": db and int(db),
         "CACHE_REDIS_PASSWORD": password,
-        "CACHE_REDIS_SENTINELS": addresses(hosts, 26379),
-        "CACHE_REDIS_SENTINEL_MASTER": service,
+        "CACHE_REDIS_SENTINEL_MASTER": unquote(service),
     }
-    return {key: value for key, value in found.items() if value}
+    return {
+        "CACHE_OPTIONS": options,
+        "CACHE_REDIS_CLUSTER": hosts,
+        "CACHE_REDIS_SENTINELS": addresses(hosts, 26379),
+        **{key: value for key, value in found.items() if value != ""},
+    }
 
 
 def addresses(hosts: str, port: int) -> list[tuple[str, int]]:
