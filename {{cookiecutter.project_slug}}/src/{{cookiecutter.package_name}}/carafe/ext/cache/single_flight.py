@@ -24,6 +24,7 @@ from . import entry as entries
 from .availability import Availability
 from .availability import Unavailable
 from .entry import Entry
+from .entry import StoredResponse
 
 LEASE_SECONDS = 3
 """After this time, a process that makes a response is considered dead."""
@@ -88,25 +89,22 @@ class Lookup:
         return self.view.key_of(self.request, self.base)
 
 
+@dataclass
 class SingleFlight:
-    """Makes the responses of one app."""
+    """Makes the responses of one app.
 
-    def __init__(
-        self,
-        availability: Availability,
-        responses: type[entries.StoredResponse],
-        before_miss: Callable[[], object],
-    ) -> None:
-        self._availability = availability
-        self._backend = availability.backend
-        self._responses = responses
-        self._before_miss = before_miss
-        self._flights: dict[tuple[str, str], Future[Lookup]] = {}
+    *before_miss* is called before a view runs; if it returns False, the response is not cached.
+    """
+
+    availability: Availability
+    responses: type[StoredResponse]
+    before_miss: Callable[[], object]
+    flights: dict[tuple[str, str], Future[Lookup]] = field(default_factory=dict)
 
     def make(self, lookup: Lookup) -> Any:
         """Return the view's response, made once for all requests that wait for it."""
         is_head = lookup.request.method == "HEAD"
-        if is_head or self._before_miss() is False:
+        if is_head or self.before_miss() is False:
             reason = "the method is HEAD" if is_head else "the request has something to write"
             entries.note(lookup.request, "fwd=miss", reason)
             return lookup.run()
@@ -114,12 +112,12 @@ class SingleFlight:
         if key in lookup.view.unshared:  # Others would wait for nothing.
             return self._run(lookup)
         mine: Future[Lookup] = Future()
-        flight = self._flights.setdefault((key, lookup.token), mine)
+        flight = self.flights.setdefault((key, lookup.token), mine)  # an atomic operation
         if flight is mine:
             try:
                 return self._lead(lookup)
             finally:
-                del self._flights[key, lookup.token]
+                del self.flights[key, lookup.token]
                 mine.set_result(lookup)
         with suppress(TimeoutError):
             leader = flight.result(LEASE_SECONDS)
@@ -129,7 +127,7 @@ class SingleFlight:
 
     def _lead(self, lookup: Lookup) -> Response:
         """Make the response for this process, unless another one was faster."""
-        if not self._backend.is_shared or lookup.view.took > WORTH_A_LEASE:
+        if not self.availability.backend.is_shared or lookup.view.took > WORTH_A_LEASE:
             with suppress(Unavailable):
                 lookup.entry = self._wait(lookup)
         if lookup.entry is None:
@@ -143,12 +141,12 @@ class SingleFlight:
         while time.monotonic() < end:
             key = lookup.key
             lease = entries.variant_key(key, [("", lookup.token)])
-            holder, found = self._availability.run(
-                self._backend.get_or_set, {lease: mine}, LEASE_SECONDS, key
+            holder, found = self.availability.run(
+                self.availability.backend.get_or_set, {lease: mine}, LEASE_SECONDS, key
             )
             if holder == mine:
                 lookup.leases += (lease,)
-            entry = entries.current(found, lookup.token, self._availability.trusted_since)
+            entry = entries.current(found, lookup.token, self.availability.trusted_since)
             if entry is not None and not entry.head.varies:
                 return entry
             if entry is not None:
@@ -210,10 +208,10 @@ class SingleFlight:
         """Store entries, and release the leases."""
         if stored or lookup.leases:
             with suppress(Unavailable):  # The response is sent anyway.
-                self._availability.run(
-                    self._backend.set_many, stored, lookup.seconds, *lookup.leases
+                self.availability.run(
+                    self.availability.backend.set_many, stored, lookup.seconds, *lookup.leases
                 )
 
     def _respond(self, lookup: Lookup, entry: Entry, status: str) -> Response:
         entries.note(lookup.request, status)
-        return self._responses.respond(entry, reads.environ_of(lookup.request))
+        return self.responses.respond(entry, reads.environ_of(lookup.request))
