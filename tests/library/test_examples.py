@@ -18,6 +18,7 @@ from carafe.operation import operation
 from carafe.schema import Body
 from carafe.schema import Id
 from carafe.schema import Line
+from carafe.schema import optional
 from carafe.schema import Text
 from carafe.schema import Timestamp
 from hypothesis import given
@@ -43,6 +44,10 @@ class Tags(RootModel[list[Line]]):
 
 class Node(Body):
     children: list["Node"] = []
+
+
+class Inner(Body):
+    word: str = Field(pattern="^x{3}$")
 
 
 TYPES = [
@@ -71,6 +76,11 @@ TYPES = [
     Annotated[list[Id], Field(min_length=3)],
     dict[str, int],
     Line | None,
+    tuple[Id, str],
+    Annotated[str, Field(pattern="^[A-Z]{3}$")],
+    Annotated[str, Field(pattern="^[a-z-]+$")] | Annotated[str, Field(pattern="^x{3}$")],
+    Annotated[str, Field(pattern="^x{3}$")] | None,
+    Annotated[Inner, Field(examples=[{"word": "xxx"}])],
 ]
 
 
@@ -114,6 +124,35 @@ def test_a_field_is_called_as_in_json():
         first_name: Line
 
     assert post(Author)[0] == {"FIRST_NAME": "First name"}
+
+
+def test_a_field_that_may_be_left_out_is_left_out_rather_than_wrong():
+    class Author(Body):
+        name: Line
+        code: Annotated[str, Field(pattern="^x{3}$")] = optional()
+
+    example, response = post(Author)
+    assert (example, response.status_code) == ({"name": "Name"}, 204)
+
+
+def test_a_form_has_examples_of_each_field_too():
+    class Cover(Body):
+        title: Line
+        code: Annotated[str, Field(pattern="^x{3}$")] = optional()
+
+    app = FlaskCarafe("shop")
+    openapi.init_app(app)
+
+    @app.post("/covers")
+    @operation(204)
+    def add(form: Cover) -> None: ...
+
+    document = openapi.document(app)
+    content = document["paths"]["/covers"]["post"]["requestBody"]["content"]["multipart/form-data"]
+    assert content["example"] == {"title": "Title"}
+    fields = document["components"]["schemas"]["Cover"]["properties"]
+    assert fields["title"]["examples"] == ["Title"]
+    assert "examples" not in fields["code"]
 
 
 class Looped(Body):

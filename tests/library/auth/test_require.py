@@ -6,10 +6,12 @@ from types import SimpleNamespace
 from unittest.mock import create_autospec
 
 import pytest
+from carafe import openapi
 from carafe import reads
 from carafe.ext.auth import Auth
 from carafe.ext.auth import permission_denied
 from carafe.ext.auth.require import Guard
+from carafe.operation import operation
 from flask import Blueprint
 from flask import request
 from flask.views import MethodView
@@ -216,6 +218,50 @@ def test_introspection_is_safe(auth):
 def test_a_guard_tells_the_document_how_it_refuses(auth):
     assert auth.require.editor()(lambda: {}).__problems__ == {401, 403}
     assert auth.require.editor(404)(lambda: {}).__problems__ == {404}
+
+
+def test_the_document_says_which_ways_in_each_guard_accepts(app, auth):
+    def add(path, *guards, bp=app, on_class=()):
+        class View(MethodView):
+            decorators = list(on_class)
+
+            def get(self): ...
+
+        for guard in (operation(), *guards):
+            View.get = guard(View.get)
+        bp.add_url_rule(path, view_func=View.as_view(f"view{path.replace('/', '_')}"))
+
+    login, session = auth.require.login(), auth.require.session()
+    add("/open")
+    add("/method", login)
+    add("/role", auth.require.editor(404))
+    add("/session", session)
+    add("/both", login, session)
+    add("/class", on_class=[login])
+    add("/class-session", login, on_class=[session])
+    inner, outer = Blueprint("inner", __name__), Blueprint("outer", __name__, url_prefix="/bp")
+    login(outer)
+    inner.before_request(session.check)
+    add("/outer", bp=outer)
+    add("/inner", bp=inner)
+    outer.register_blueprint(inner)
+    app.register_blueprint(outer)
+
+    openapi.init_app(app)
+    described = openapi.document(app)
+    either, alone = [{"session": []}, {"token": []}], [{"session": []}]
+    paths = {path: methods["get"] for path, methods in described["paths"].items()}
+    assert {path: each["security"] for path, each in paths.items()} == {
+        "/open": [],
+        **dict.fromkeys(["/method", "/role", "/class", "/bp/outer"], either),
+        **dict.fromkeys(["/session", "/both", "/class-session", "/bp/inner"], alone),
+    }
+    assert {"401", "403"} <= paths["/bp/outer"]["responses"].keys()
+    assert "security" not in described
+    schemes = described["components"]["securitySchemes"]
+    assert schemes["token"] == {"type": "http", "scheme": "bearer"}
+    assert schemes["session"]["name"] == app.config["SESSION_COOKIE_NAME"]
+    assert (schemes["session"]["type"], schemes["session"]["in"]) == ("apiKey", "cookie")
 
 
 def test_a_refusal_is_announced_to_its_own_app(app, client, login):

@@ -1,7 +1,10 @@
 import time
+from datetime import date
 
 import pytest
+from carafe import openapi
 from carafe.ext.cache import Cache
+from carafe.operation import operation
 from flask import Flask
 from flask import request
 from flask import Response as FlaskResponse
@@ -46,6 +49,25 @@ def test_what_the_client_has_is_not_sent_again(client, method, known):
     assert answer.headers["ETag"] == whole.headers["ETag"]
     assert answer.headers["Cache-Control"] == whole.headers["Cache-Control"]
     assert "Content-Type" not in answer.headers and "Content-Length" not in answer.headers
+
+
+def test_a_hit_and_a_304_say_that_the_operation_is_deprecated(app, client, view):
+    openapi.init_app(app)
+    runs = []
+
+    @operation(deprecated=date(2027, 1, 31), sunset=date(2028, 1, 31))
+    def old() -> dict[str, int]:
+        runs.append(1)
+        return {"a": 1}
+
+    path = view(old)
+    whole = client.get(path)
+    known = {"If-None-Match": whole.headers["ETag"]}
+    hit, unchanged = client.get(path), client.get(path, headers=known)
+    assert (len(runs), unchanged.status_code) == (1, 304)
+    for response in (whole, hit, unchanged):
+        assert response.headers.getlist("Deprecation") == ["@1801353600"]
+        assert response.headers.getlist("Sunset") == ["Mon, 31 Jan 2028 00:00:00 GMT"]
 
 
 def test_what_the_client_has_not_is_sent(client):

@@ -67,7 +67,7 @@ class LoginOut(Representation):
 
 
 class LoginView(MethodView):
-    @operation(problems=[401, 403, 429])
+    @operation(problems=[401, 403, 429], operation_id="log_in")
     def post(self, body: Credentials) -> UserOut:
         """Log in."""
         auth.refuse_token()
@@ -87,7 +87,7 @@ class LoginView(MethodView):
         """Show who is logged in."""
         return UserOut.model_validate(_user())
 
-    @operation(204, problems=[401, 403])
+    @operation(204, problems=[401, 403], operation_id="log_out")
     def delete(self) -> None:
         """Log out. A copy of the cookie is useless afterwards."""
         auth.refuse_token()
@@ -98,7 +98,7 @@ class LoginView(MethodView):
 
 class PasswordView(MethodView):
     @auth.require.session()
-    @operation(204, problems=[429])
+    @operation(204, problems=[429], operation_id="change_password")
     def put(self, body: PasswordChange) -> None:
         """Change your password, log out other devices, and end your tokens."""
         email, old, new = _user().email, body.current_password, body.new_password

@@ -95,7 +95,7 @@ class TokenListView(MethodView):
         return page(TokenOut, own, Token.id, query)
 
     @auth.require.session()
-    @operation(201, problems=[409])
+    @operation(201, problems=[409], headers={"Cache-Control": "No cache stores the token."})
     def post(self, body: TokenIn) -> tuple[NewToken, Headers]:
         """Make a token for a machine. Its text is shown only now."""
         user = db.get_or_404(User, auth.user_id, with_for_update=True)

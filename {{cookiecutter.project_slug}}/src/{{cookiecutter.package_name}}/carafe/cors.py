@@ -22,7 +22,10 @@ from .reads import current_request
 from .reads import environ_of
 
 _HEADERS = {
-    "Access-Control-Expose-Headers": "Allow, ETag, Link, Location, Retry-After, X-Request-ID",
+    "Access-Control-Expose-Headers": (
+        "Allow, Deprecation, ETag, Link, Location, Retry-After, Sunset, WWW-Authenticate, "
+        "X-Request-ID"
+    ),
 }
 _PREFLIGHT_HEADERS = {
     "Access-Control-Allow-Headers": (

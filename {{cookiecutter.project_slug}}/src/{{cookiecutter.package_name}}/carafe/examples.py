@@ -1,7 +1,8 @@
 """Example bodies for the OpenAPI document, so that "Try it out" sends a valid request.
 
 Examples, defaults and enums of the schema come first (``Field(examples=["Mary Shelley"])``); else a
-string is the field's own name, and a number the smallest allowed.
+string is the field's own name, and a number the smallest allowed. A field is left out if it may be
+and if nothing is certain to match it.
 """
 
 import re
@@ -31,31 +32,38 @@ def example_of(schema: Schema, definitions: dict[str, Schema], name: str = "text
 
     *name* is the name of the field.
     """
+    for offered in (schema.get("examples"), schema.get("enum")):
+        if offered:
+            return offered[0]
+    for key in ("example", "const", "default"):
+        if key in schema:
+            return schema[key]
     if "$ref" in schema:
         target = schema["$ref"].rpartition("/")[2]
         if target not in definitions:  # such as a model that contains itself
             raise NoExample(target)
         others = {key: value for key, value in definitions.items() if key != target}
         return example_of(definitions[target], others, name)
-    for offered in (schema.get("examples"), schema.get("enum")):
-        if offered:
-            return offered[0]
-    for key in ("const", "default"):
-        if key in schema:
-            return schema[key]
-    for option in (*schema.get("anyOf", ()), *schema.get("oneOf", ()), *schema.get("allOf", ())):
-        return example_of(option, definitions, name)
+    options = [*schema.get("anyOf", ()), *schema.get("oneOf", ()), *schema.get("allOf", ())]
+    for number, option in enumerate(options, 1):
+        try:
+            return example_of(option, definitions, name)
+        except NoExample:
+            if number == len(options):
+                raise
     return _of_type(schema, definitions, name)
 
 
 def _of_type(schema: Schema, definitions: dict[str, Schema], name: str) -> Any:
     match schema.get("type"):
         case "object":
-            properties = schema.get("properties", {})
-            return {key: example_of(each, definitions, key) for key, each in properties.items()}
+            return _of_fields(schema, definitions)
         case "array":
-            item = schema.get("items", {})
-            return [example_of(item, definitions, name)] * max(1, schema.get("minItems", 0))
+            first, least = schema.get("prefixItems", []), max(1, schema.get("minItems", 0))
+            items = [*first, *[schema.get("items", {})] * (least - len(first))]
+            if schema.get("uniqueItems") and least > 1:
+                raise NoExample(name)
+            return [example_of(item, definitions, name) for item in items]
         case "string":
             return _text(schema, name)
         case "integer" | "number":
@@ -67,15 +75,28 @@ def _of_type(schema: Schema, definitions: dict[str, Schema], name: str) -> Any:
     return {}
 
 
+def _of_fields(schema: Schema, definitions: dict[str, Schema]) -> dict[str, Any]:
+    found = {}
+    for name, field in schema.get("properties", {}).items():
+        try:
+            found[name] = example_of(field, definitions, name)
+        except NoExample:
+            if name in schema.get("required", ()):
+                raise
+    return found
+
+
 def _text(schema: Schema, name: str) -> str:
     if schema.get("format") in _FORMATS:
         return _FORMATS[schema["format"]]
     words, shortest = name.replace("_", " ").capitalize(), schema.get("minLength", 0)
     while len(words) < shortest:
         words += f" {words}"
-    for text in (words, words.lower(), "1" * max(1, shortest)):
+    pattern = schema.get("pattern", "")
+    lengths = [shortest or 1, *map(int, re.findall(r"\b\d{1,3}\b", pattern))]
+    for text in (words, words.lower(), name, *(each * n for n in lengths for each in "1aA")):
         text = text[: schema.get("maxLength")]
-        if re.search(schema.get("pattern", ""), text):
+        if len(text) >= shortest and re.search(pattern, text):
             return text
     raise NoExample(name)
 

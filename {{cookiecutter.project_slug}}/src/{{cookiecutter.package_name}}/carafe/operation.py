@@ -20,12 +20,20 @@ PATCH or DELETE with 412 among its *problems* evaluates ``If-Match`` by ``check_
 
 A body that is not JSON is a 400, one of another content type a 415, and one that does not match the
 model a 422 that lists up to ``MAX_FAULTS`` faults, but never a value of the request.
+
+``@operation(deprecated=date(2027, 1, 31), sunset=date(2028, 1, 31))`` says since when clients
+should no longer use it, and when it ends: in the document, and in the headers ``Deprecation`` (RFC
+9745) and ``Sunset`` (RFC 8594) of all its responses. A date begins at midnight UTC; a datetime
+needs a time zone.
 """
 
 from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
+from datetime import datetime
+from datetime import UTC
 from functools import cache
 from functools import partial
 from functools import wraps
@@ -52,6 +60,7 @@ from werkzeug.exceptions import NotFound
 from werkzeug.exceptions import PreconditionFailed
 from werkzeug.exceptions import PreconditionRequired
 from werkzeug.exceptions import UnsupportedMediaType
+from werkzeug.http import http_date
 from werkzeug.wrappers import Response as WerkzeugResponse
 
 from . import strict
@@ -97,7 +106,13 @@ class Operation:
     form: type[BaseModel] | None
     query: type[BaseModel] | None
     returned: TypeAdapter[Any] | None
+    adds_headers: bool
     problems: tuple[int, ...]
+    operation_id: str | None
+    headers: Mapping[str, str] | None
+    """The headers that the view adds to a successful response, and their descriptions."""
+    end: Mapping[str, str]
+    """The headers ``Deprecation`` and ``Sunset`` of each response."""
 
     @property
     def evaluates_if_match(self) -> bool:
@@ -110,15 +125,26 @@ class Operation:
         return self.body is not None and _takes_none(self.body)
 
 
-def operation(status: int = 200, *, problems: Iterable[int] = ()) -> Decorator:
+def operation(
+    status: int = 200,
+    *,
+    problems: Iterable[int] = (),
+    operation_id: str | None = None,
+    headers: Mapping[str, str] | None = None,
+    deprecated: date | None = None,
+    sunset: date | None = None,
+) -> Decorator:
     """Load a view's body and query, and send what it returns with *status*.
 
-    *problems* are the HTTP statuses that it may abort with, for the OpenAPI document; those that
-    follow from the signature are added.
+    For the OpenAPI document, *problems* are the HTTP statuses that it may abort with; those that
+    follow from the signature are added. *operation_id* replaces the name made of method and path.
+    *headers* are those of a successful response and their descriptions, instead of the usual ones:
+    ``Link`` for a page, and ``Location`` with a 201.
     """
+    described = (tuple(problems), operation_id, headers, _end(deprecated, sunset))
 
     def decorate(view: View) -> Callable[..., WerkzeugResponse]:
-        contract = _read(view, status, tuple(problems))
+        contract = _read(view, status, *described)
 
         @wraps(view)
         def call(*args: Any, **kwargs: Any) -> WerkzeugResponse:
@@ -170,10 +196,31 @@ def _operation_of(request: Request) -> Operation | None:
     return getattr(getattr(view_class, request.method.lower(), function), "__operation__", None)
 
 
-def _read(view: View, status: int, problems: tuple[int, ...]) -> Operation:
+def _end(deprecated: date | None, sunset: date | None) -> dict[str, str]:
+    """The headers that announce the end of an operation."""
+    since, until = _moment(deprecated), _moment(sunset)
+    if since and until and until < since:
+        raise ValueError("sunset is before deprecated. An operation is deprecated until it ends.")
+    headers = {"Deprecation": f"@{int(since.timestamp())}"} if since else {}
+    return headers | ({"Sunset": http_date(until)} if until else {})
+
+
+def _moment(given: date | None) -> datetime | None:
+    if type(given) is date:
+        return datetime(given.year, given.month, given.day, tzinfo=UTC)
+    if given is None or (isinstance(given, datetime) and given.utcoffset() is not None):
+        return given
+    raise TypeError(
+        "deprecated and sunset: expected a date or a datetime with a time zone, for example "
+        f"date(2027, 1, 31), but got {given!r}."
+    )
+
+
+def _read(view: View, status: int, *described: Any) -> Operation:
     hints = get_type_hints(view, include_extras=True)
     returned = hints.get("return", type(None))
-    if get_origin(returned) is tuple:
+    adds_headers = get_origin(returned) is tuple
+    if adds_headers:
         returned = get_args(returned)[0]
     has_no_body = returned in (None, type(None)) or _is_response(returned)
     body = hints.get("body")
@@ -185,7 +232,8 @@ def _read(view: View, status: int, problems: tuple[int, ...]) -> Operation:
         hints.get("form"),
         hints.get("query"),
         None if has_no_body else TypeAdapter(returned),
-        problems,
+        adds_headers,
+        *described,
     )
 
 

@@ -39,6 +39,7 @@ from werkzeug.exceptions import Forbidden
 from werkzeug.exceptions import HTTPException
 
 from ...config import declare
+from ...document import add_security_scheme
 from ...reads import current_request
 from ...reads import environ_of
 from ...request import bearer_of
@@ -99,6 +100,8 @@ class Auth:
         withhold_sessions(app)
         app.extensions[_KEY] = identities
         app.app_ctx_globals_class = _globals_with(identities, app.app_ctx_globals_class)
+        add_security_scheme(app, "session", _session_scheme)
+        add_security_scheme(app, "token", lambda app: {"type": "http", "scheme": "bearer"})
 
     @property
     def provider(self) -> Provider | None:
@@ -168,6 +171,15 @@ def _identities() -> Identities | Anonymous:
         raise RuntimeError("This app has no auth. Call auth.init_app(app) when you make it.")
     found: Identities | Anonymous = current_app.extensions[_KEY]
     return found
+
+
+def _session_scheme(app: Flask) -> dict[str, Any]:
+    return {
+        "type": "apiKey",
+        "in": "cookie",
+        "name": app.session_interface.get_cookie_name(app),
+        "description": "Log in by POST /login; the browser sends it.",
+    }
 
 
 def _setting(name: str) -> str:

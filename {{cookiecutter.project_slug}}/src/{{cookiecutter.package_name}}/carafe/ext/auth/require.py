@@ -41,6 +41,9 @@ class Guard:
     logged in, and 403 for a user without the role.
     """
 
+    ways: tuple[str, ...] = ("session", "token")
+    """By which a client may come in: security schemes of the OpenAPI document."""
+
     def __init__(
         self,
         identities: Callable[[], Identities | Anonymous],
@@ -50,6 +53,8 @@ class Guard:
         self._identities = identities
         self._permissions = tuple(permissions)
         self._code = code
+        self.__problems__ = {code} if code else {401, 403}
+        self.__security__ = {self.ways}
 
     def allows(self, identity: Identity) -> bool:
         """Whether *identity* may pass."""
@@ -104,8 +109,8 @@ class Guard:
             self.check()
             return run(*args, **kwargs)
 
-        codes = {self._code} if self._code else {401, 403}
-        call.__problems__ = codes | getattr(view, "__problems__", set())  # type: ignore[attr-defined]
+        for name in ("__problems__", "__security__"):
+            setattr(call, name, getattr(self, name) | getattr(view, name, set()))
         return call
 
     def __enter__(self) -> None:
@@ -117,6 +122,8 @@ class Guard:
 
 class SessionGuard(Guard):
     """A guard that no token passes."""
+
+    ways = ("session",)
 
     def allows(self, identity: Identity) -> bool:
         """Whether *identity* may pass."""

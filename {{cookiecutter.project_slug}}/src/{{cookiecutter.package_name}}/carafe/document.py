@@ -1,0 +1,351 @@
+"""What the OpenAPI 3.1 document of an app says: every view that has an ``@operation``.
+
+A decorator, or a function that runs before the view, has the statuses with which it may refuse a
+request in its ``__problems__``, and in its ``__security__`` tuples of names of security schemes,
+of each of which a request has to satisfy one.
+"""
+
+import re
+from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from http import HTTPStatus
+from inspect import getdoc
+from itertools import accumulate
+from itertools import chain
+from itertools import product
+from typing import Any
+
+from flask import Flask
+from pydantic import TypeAdapter
+from werkzeug.routing import Rule
+from werkzeug.routing.converters import NumberConverter
+
+from .errors import MIMETYPE as PROBLEM_MIMETYPE
+from .errors import Problem
+from .examples import example_of
+from .examples import NoExample
+from .names import operation_names
+from .names import Schemas
+from .operation import adapter_of
+from .operation import Operation
+from .schema import NO_NUL
+
+Schema = dict[str, Any]
+
+_KEY = "carafe.document"
+_SCHEMES = "carafe.document.schemes"
+_SCHEMA = "#/components/schemas/"
+_CONVERTERS: dict[str, Schema] = {
+    "IntegerConverter": {"type": "integer"},
+    "FloatConverter": {"type": "number"},
+    "UUIDConverter": {"type": "string", "format": "uuid"},
+}
+_PROBLEM = TypeAdapter(Problem)
+_HEADERS = {
+    "Deprecation": "Since when clients should no longer use this operation (RFC 9745).",
+    "ETag": "The version of the representation.",
+    "Link": 'The URL of the next page, as rel="next"; the last page has none.',
+    "Location": "The URL of what was added.",
+    "Retry-After": "Seconds until it is worth trying again.",
+    "Sunset": "When this operation ends (RFC 8594).",
+    "WWW-Authenticate": "How a client can authenticate.",
+    "X-Request-ID": "The id of the request in the log.",
+}
+_SENT_WITH = {401: ["WWW-Authenticate"], 429: ["Retry-After"], 503: ["Retry-After"]}
+
+
+def add_security_scheme(app: Flask, name: str, describe: Callable[[Flask], Schema]) -> None:
+    """Add a security scheme to the document of *app*; *describe* is called when it is made."""
+    app.extensions.setdefault(_SCHEMES, {})[name] = describe
+
+
+def document(app: Flask) -> dict[str, Any]:
+    """Return the OpenAPI document of *app*, which is made once."""
+    if _KEY not in app.extensions:
+        app.extensions[_KEY] = _describe(app)
+    made: dict[str, Any] = app.extensions[_KEY]
+    return made
+
+
+@dataclass(frozen=True, eq=False)
+class Entry:
+    """One operation at one path.
+
+    *function* is the view function; it may dispatch to *view*. The *hooks* run before it.
+    """
+
+    rule: Rule
+    method: str
+    function: Any
+    view: Any
+    hooks: list[Any]
+    contract: Operation
+
+    @property
+    def path(self) -> str:
+        return re.sub(r"<(?:[^<>]*:)?([^<>:]+)>", r"{\1}", self.rule.rule)
+
+    @property
+    def tag(self) -> str:
+        """The name of the blueprint, also of one in another, or of the function."""
+        *blueprints, function = str(self.rule.endpoint).split(".")
+        return blueprints[-1] if blueprints else function
+
+    @property
+    def summary(self) -> str:
+        return " ".join((getdoc(self.view) or "").partition("\n\n")[0].split())
+
+    @property
+    def is_list(self) -> bool:
+        """Whether a list is returned, or a page of one."""
+        returned = self.contract.returned
+        schema = returned.json_schema(mode="serialization") if returned else {}
+        items = schema.get("properties", {}).get("items", {})
+        return "array" in (schema.get("type"), items.get("type"))
+
+    @property
+    def problems(self) -> list[int]:
+        codes = {400, *self.contract.problems}  # Every URL may be invalid: see ``security``.
+        codes |= self._marks("__problems__")
+        if self.contract.body or self.contract.form:
+            codes |= {415, 422}
+        return sorted(codes | {422} if self.contract.query else codes)
+
+    @property
+    def security(self) -> list[dict[str, list[str]]]:
+        """The combinations of schemes that satisfy everything, without needless ones."""
+        needed = self._marks("__security__")
+        combinations = {frozenset(names) for names in product(*needed)} if needed else set()
+        fewest = [each for each in combinations if not any(other < each for other in combinations)]
+        return [{name: [] for name in sorted(each)} for each in sorted(fewest, key=sorted)]
+
+    def _marks(self, name: str) -> set[Any]:
+        """What the view and whatever runs before it have under *name*."""
+        owners = [hook.__self__ for hook in self.hooks if hasattr(hook, "__self__")]
+        places = [self.view, self.function, *self.hooks, *owners]
+        return set().union(*(getattr(place, name, ()) for place in places))
+
+    @property
+    def success_headers(self) -> dict[str, Schema]:
+        """The headers of a successful response alone."""
+        contract, is_get = self.contract, self.method == "GET"
+        has_etag = contract.status == 200 and (is_get or contract.evaluates_if_match)
+        sent = _usual("ETag") if has_etag else {}
+        if contract.headers is not None:
+            return sent | {name: _header(text) for name, text in contract.headers.items()}
+        if contract.adds_headers and is_get and self.is_list:
+            return sent | _usual("Link")
+        if contract.adds_headers and contract.status == 201:
+            return sent | _usual("Location", "ETag")
+        return sent
+
+
+def entries_of(app: Flask) -> Iterator[Entry]:
+    """Return the operations of *app*."""
+    for rule in app.url_map.iter_rules():
+        function = app.view_functions[rule.endpoint]
+        view_class = getattr(function, "view_class", None)
+        *blueprints, _ = str(rule.endpoint).split(".")
+        places = [None, *accumulate(blueprints, "{}.{}".format)]
+        hooks = [hook for place in places for hook in app.before_request_funcs.get(place, ())]
+        for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
+            view = getattr(view_class, method.lower(), function)
+            if hasattr(view, "__operation__"):
+                yield Entry(rule, method, function, view, hooks, view.__operation__)
+
+
+def _describe(app: Flask) -> dict[str, Any]:
+    entries = list(entries_of(app))
+    found, components = TypeAdapter.json_schemas(
+        list(_adapters(entries)), ref_template=_SCHEMA + "{model}", schema_generator=Schemas
+    )
+    definitions = components.get("$defs", {})
+    schemas = {key: schema for (key, _), schema in found.items()}
+    for (_, place), schema in schemas.items():
+        if place == "body":
+            _forbid_nul(schema, definitions, set())
+        if place == "form":
+            _add_examples(schema, definitions)
+    schemes = {name: make(app) for name, make in app.extensions.get(_SCHEMES, {}).items()}
+    paths: dict[str, dict[str, Any]] = {}
+    for entry, name in zip(entries, _operation_ids(entries), strict=True):
+        security = {"security": entry.security} if schemes else {}
+        described = {"operationId": name} | _operation(entry, schemas, definitions) | security
+        paths.setdefault(entry.path, {})[entry.method.lower()] = described
+    used: dict[str, Schema] = {}
+    _collect(paths, definitions, used)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            name: app.config[f"OPENAPI_{name.upper()}"]
+            for name in ("title", "description", "version")
+        },
+        "tags": [{"name": name} for name in dict.fromkeys(entry.tag for entry in entries)],
+        "paths": paths,
+        "components": {"schemas": used} | ({"securitySchemes": schemes} if schemes else {}),
+    }
+
+
+def _adapters(entries: list[Entry]) -> Iterator[tuple[Any, Any, TypeAdapter[Any]]]:
+    yield (None, "problem"), "serialization", _PROBLEM
+    for entry in entries:
+        if entry.contract.body:
+            yield (entry, "body"), "validation", adapter_of(entry.contract.body)
+        for place in ("form", "query"):
+            if model := getattr(entry.contract, place):
+                yield (entry, place), "validation", TypeAdapter(model)
+        if entry.contract.returned:
+            yield (entry, "returned"), "serialization", entry.contract.returned
+
+
+def _operation_ids(entries: list[Entry]) -> list[str]:
+    """The ids of the operations, which are unique; those that are given come first."""
+    ids: dict[str, Entry] = {}
+    for entry in sorted(entries, key=lambda entry: entry.contract.operation_id is None):
+        given = entry.contract.operation_id
+        names = operation_names(entry.method, entry.path, entry.is_list)
+        for name in chain([given] if given else [], names):
+            if ids.setdefault(name, entry) is entry:
+                break
+    return sorted(ids, key=lambda name: entries.index(ids[name]))
+
+
+def _collect(value: Any, models: dict[str, Schema], used: dict[str, Schema]) -> None:
+    """Add to *used* each of the *models* that *value* refers to, by its best name."""
+    for key, each in value.items() if isinstance(value, dict) else enumerate(value):
+        if isinstance(each, dict | list):
+            _collect(each, models, used)
+        elif isinstance(each, str) and each.startswith(_SCHEMA):
+            name = _best_name(each.removeprefix(_SCHEMA), models)
+            value[key] = _SCHEMA + name
+            if name not in used:
+                used[name] = model = models[each.removeprefix(_SCHEMA)]
+                title = model.get("title", "")
+                if "[" in title or name.removesuffix("Input").endswith(title):
+                    model.pop("title", None)
+                _collect(model, models, used)
+
+
+def _best_name(name: str, others: dict[str, Any]) -> str:
+    """The name of a model whose schema as a body is another one than as a response."""
+    model, _, mode = name.rpartition("-")
+    best = {"Input": f"{model}Input", "Output": model}.get(mode, name)
+    return name if best in others else best
+
+
+def _operation(
+    entry: Entry, schemas: dict[Any, Schema], definitions: dict[str, Schema]
+) -> dict[str, Any]:
+    _, _, description = (getdoc(entry.view) or "").partition("\n\n")
+    query = schemas.get((entry, "query"), {})
+    described: dict[str, Any] = {
+        "tags": [entry.tag],
+        "summary": entry.summary,
+        "parameters": [
+            *_path_parameters(entry.rule),
+            *_query_parameters(query, definitions),
+        ],
+        "responses": _responses(entry, schemas, definitions),
+    }
+    if description:
+        described["description"] = description
+    if entry.contract.end:
+        described["deprecated"] = True
+    for place, kind in [("body", "application/json"), ("form", "multipart/form-data")]:
+        if (entry, place) in schemas:
+            content = {kind: _with_example(schemas[entry, place], definitions)}
+            required = not entry.contract.is_optional
+            described["requestBody"] = {"required": required, "content": content}
+    return described
+
+
+def _with_example(schema: Schema, definitions: dict[str, Schema]) -> dict[str, Any]:
+    try:
+        return {"schema": schema, "example": example_of(schema, definitions)}
+    except NoExample:
+        return {"schema": schema}
+
+
+def _add_examples(schema: Schema, definitions: dict[str, Schema]) -> None:
+    """Give each field of a form an example: Swagger UI does not take them from the whole one."""
+    model = definitions.get(schema.get("$ref", "").removeprefix(_SCHEMA), schema)
+    for name, field in model.get("properties", {}).items():
+        with suppress(NoExample):
+            field.setdefault("examples", [example_of(field, definitions, name)])
+
+
+def _forbid_nul(schema: Any, definitions: dict[str, Any], seen: set[str]) -> None:
+    """Describe that the texts of a body have no NUL, which ``strict`` refuses."""
+    if isinstance(schema, list):
+        for each in schema:
+            _forbid_nul(each, definitions, seen)
+    if not isinstance(schema, dict):
+        return
+    if schema.get("type") == "string" and not {"pattern", "format", "enum", "const"} & set(schema):
+        schema["pattern"] = NO_NUL
+    if isinstance(schema.get("additionalProperties"), dict):
+        schema.setdefault("propertyNames", {"pattern": NO_NUL})
+    target = str(schema.get("$ref", "")).rpartition("/")[2]
+    if target and target not in seen:
+        seen.add(target)
+        _forbid_nul(definitions[target], definitions, seen)
+    for value in schema.values():
+        _forbid_nul(value, definitions, seen)
+
+
+def _path_parameters(rule: Rule) -> Iterator[dict[str, Any]]:
+    for name, converter in rule._converters.items():
+        schema = dict(_CONVERTERS.get(type(converter).__name__, {"type": "string", "minLength": 1}))
+        if isinstance(converter, NumberConverter):
+            least = converter.min if converter.signed else max(converter.min or 0, 0)
+            bounds = {"minimum": least, "maximum": converter.max}
+            schema |= {bound: value for bound, value in bounds.items() if value is not None}
+        yield {"name": name, "in": "path", "required": True, "schema": schema}
+
+
+def _query_parameters(
+    schema: dict[str, Any], definitions: dict[str, Any]
+) -> Iterator[dict[str, Any]]:
+    if "$ref" in schema:
+        schema = definitions[schema["$ref"].rpartition("/")[2]]
+    required = schema.get("required", ())
+    for name, values in schema.get("properties", {}).items():
+        yield {
+            "name": name,
+            "in": "query",
+            "required": name in required,
+            "schema": values,
+        }
+
+
+def _responses(
+    entry: Entry, schemas: dict[Any, Schema], definitions: dict[str, Schema]
+) -> dict[str, Any]:
+    status = entry.contract.status
+    always = _usual(*entry.contract.end, "X-Request-ID")
+    success: dict[str, Any] = {
+        "description": HTTPStatus(status).phrase,
+        "headers": entry.success_headers | always,
+    }
+    if entry.contract.returned:
+        content = _with_example(schemas[entry, "returned"], definitions)
+        success["content"] = {"application/json": content}
+    refusals = {
+        str(code): {
+            "description": HTTPStatus(code).phrase,
+            "headers": _usual(*_SENT_WITH.get(code, ())) | always,
+            "content": {PROBLEM_MIMETYPE: {"schema": schemas[None, "problem"]}},
+        }
+        for code in entry.problems
+    }
+    return {str(status): success, **refusals}
+
+
+def _usual(*headers: str) -> dict[str, Schema]:
+    return {name: _header(_HEADERS[name]) for name in headers}
+
+
+def _header(text: str) -> Schema:
+    return {"description": text, "schema": {"type": "string"}}
