@@ -35,6 +35,7 @@ NOT_RUN = {
     FOLLOW: "test_update.py",
     "Run in production": "test_readmes.py, test_compose.py and test_image.py",
     DEPLOY: "test_rolling.py",
+    "Generate a client": "project/test_generated_client.py",
     "Read metrics": "tests/test_metrics.py of every project",
     "Survive outages": "project/test_outage.py",
     "Change only what has not changed": "tests/test_books.py of every project",
@@ -68,6 +69,12 @@ TESTS = {
             for number in range(3):
                 assert writer.get("/books/statistics").json == {"books": number}
                 writer.post("/books", body)
+        """,
+    "Retire an endpoint": """
+        def test_the_endpoint_says_when_it_ends(client):
+            response = client.get("/books/count")
+            assert (response.json, response.headers["Deprecation"]) == (0, "@1801353600")
+            assert response.headers["Sunset"] == "Sat, 31 Jul 2027 00:00:00 GMT"
         """,
     "Upload a file": """
         from io import BytesIO
