@@ -346,3 +346,30 @@ def test_what_is_no_date_and_no_time_with_a_zone_is_refused_at_once(name, given)
 def test_an_operation_does_not_end_before_it_is_deprecated():
     with pytest.raises(ValueError, match="sunset is before deprecated"):
         operation(deprecated=date(2027, 1, 2), sunset=date(2027, 1, 1))
+
+
+@pytest.mark.parametrize("required", [False, True])
+def test_the_conditions_of_a_request_are_described(app, add, required):
+    app.config["REQUIRE_IF_MATCH"] = required
+
+    @operation(problems=[412])
+    def put() -> BookOut:
+        """Replace a book."""
+
+    @operation()
+    def get() -> BookOut:
+        """Show a book."""
+
+    app.add_url_rule("/book", "put", put, methods=["PUT"])
+    app.add_url_rule("/book", "get", get)
+    validate(described := app.test_client().get("/openapi.json").json)
+    changing, showing = (described["paths"]["/book"][method] for method in ("put", "get"))
+    [if_match], [if_none_match] = changing["parameters"], showing["parameters"]
+    assert (if_match["name"], if_match["required"]) == ("If-Match", required)
+    assert {"412", "428"} & changing["responses"].keys() == (
+        {"412", "428"} if required else {"412"}
+    )
+    assert if_none_match["name"] == "If-None-Match"
+    assert "ETag" in showing["responses"]["304"]["headers"]
+    assert "content" not in showing["responses"]["304"]
+    assert "ETag" in changing["responses"]["200"]["headers"]

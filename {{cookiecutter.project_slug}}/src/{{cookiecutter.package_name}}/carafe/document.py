@@ -53,6 +53,10 @@ _HEADERS = {
     "WWW-Authenticate": "How a client can authenticate.",
     "X-Request-ID": "The id of the request in the log.",
 }
+_CONDITIONS = {
+    "If-Match": "Change only what still has this ETag; otherwise it is a 412.",
+    "If-None-Match": "Send only what does not have this ETag; otherwise it is a 304.",
+}
 _SENT_WITH = {401: ["WWW-Authenticate"], 429: ["Retry-After"], 503: ["Retry-After"]}
 
 
@@ -82,6 +86,7 @@ class Entry:
     view: Any
     hooks: list[Any]
     contract: Operation
+    requires_if_match: bool
 
     @property
     def path(self) -> str:
@@ -109,6 +114,8 @@ class Entry:
     def problems(self) -> list[int]:
         codes = {400, *self.contract.problems}  # Every URL may be invalid: see ``security``.
         codes |= self._marks("__problems__")
+        if self.requires_if_match:
+            codes |= {428}
         if self.contract.body or self.contract.form:
             codes |= {415, 422}
         return sorted(codes | {422} if self.contract.query else codes)
@@ -128,10 +135,15 @@ class Entry:
         return set().union(*(getattr(place, name, ()) for place in places))
 
     @property
+    def may_be_known(self) -> bool:
+        """Whether it evaluates ``If-None-Match``."""
+        return self.method == "GET" and self.contract.status == 200
+
+    @property
     def success_headers(self) -> dict[str, Schema]:
         """The headers of a successful response alone."""
         contract, is_get = self.contract, self.method == "GET"
-        has_etag = contract.status == 200 and (is_get or contract.evaluates_if_match)
+        has_etag = self.may_be_known or (contract.status == 200 and contract.evaluates_if_match)
         sent = _usual("ETag") if has_etag else {}
         if contract.headers is not None:
             return sent | {name: _header(text) for name, text in contract.headers.items()}
@@ -153,7 +165,9 @@ def entries_of(app: Flask) -> Iterator[Entry]:
         for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
             view = getattr(view_class, method.lower(), function)
             if hasattr(view, "__operation__"):
-                yield Entry(rule, method, function, view, hooks, view.__operation__)
+                contract: Operation = view.__operation__
+                is_required = contract.evaluates_if_match and app.config.get("REQUIRE_IF_MATCH")
+                yield Entry(rule, method, function, view, hooks, contract, bool(is_required))
 
 
 def _describe(app: Flask) -> dict[str, Any]:
@@ -246,6 +260,7 @@ def _operation(
         "parameters": [
             *_path_parameters(entry.rule),
             *_query_parameters(query, definitions),
+            *_conditions(entry),
         ],
         "responses": _responses(entry, schemas, definitions),
     }
@@ -320,6 +335,20 @@ def _query_parameters(
         }
 
 
+def _conditions(entry: Entry) -> Iterator[Schema]:
+    """The headers by which a request is conditional."""
+    evaluated = {
+        "If-Match": entry.contract.evaluates_if_match,
+        "If-None-Match": entry.may_be_known,
+    }
+    for name in [name for name, is_evaluated in evaluated.items() if is_evaluated]:
+        described = _header(_CONDITIONS[name])
+        if name == "If-Match":
+            described["schema"]["pattern"] = r'^(\*|"[!#-~]*")$'
+            described["required"] = entry.requires_if_match
+        yield {"name": name, "in": "header", **described}
+
+
 def _responses(
     entry: Entry, schemas: dict[Any, Schema], definitions: dict[str, Schema]
 ) -> dict[str, Any]:
@@ -340,7 +369,8 @@ def _responses(
         }
         for code in entry.problems
     }
-    return {str(status): success, **refusals}
+    unchanged = {"description": HTTPStatus(304).phrase, "headers": success["headers"]}
+    return {str(status): success, **({"304": unchanged} if entry.may_be_known else {}), **refusals}
 
 
 def _usual(*headers: str) -> dict[str, Schema]:
