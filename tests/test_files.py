@@ -29,6 +29,7 @@ FILES = {
     "migrations/script.py.mako",
     "migrations/versions/0001_books.py",
     "migrations/versions/0002_accounts.py",
+    "migrations/versions/0003_times.py",
     "migrations/versions/0004_tokens.py",
     "nginx.conf",
     "pyproject.toml",

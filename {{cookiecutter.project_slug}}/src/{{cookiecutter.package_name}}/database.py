@@ -2,7 +2,7 @@
 
 .. code-block:: python
 
-    class Shelf(Base):
+    class Shelf(Timestamps, Base):
         __tablename__ = "shelves"
         id: Mapped[int] = mapped_column(primary_key=True)
 
@@ -23,6 +23,7 @@ from collections.abc import Iterator
 from collections.abc import Mapping
 from contextlib import contextmanager
 from datetime import datetime
+from datetime import UTC
 from functools import wraps
 from types import ModuleType
 from typing import Any
@@ -51,6 +52,8 @@ from sqlalchemy import text
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import DeclarativeBase
+from sqlalchemy.orm import Mapped
+from sqlalchemy.orm import mapped_column
 from sqlalchemy.orm import registry
 from sqlalchemy.orm import SessionTransaction
 
@@ -92,6 +95,16 @@ class Base(DeclarativeBase):
             "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
             "pk": "pk_%(table_name)s",
         }
+    )
+
+
+class Timestamps:
+    """When a row was added, and when one of its columns was last changed."""
+
+    created_at: Mapped[datetime] = mapped_column(default=lambda: datetime.now(UTC))
+    updated_at: Mapped[datetime] = mapped_column(
+        default=lambda context: context.get_current_parameters()["created_at"],
+        onupdate=lambda: datetime.now(UTC),
     )
 
 

@@ -1,6 +1,9 @@
 """The tables."""
 
+from datetime import date
+
 from sqlalchemy import ForeignKey
+from sqlalchemy import Index
 from sqlalchemy import String
 from sqlalchemy.orm import Mapped
 from sqlalchemy.orm import mapped_column
@@ -8,9 +11,10 @@ from sqlalchemy.orm import relationship
 
 from .database import Base as Base
 from .database import db as db
+from .database import Timestamps
 
 
-class Author(Base):
+class Author(Timestamps, Base):
     """An author of books."""
 
     __tablename__ = "authors"
@@ -21,13 +25,15 @@ class Author(Base):
     books: Mapped[list["Book"]] = relationship(back_populates="author", passive_deletes="all")
 
 
-class Book(Base):
+class Book(Timestamps, Base):
     """A book by one author."""
 
     __tablename__ = "books"
+    __table_args__ = (Index(None, "title", "id"), Index(None, "created_at", "id"))
 
     id: Mapped[int] = mapped_column(primary_key=True)
     title: Mapped[str] = mapped_column(String(200))
+    published_on: Mapped[date | None]
     author_id: Mapped[int] = mapped_column(ForeignKey("authors.id"), index=True)
     user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"), index=True)  # feature: auth
 
