@@ -119,13 +119,20 @@ TESTS = {
             sent = app.test_client().post("/authors", {"name": "M"}, headers=script)
             assert sent.status_code == 201
         """,
-    "List the newest first": """
-        def test_the_newest_book_is_first(writer, client, body):
-            books = [writer.post("/books", body).json for _ in range(3)]
-            newest = {"limit": 2}
-            assert client.get("/books/newest", newest).json == [books[2], books[1]]
-            newest["before"] = books[1]["id"]
-            assert client.get("/books/newest", newest).json == [books[0]]
+    "Sort, filter and search a list": """
+        def test_a_list_is_sorted_filtered_and_searched(writer, client, body):
+            books = [writer.post("/books", body | {"title": title}).json for title in "aAb"]
+            last = writer.patch(f"/books/{books[0]['id']}", {"title": "c"}).json
+            newest = [last, *books[:0:-1]]
+            assert client.get("/books/recent").json["items"] == newest
+            for query, found in {
+                "q=a": [books[1]],
+                "title=b": [books[2]],
+                "sort=title": [books[1], books[2], last],
+                f"updated_at_min={books[2]['updated_at']}": newest[:2],
+            }.items():
+                assert client.get(f"/books/recent?{query}").json["items"] == found, query
+            assert client.get("/books/recent?author_id=1").status_code == 422
         """,
 }
 """What has to be true after each section: tests that are added to those of the project."""

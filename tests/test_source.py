@@ -33,7 +33,7 @@ MAY_IMPORT = {
     "database_errors": {"carafe.errors", "carafe.logger", "database"},
     "extensions": {"carafe.ext", "database"},
     "health": {"carafe.logger", "carafe.operation", "database", "extensions"},
-    "lists": {"carafe.operation", "carafe.schema", "database"},
+    "lists": {"carafe.errors", "carafe.operation", "carafe.schema", "database"},
     "metrics": {"carafe.errors"},
     "models": {"database"},
     "postgresql": set(),

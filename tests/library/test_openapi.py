@@ -318,3 +318,22 @@ def test_the_document_says_what_the_app_does(app, client):
 def test_a_second_init_app_is_refused(app):
     with pytest.raises(ValueError, match="already registered"):
         openapi.init_app(app)
+
+
+def test_a_list_in_one_argument_is_not_exploded():
+    class Sorted(BaseModel):
+        sort: list[str] = Field([], json_schema_extra={"explode": False})
+        tag: list[str] = []
+
+    @operation()
+    def view(query: Sorted) -> int:
+        return 1
+
+    app = FlaskCarafe(__name__)
+    openapi.init_app(app)
+    app.add_url_rule("/", view_func=view)
+    document = app.test_client().get("/openapi.json").json
+    validate(document)
+    sort, tag = document["paths"]["/"]["get"]["parameters"]
+    assert sort["explode"] is False and "explode" not in sort["schema"]
+    assert "explode" not in tag

@@ -40,6 +40,9 @@ def test_the_query_is_loaded(search, params, loaded):
 @pytest.mark.parametrize(
     ("params", "path"),
     [
+        ({"Page": "1"}, "Page"),
+        ({"": "1"}, ""),
+        ({"x" * 5000: "1"}, "x" * 100),
         ({"page": "x"}, "page"),
         ({"page": "0"}, "page"),
         ({"page": ""}, "page"),
@@ -101,3 +104,89 @@ def test_a_list_of_any_kind_goes_by_each_of_its_names(params, name, loaded):
         return query
 
     assert make_client(shelf).get("/", params).json[name] == loaded
+
+
+class Lenient(BaseModel):
+    author_id: int = 1
+    on: date | None = None
+    days: list[date] = []
+    anything: object = None
+
+
+@pytest.fixture
+def lenient():
+    @operation()
+    def view(query: Lenient) -> list[str]:
+        return sorted(query.model_fields_set)
+
+    return make_client(view)
+
+
+def test_an_argument_that_no_field_has_is_refused_with_the_nearest(lenient):
+    [fault] = lenient.get("/?autor_id=1").json["errors"]
+    assert fault["detail"] == "There is no such argument. Did you mean 'author_id'?"
+
+
+@pytest.mark.parametrize("name", ["author_id", "on", "anything"])
+def test_an_argument_that_comes_twice_is_refused_unless_it_is_a_list(lenient, name):
+    refused = lenient.get(f"/?{name}=2026-01-01&{name}=2026-01-01")
+    assert refused.json["errors"] == [{"place": "query", "path": name, "detail": "Send it once."}]
+    assert lenient.get("/?days=2026-01-01&days=2026-01-02").json == ["days"]
+
+
+@pytest.mark.parametrize("value", ["0", "1767225600", "-1", "1.5", "+7", "%207"])
+def test_a_number_is_no_date(lenient, value):
+    assert faults_of(lenient.get(f"/?on={value}")) == [("query", "on")]
+    assert faults_of(lenient.get(f"/?days={value}")) == [("query", "days")]
+
+
+def test_at_most_20_unknown_arguments_are_listed(lenient):
+    refused = lenient.get("/?" + "&".join(f"x{number}=" for number in range(50)))
+    assert len(refused.json["errors"]) == 20
+    assert "30 more" in refused.json["detail"]
+
+
+def test_arguments_have_the_names_of_aliases():
+    class Aliased(BaseModel):
+        author_id: int = Field(1, alias="authorId")
+        tag: str = Field("", validation_alias=AliasChoices("tag", "label"))
+
+    class Both(Aliased):
+        model_config = ConfigDict(validate_by_name=True)
+
+    @operation()
+    def aliased(query: Aliased) -> int:
+        return query.author_id
+
+    @operation()
+    def both(query: Both) -> int:
+        return query.author_id
+
+    for view, status in ((aliased, 422), (both, 200)):
+        client = make_client(view)
+        assert client.get("/?authorId=7&label=a").json == 7
+        assert client.get("/?author_id=7").status_code == status
+
+
+def test_a_model_that_takes_any_argument_refuses_none():
+    class Open(BaseModel):
+        model_config = ConfigDict(extra="allow")
+
+    @operation()
+    def open_view(query: Open) -> dict[str, object]:
+        return query.model_extra
+
+    @operation()
+    def root(query: RootModel[dict[str, object]]) -> dict[str, object]:
+        return query.root
+
+    for view in (open_view, root):
+        assert make_client(view).get("/?a=1&b=2&b=3").json == {"a": "1", "b": ["2", "3"]}
+
+
+def test_an_operation_without_a_query_refuses_no_argument():
+    @operation()
+    def view() -> int:
+        return 1
+
+    assert make_client(view).get("/?a=1&a=2").json == 1

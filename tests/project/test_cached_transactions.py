@@ -48,3 +48,14 @@ def test_a_savepoint_does_not_end_what_was_written_before_it(app, client, ends):
     assert client.get("/saying").json == {"text": "old"}
     with app.app_context():
         assert db.session.get(Saying, 2).text == "new"
+
+
+def test_a_list_is_cached_by_its_arguments_and_a_search_is_not(lasting):
+    client = lasting.test_client()
+    for query in ("", "sort=title", "sort=-title", "author_id=1", "author_id=1&limit=1"):
+        found = [client.get(f"/books?{query}").headers["Cache-Status"] for _ in range(2)]
+        assert [status.removeprefix("carafe; ") for status in found] == ["fwd=miss; stored", "hit"]
+    for _ in range(2):
+        assert "stored" not in client.get("/books?q=a").headers["Cache-Status"]
+    for query in ("titel=a", "author_id=1&author_id=1", "limit=1&Limit=1"):
+        assert client.get(f"/books?{query}").status_code == 422

@@ -38,11 +38,10 @@ def test_the_list_comes_in_pages(writer, client):
 
 
 def test_a_page_is_refused_if_its_cursor_or_limit_is_not_valid(client):
-    for cursor in ("", "!!", "1", "0000000g", "80000000", "000000001", "0000001%0A"):
+    for cursor in ("", "!!", "1", "WzFd", "WzFd.", "WzFd.00", "WzFd.%C3%A9", "a%0A"):
         assert client.get(f"/authors?cursor={cursor}").status_code == 422
     for limit in (0, 101, "x"):
         assert client.get(f"/authors?limit={limit}").status_code == 422
-    assert client.get("/authors?cursor=7fffffff").json["items"] == []
 
 
 def test_a_new_author_is_in_the_list_at_once(writer, client):

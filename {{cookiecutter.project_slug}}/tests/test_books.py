@@ -50,6 +50,31 @@ def test_the_list_has_every_book_at_once(writer, client, body):
     assert client.get("/books").json["items"] == added
 
 
+def test_the_list_is_sorted_filtered_and_searched(writer, client, body):
+    for title, published in (("Ab", "1818-01-01"), ("b%", None), ("Ac", "1826-01-23")):
+        writer.post("/books", body | {"title": title, "published_on": published})
+    for query, titles in {
+        "sort=title": ["Ab", "Ac", "b%"],
+        "sort=-created_at": ["Ac", "b%", "Ab"],
+        "sort=published_on": ["Ab", "Ac", "b%"],
+        "sort=-published_on,title": ["Ac", "Ab", "b%"],
+        "q=a": ["Ab", "Ac"],
+        "q=%25": ["b%"],
+        "published_on_min=1818-01-02": ["Ac"],
+        f"author_id={body['author_id'] + 1}": [],
+    }.items():
+        found, items = client.get(f"/books?limit=2&{query}"), []
+        items += found.json["items"]
+        if found.json["next"]:
+            items += client.get(found.headers["Link"].split(">")[0].strip("<")).json["items"]
+        assert [book["title"] for book in items] == titles, query
+
+
+@pytest.mark.parametrize("query", ["sort=titel", "sort=", "titel=a", "author_id=1&author_id=1"])
+def test_an_argument_of_the_list_that_is_not_valid_is_refused(client, query):
+    assert client.get(f"/books?{query}").status_code == 422
+
+
 def test_a_renamed_author_is_renamed_in_their_books(writer, client, author, path):
     for url in (path, "/books"):
         assert AUTHOR["name"] in client.get(url).text

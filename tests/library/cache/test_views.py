@@ -7,9 +7,11 @@ from types import SimpleNamespace
 import pytest
 from carafe.ext.cache import Cache
 from carafe.ext.cache import memory
+from carafe.operation import operation
 from flask import request
 from flask.views import MethodView
 from flask_classful import FlaskView
+from pydantic import BaseModel
 
 
 def test_a_second_request_is_answered_from_the_cache(client, run):
@@ -252,3 +254,55 @@ def test_an_answer_is_kept_unless_what_was_read_cannot_be_closed(make_app, backe
     client = app.test_client()
     is_kept = client.get("/books").json == client.get("/books").json
     assert is_kept is (closed is not False)
+
+
+class Search(BaseModel):
+    name: str = ""
+    page: int = 1
+
+
+@pytest.mark.parametrize("method", ["get", "head"])
+@pytest.mark.parametrize("kind", ["function", "method", "class"])
+def test_a_view_with_a_query_model_caches_by_its_arguments_and_refuses_others(app, kind, method):
+    runs, cached = [], app.cache.cached_view(namespace="found")
+
+    class View(MethodView):
+        decorators = [cached] if kind == "class" else []
+
+        @operation()
+        def get(self, query: Search) -> int:
+            runs.append(query.name)
+            return len(runs)
+
+        if kind == "method":
+            get = cached(get)
+
+    @operation()
+    def view(query: Search) -> int:
+        runs.append(query.name)
+        return len(runs)
+
+    app.add_url_rule("/found", view_func=cached(view) if kind == "function" else View.as_view("v"))
+    client = app.test_client()
+    send = getattr(client, method)
+    for query in ("", "name=a", "page=2&name=a"):
+        assert client.get(f"/found?{query}").status_code == 200
+    for query in ("", "name=a", "name=a&page=2"):
+        assert send(f"/found?{query}").status_code == 200
+    assert runs == ["", "a", "a"]
+    for query in ("nmae=a", "name=a&utm=1", "name=a&name=a", "=", "name=a&page=x"):
+        assert send(f"/found?{query}").status_code == 422, query
+    assert runs == ["", "a", "a"]
+
+
+def test_an_argument_that_is_ignored_is_refused_by_a_query_model_all_the_same(app):
+    @app.get("/found")
+    @app.cache.cached_view(include_request_args=["name"])
+    @operation()
+    def found(query: Search) -> str:
+        return query.name
+
+    client = app.test_client()
+    for _ in range(2):
+        assert client.get("/found?name=a").json == "a"
+        assert client.get("/found?name=a&nmae=b").status_code == 422

@@ -98,14 +98,17 @@ class Base(DeclarativeBase):
     )
 
 
+def _now(context: Any) -> datetime:
+    """The time of a statement: the same for all of its rows and columns."""
+    now: datetime = vars(context).setdefault("now", datetime.now(UTC))
+    return now
+
+
 class Timestamps:
     """When a row was added, and when one of its columns was last changed."""
 
-    created_at: Mapped[datetime] = mapped_column(default=lambda: datetime.now(UTC))
-    updated_at: Mapped[datetime] = mapped_column(
-        default=lambda context: context.get_current_parameters()["created_at"],
-        onupdate=lambda: datetime.now(UTC),
-    )
+    created_at: Mapped[datetime] = mapped_column(default=_now)
+    updated_at: Mapped[datetime] = mapped_column(default=_now, onupdate=_now)
 
 
 class Database(SQLAlchemy):

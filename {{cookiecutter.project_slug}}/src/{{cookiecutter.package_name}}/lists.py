@@ -1,21 +1,74 @@
-"""Lists in pages (keyset pagination): each page continues after the last row of the previous one.
+"""Lists in pages, which clients sort, filter and search.
+
+.. code-block:: python
+
+    class BookQuery(PageQuery):
+        sort: Sort = sortable(BookOut, Book.title, Book.created_at)
+        q: Search = searched(Book.title)
+        author_id: Id = optional()
+        created_at_min: Timestamp = optional()
+
+    page(BookOut, select(Book), query)
 
 A page is ``{"items": [...], "next": cursor}``; the cursor is null on the last page. The ``Link``
-header has the URL of the next page.
+header has the URL of the next page, which continues after the values in the last row of this one
+(keyset pagination). So each page costs the same, if an index that ends with the primary key exists
+for the order: ``Index(None, "title", "id")``.
+
+- ``sort=title,-created_at``: NULLs come last, and the primary key ends each order.
+- A field with the name of a column is a filter: equal, or one of a list. ``<name>_min`` and
+  ``<name>_max`` are inclusive bounds. All other fields are left to the view.
+- ``q`` is a text to find in one of its columns, whatever the case of ASCII letters.
 """
 
+import hmac
+from base64 import urlsafe_b64decode
+from base64 import urlsafe_b64encode
+from collections.abc import Iterator
+from collections.abc import Mapping
 from collections.abc import Sequence
+from contextlib import suppress
+from difflib import get_close_matches
+from functools import cache
+from functools import partial
 from typing import Annotated
 from typing import Any
 from typing import Generic
 from typing import TypeVar
+from urllib.parse import urlencode
 
+from flask import current_app
 from flask import request
 from flask import url_for
+from pydantic import AfterValidator
 from pydantic import BaseModel
+from pydantic import ConfigDict
 from pydantic import Field
+from pydantic import PlainValidator
+from pydantic import TypeAdapter
+from pydantic import ValidationError
+from pydantic import WithJsonSchema
+from pydantic_core import PydanticCustomError
+from sqlalchemy import and_
+from sqlalchemy import cast
+from sqlalchemy import ColumnElement
+from sqlalchemy import Dialect
+from sqlalchemy import Enum
+from sqlalchemy import false
+from sqlalchemy import Float
+from sqlalchemy import func
+from sqlalchemy import inspect
+from sqlalchemy import literal
+from sqlalchemy import or_
 from sqlalchemy import Select
+from sqlalchemy import String
+from sqlalchemy import tuple_
+from sqlalchemy import type_coerce
+from sqlalchemy import TypeDecorator
+from sqlalchemy.orm import QueryableAttribute
 
+from .carafe.errors import Fault
+from .carafe.errors import Invalid
 from .carafe.operation import Headers
 from .carafe.schema import optional
 from .database import db
@@ -23,9 +76,12 @@ from .database import db
 Item = TypeVar("Item", bound=BaseModel)
 
 Cursor = Annotated[
-    str, Field(pattern=r"^[0-7][0-9a-f]{7}$", description="The next cursor of the previous page.")
+    str,
+    Field(pattern=r"^[A-Za-z0-9_.-]+$", description="The next cursor of the previous page."),
 ]
-"""The id of a row in hexadecimal, at most ``MAX_ID``."""
+"""What the last row has in the columns of the order, signed for this list and this order."""
+
+Search = Annotated[str, Field(min_length=1, max_length=100, description="A text to find.")]
 
 
 class PageQuery(BaseModel):
@@ -42,28 +98,209 @@ class Page(BaseModel, Generic[Item]):
     next: Cursor | None
 
 
-def page(
-    model: type[Item], rows: Select[Any], key: Any, query: PageQuery
-) -> tuple[Page[Item], Headers]:
-    """Return a page of *rows*, as *model*, in the order of *key*, a unique integer column."""
+class Sort(dict[str, bool]):
+    """The names of the columns to sort by, each with whether it descends."""
+
+
+class _Search(str):
+    """A text, and the names of the columns to find it in."""
+
+    columns: tuple[str, ...]
+
+
+def sortable(
+    shown: type[BaseModel], *columns: QueryableAttribute[Any], default: str | None = None
+) -> Any:
+    """Return the field ``sort`` of a list of *shown* that may be sorted by *columns*.
+
+    *default* is the order without it, such as ``"-created_at"``, instead of that of the primary
+    key. Raises ValueError for a column that *shown* does not show.
+    """
+    options: dict[str, tuple[str, bool]] = {}
+    for column in columns:
+        name = _name_in(shown, column)
+        options |= {name: (column.key, False), f"-{name}": (column.key, True)}
+    read = partial(_read_sort, options)
+    items = {"type": "string", "enum": [*options]}
+    schema = {"type": "array", "items": items, "minItems": 1, "maxItems": len(columns)}
+    usual = None if default is None else read(default)
+    field: Any = optional() if usual is None else Field(default_factory=lambda: usual)
+    field.metadata += [PlainValidator(read), WithJsonSchema({**schema, "explode": False})]
+    return field
+
+
+def searched(*columns: QueryableAttribute[Any]) -> Any:
+    """Return the field ``q``, for texts in *columns*. Raises TypeError for one without texts."""
+    for column in columns:
+        if isinstance(column.type, Enum) or column.type.python_type is not str:
+            raise TypeError(f"{column} has no texts. Search columns of strings.")
+
+    def read(text: str) -> _Search:
+        search = _Search(text)
+        search.columns = tuple(column.key for column in columns)
+        return search
+
+    field = optional()
+    field.metadata.append(AfterValidator(read))
+    return field
+
+
+def page(model: type[Item], rows: Select[Any], query: PageQuery) -> tuple[Page[Item], Headers]:
+    """Return the page of *rows*, a select of one table's model, that *query* asks for."""
+    entity = rows.column_descriptions[0]["entity"]
+    dialect = db.session.get_bind(inspect(entity).mapper).dialect
+    names = [name for name in type(query).model_fields if name not in PageQuery.model_fields]
+    given = {name: getattr(query, name) for name in names}
+    order = _order(entity, given)
+    keys = [_Key(getattr(entity, name), order[name], dialect) for name in order]
+    adapter = _adapter_of(*(key.python_type for key in keys))
+    address = url_for(request.endpoint or "", **(request.view_args or {}))
+    purpose = f"cursor {address} {[*order.items()]} "
+    rows = rows.where(*_conditions(entity, given, dialect.name))
     if query.cursor is not None:
-        rows = rows.where(key > int(query.cursor, 16))
-    found = db.session.scalars(rows.order_by(key).limit(query.limit + 1)).all()
-    items = [model.model_validate(row) for row in found[: query.limit]]
-    after = _cursor(getattr(found[query.limit - 1], key.key)) if _has_more(found, query) else None
-    return Page[model](items=items, next=after), _link(query, after)  # type: ignore[valid-type]
+        rows = rows.where(_after(keys, _read_cursor(query.cursor, purpose, adapter)))
+    rows = rows.add_columns(*(key.selected.label(None) for key in keys))
+    rows = rows.order_by(None).order_by(*(key.order() for key in keys)).limit(query.limit + 1)
+    found = db.session.execute(rows).unique().all()
+    after, headers = None, {}
+    if len(found) > query.limit:
+        after = _cursor(found[query.limit - 1][1:], purpose, adapter)
+        others = [pair for pair in request.args.items(multi=True) if pair[0] != "cursor"]
+        headers["Link"] = f'<{address}?{urlencode([*others, ("cursor", after)])}>; rel="next"'
+    if any(isinstance(value, _Search) for value in given.values()):
+        headers["Cache-Control"] = "no-cache"  # Few search for the same text.
+    items = [model.model_validate(row[0]) for row in found[: query.limit]]
+    return Page[model](items=items, next=after), headers  # type: ignore[valid-type]
 
 
-def _has_more(found: Sequence[Any], query: PageQuery) -> bool:
-    return len(found) > query.limit
+def _name_in(shown: type[BaseModel], column: QueryableAttribute[Any]) -> str:
+    """The name under which *shown* shows *column*."""
+    for name, field in shown.model_fields.items():
+        alias = field.validation_alias
+        source = alias if isinstance(alias, str) and hasattr(column.class_, alias) else name
+        if source == column.key and not field.exclude:
+            return field.serialization_alias or name
+    raise ValueError(f"{shown.__name__} does not show {column}. Sort by columns that it shows.")
 
 
-def _link(query: PageQuery, after: str | None) -> Headers:
-    if after is None:
-        return {}
-    address = url_for(str(request.endpoint), limit=query.limit, cursor=after)
-    return {"Link": f'<{address}>; rel="next"'}
+def _read_sort(options: Mapping[str, tuple[str, bool]], given: str) -> Sort:
+    sort = Sort()
+    for name in given.split(","):
+        if name not in options:
+            [nearest] = get_close_matches(name[:100].lower(), options, 1, 0)
+            raise PydanticCustomError("sort", f"There is no such order. Did you mean {nearest!r}?")
+        column, descends = options[name]
+        if column in sort:
+            raise PydanticCustomError("sort", f"Sort by {name!r} once, in one direction.")
+        sort[column] = descends
+    return sort
 
 
-def _cursor(number: int) -> str:
-    return f"{number:08x}"
+def _order(entity: Any, given: Mapping[str, Any]) -> Sort:
+    """The columns to sort by: those that were asked for, then the primary key."""
+    order = Sort(next((value for value in given.values() if isinstance(value, Sort)), {}))
+    descends, mapper = [False, *order.values()][-1], inspect(entity).mapper
+    for column in mapper.primary_key:
+        order.setdefault(mapper.get_property_by_column(column).key, descends)
+    return order
+
+
+def _conditions(entity: Any, given: Mapping[str, Any], dialect: str) -> Iterator[Any]:
+    """What the filters and the search that were given demand of a row."""
+    columns = inspect(entity).mapper.column_attrs
+    for name, value in given.items():
+        base, _, bound = name.rpartition("_")
+        column: Any = getattr(entity, name if name in columns else base, None)
+        if isinstance(value, _Search):
+            yield or_(*_matches(value, entity, dialect))
+        elif value is None or isinstance(value, Sort):
+            continue
+        elif name in columns:
+            values = value if isinstance(value, list | set | tuple) else [value]
+            if values:
+                yield column.in_([_typed(each, column.type) for each in values])
+        elif base in columns and bound == "min":
+            yield column >= _typed(value, column.type)
+        elif base in columns and bound == "max":
+            yield column <= _typed(value, column.type)
+
+
+def _matches(search: _Search, entity: Any, dialect: str) -> Iterator[ColumnElement[bool]]:
+    text = search.encode().lower().decode()  # ASCII letters only, as lower() of SQLite.
+    for name in search.columns:
+        column: Any = type_coerce(getattr(entity, name), String)
+        if dialect == "postgresql":
+            column = column.collate("C")
+        yield func.lower(column).contains(text, autoescape=True)
+
+
+def _typed(value: Any, kind: Any) -> ColumnElement[Any]:
+    """A *value* to compare with a column of this *kind*, no more precise than that."""
+    return cast(literal(value, kind), kind) if isinstance(kind, Float) else literal(value, kind)
+
+
+class _Key:
+    """A column that a list is sorted by, with the type that its database stores."""
+
+    def __init__(self, column: Any, descends: bool, dialect: Dialect) -> None:
+        kind = column.type
+        if isinstance(kind, TypeDecorator):
+            kind = kind.dialect_impl(dialect)
+            kind = getattr(kind, "impl_instance", kind)
+        self.kind, self.descends = kind, descends
+        self.is_nullable: bool = getattr(column, "nullable", True)
+        self.column: ColumnElement[Any] = type_coerce(column, kind)
+        # The value of an enum may be anything, so a cursor has its name.
+        self.selected = type_coerce(column, String) if isinstance(kind, Enum) else self.column
+        self.python_type: Any = self.selected.type.python_type
+
+    def order(self) -> ColumnElement[Any]:
+        order = self.column.desc() if self.descends else self.column.asc()
+        return order.nulls_last() if self.is_nullable else order
+
+    def follows(self, value: Any) -> ColumnElement[bool]:
+        if value is None:
+            return false()
+        last = _typed(value, self.kind)
+        later = self.column < last if self.descends else self.column > last
+        return or_(later, self.column.is_(None)) if self.is_nullable else later
+
+
+def _after(keys: Sequence[_Key], values: Sequence[Any]) -> ColumnElement[bool]:
+    """Whether a row comes after that with these *values*."""
+    last = [_typed(value, key.kind) for key, value in zip(keys, values, strict=True)]
+    if len({key.descends for key in keys}) == 1 and not any(key.is_nullable for key in keys):
+        row = tuple_(*(key.column for key in keys))
+        return row < tuple_(*last) if keys[0].descends else row > tuple_(*last)
+    equal = [key.column.is_not_distinct_from(each) for key, each in zip(keys, last, strict=True)]
+    return or_(*(and_(*equal[:at], key.follows(values[at])) for at, key in enumerate(keys)))
+
+
+def _cursor(values: Sequence[Any], purpose: str, adapter: TypeAdapter[Any]) -> str:
+    text = urlsafe_b64encode(adapter.dump_json((*values,))).decode().rstrip("=")
+    return _signed(text, purpose, current_app.config["SECRET_KEY"])
+
+
+def _read_cursor(cursor: str, purpose: str, adapter: TypeAdapter[Any]) -> Sequence[Any]:
+    text, config = cursor.partition(".")[0], current_app.config
+    secrets = [config["SECRET_KEY"], *(config["SECRET_KEY_FALLBACKS"] or ())]
+    if any(hmac.compare_digest(cursor, _signed(text, purpose, secret)) for secret in secrets):
+        with suppress(ValidationError):  # The type of a column may have changed since.
+            values: Sequence[Any] = adapter.validate_json(urlsafe_b64decode(f"{text}=="))
+            return values
+    detail = "Expected the next cursor of this list in this order."
+    raise Invalid([Fault(place="query", path="cursor", detail=detail)])
+
+
+def _signed(text: str, purpose: str, secret: str) -> str:
+    return f"{text}.{hmac.digest(secret.encode(), f'{purpose}{text}'.encode(), 'sha256').hex()}"
+
+
+@cache
+def _adapter_of(*kinds: Any) -> TypeAdapter[Any]:
+    """The adapter of values of these types, which come back from JSON as they were."""
+    config = ConfigDict(
+        ser_json_bytes="base64", val_json_bytes="base64", ser_json_inf_nan="constants"
+    )
+    values: Any = tuple[tuple(kind | None for kind in kinds)]  # type: ignore[misc]
+    return TypeAdapter(values, config=config)

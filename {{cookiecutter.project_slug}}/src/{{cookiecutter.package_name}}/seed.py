@@ -1,5 +1,7 @@
 """The initial data of a development database."""
 
+from datetime import date
+
 from sqlalchemy import select
 
 from .database import db
@@ -7,9 +9,9 @@ from .database import writes
 from .models import Author
 from .models import Book
 
-SHELF = {
-    "Mary Shelley": ["Frankenstein", "The Last Man"],
-    "Jules Verne": ["The Mysterious Island"],
+SHELF: dict[str, dict[str, date | None]] = {
+    "Mary Shelley": {"Frankenstein": date(1818, 1, 1), "The Last Man": date(1826, 1, 23)},
+    "Jules Verne": {"The Mysterious Island": None},
 }
 
 
@@ -19,7 +21,8 @@ def fill() -> None:
     if db.session.scalar(select(Book.id).limit(1)) is not None:
         return
     for name, titles in SHELF.items():
-        db.session.add(Author(name=name, books=[Book(title=title) for title in titles]))
+        books = [Book(title=title, published_on=published) for title, published in titles.items()]
+        db.session.add(Author(name=name, books=books))
     db.session.commit()
 
 
@@ -29,5 +32,5 @@ def welcome(address: str) -> str:
 Serving {address}, described at {address}/docs
 
   curl {address}/books
-  curl '{address}/authors?limit=1'
+  curl '{address}/books?sort=-title&limit=1'
 """

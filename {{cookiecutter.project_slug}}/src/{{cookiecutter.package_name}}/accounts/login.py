@@ -120,7 +120,7 @@ class LoginListView(MethodView):
     @operation()
     def get(self, query: PageQuery) -> tuple[Page[LoginOut], Headers]:
         """List your logins, oldest first."""
-        return page(LoginOut, _own(), Login.id, query)
+        return page(LoginOut, _own(), query)
 
 
 class LoginItemView(MethodView):

@@ -92,7 +92,7 @@ class TokenListView(MethodView):
         """List your tokens, oldest first."""
         is_shown = Token.expires_at > datetime.now(UTC) - SHOWN_AFTER_EXPIRY
         own = select(Token).where(Token.user_id == auth.user_id, is_shown)
-        return page(TokenOut, own, Token.id, query)
+        return page(TokenOut, own, query)
 
     @auth.require.session()
     @operation(201, problems=[409], headers={"Cache-Control": "No cache stores the token."})

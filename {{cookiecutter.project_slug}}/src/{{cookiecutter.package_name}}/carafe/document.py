@@ -331,7 +331,8 @@ def _query_parameters(
             "name": name,
             "in": "query",
             "required": name in required,
-            "schema": values,
+            "schema": {key: value for key, value in values.items() if key != "explode"},
+            **({"explode": values["explode"]} if "explode" in values else {}),
         }
 
 

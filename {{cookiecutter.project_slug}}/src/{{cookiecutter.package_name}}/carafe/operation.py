@@ -8,7 +8,8 @@
 
 An argument named ``body``, ``form`` or ``query`` is loaded from the request into its pydantic
 model. A body may also be a list, a union, or optional: None if the request has none. A form has
-texts and files (``schema.File``).
+texts and files (``schema.File``). A query has no argument that its model does not name, and none
+twice unless it is a list.
 
 What the view returns is validated by the return annotation (from attributes, so that a database
 row can be returned) and sent as JSON. Aliases of fields are used in both directions. A view
@@ -27,6 +28,8 @@ should no longer use it, and when it ends: in the document, and in the headers `
 needs a time zone.
 """
 
+import re
+from collections import Counter
 from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Mapping
@@ -34,6 +37,7 @@ from dataclasses import dataclass
 from datetime import date
 from datetime import datetime
 from datetime import UTC
+from difflib import get_close_matches
 from functools import cache
 from functools import partial
 from functools import wraps
@@ -48,9 +52,11 @@ from flask import current_app
 from flask import Request
 from flask import request
 from flask import Response
+from pydantic import AliasPath
 from pydantic import BaseModel
 from pydantic import ConfigDict
 from pydantic import PydanticUserError
+from pydantic import RootModel
 from pydantic import TypeAdapter
 from pydantic import ValidationError
 from pydantic_core import from_json
@@ -82,6 +88,7 @@ View = Callable[..., Any]
 Decorator = Callable[[View], Callable[..., WerkzeugResponse]]
 
 MAX_FAULTS = 20
+MAX_NAME_LENGTH = 100
 MAX_PATH_LENGTH = 200
 
 _READING = {"GET", "HEAD"}
@@ -90,6 +97,9 @@ _CURRENT_ETAG = "carafe.current_etag"
 """The key in the environ of a function that returns it, once ``If-Match`` was evaluated."""
 
 _MAX_FAULT_TEXT = 64 * 1024
+
+_TIMES = {"date", "date-time", "time"}
+_NUMBER = re.compile(r"\s*[+-]?[\d.]+\s*")
 
 _UNQUOTED = {"union_tag_invalid": "Input tag does not match any of the expected tags"}
 """Details of faults whose own message would repeat a value of the request."""
@@ -171,7 +181,7 @@ def check_if_match(view: View, *args: Any) -> None:
     ``REQUIRE_IF_MATCH`` is set. The operation that calls it has 412 among its *problems*.
     """
     environ = environ_of(current_request())
-    contract = _operation_of(current_request())
+    contract = operation_of(current_request())
     if contract is None or not contract.evaluates_if_match:
         raise RuntimeError(
             "check_if_match is for an operation. Add 412 to the problems of this one."
@@ -184,16 +194,44 @@ def check_if_match(view: View, *args: Any) -> None:
         raise PreconditionFailed("This has changed since you read it.")
 
 
+def operation_of(request: Request) -> Operation | None:
+    """Return the contract of the view of *request*, if it has one."""
+    function = current_app.view_functions.get(request.endpoint or "")
+    view_class, method = getattr(function, "view_class", None), request.method.lower()
+    if method == "head" and not hasattr(view_class, "head"):
+        method = "get"
+    contract: Operation | None = getattr(
+        getattr(view_class, method, function), "__operation__", None
+    )
+    return contract
+
+
 def takes_form(request: Request) -> bool:
     """Return whether the view of *request* takes a form."""
-    contract = _operation_of(request)
+    contract = operation_of(request)
     return contract is not None and contract.form is not None
 
 
-def _operation_of(request: Request) -> Operation | None:
-    function = current_app.view_functions.get(request.endpoint or "")
-    view_class = getattr(function, "view_class", None)
-    return getattr(getattr(view_class, request.method.lower(), function), "__operation__", None)
+def check_names(model: type[BaseModel], names: Iterable[str]) -> None:
+    """Raise Invalid unless the query *model* takes arguments with these *names*."""
+    known = _arguments(model)
+    takes_any = model.model_config.get("extra") == "allow" or issubclass(model, RootModel)
+    wrong = [
+        name
+        for name, times in Counter(names).items()
+        if (times > 1 and "array" not in known[name] if name in known else not takes_any)
+    ]
+    if wrong:
+        raise Invalid([_name_fault(name, known) for name in wrong[:MAX_FAULTS]], len(wrong))
+
+
+def _name_fault(name: str, known: Iterable[str]) -> Fault:
+    name, detail = name[:MAX_NAME_LENGTH], "Send it once."
+    if name not in known:
+        nearest = get_close_matches(name, known, 1, 0)
+        hint = f" Did you mean {nearest[0]!r}?" if nearest else ""
+        detail = f"There is no such argument.{hint}"
+    return Fault(place="query", path=name, detail=detail)
 
 
 def _end(deprecated: date | None, sunset: date | None) -> dict[str, str]:
@@ -287,7 +325,15 @@ def _load_form(model: type[BaseModel]) -> BaseModel:
 
 
 def _load_query(model: type[BaseModel]) -> BaseModel:
-    return _loaded("query", model, [*request.args.items(multi=True)])
+    pairs = [*request.args.items(multi=True)]
+    check_names(model, (name for name, _ in pairs))
+    times = {name for name, kinds in _arguments(model).items() if kinds & _TIMES}
+    detail = "Expected a date or a time, not a number."
+    wrong = [name for name, value in pairs if name in times and _NUMBER.fullmatch(value)]
+    if wrong:  # pydantic would count it as seconds since 1970.
+        faults = [Fault(place="query", path=name, detail=detail) for name in wrong[:MAX_FAULTS]]
+        raise Invalid(faults, len(wrong))
+    return _loaded("query", model, pairs)
 
 
 def _loaded(place: str, model: type[BaseModel], pairs: list[tuple[str, Any]]) -> BaseModel:
@@ -295,30 +341,45 @@ def _loaded(place: str, model: type[BaseModel], pairs: list[tuple[str, Any]]) ->
     lists: dict[str, list[Any]] = {}
     for name, value in pairs:
         lists.setdefault(name, []).append(value)
-    many = _lists(model)
+    arguments = _arguments(model)
     values = {
-        name: found if name in many or len(found) > 1 else found[0] for name, found in lists.items()
+        name: found if len(found) > 1 or "array" in arguments.get(name, ()) else found[0]
+        for name, found in lists.items()
     }
     # All values are text, so a strict model would refuse every number.
     return _checked(place, lambda: model.model_validate(values, strict=False))
 
 
 @cache
-def _lists(model: type[BaseModel]) -> frozenset[str]:
-    """The names, with all aliases, of the fields that hold a list."""
+def _arguments(model: type[BaseModel]) -> dict[str, set[str]]:
+    """The names of a model's fields in a query, with all aliases; of each, its types and formats.
+
+    ``array`` is among them if each item is an argument of its own.
+    """
     schema = model.model_json_schema(by_alias=False, ref_template="{model}")
-    definitions = schema.get("$defs", {})
+    definitions, config = schema.get("$defs", {}), model.model_config
 
-    def is_list(part: dict[str, Any]) -> bool:
+    def kinds(part: dict[str, Any]) -> set[str]:
         part = definitions.get(part.get("$ref"), part)
-        return part.get("type") == "array" or any(map(is_list, part.get("anyOf", ())))
+        own = {
+            part.get("type", ""),
+            part.get("format", ""),
+            part.get("items", {}).get("format", ""),
+        }
+        return own.union(*map(kinds, part.get("anyOf", ())))
 
-    lists = [name for name, part in schema.get("properties", {}).items() if is_list(part)]
-    aliases = {name: model.model_fields[name].validation_alias for name in lists}
-    others = [getattr(alias, "choices", [alias]) for alias in aliases.values()]
-    return frozenset(
-        [*lists, *(name for names in others for name in names if isinstance(name, str))]
-    )
+    arguments: dict[str, set[str]] = {}
+    for name, field in model.model_fields.items():
+        part, alias = schema.get("properties", {}).get(name, {}), field.validation_alias
+        names = [*getattr(alias, "choices", [alias or name])]
+        if config.get("validate_by_name") or config.get("populate_by_name"):
+            names.append(name)
+        for each in names:
+            argument = str(each.path[0] if isinstance(each, AliasPath) else each)
+            arguments[argument] = kinds(part) - (
+                {"array"} if part.get("explode") is False else set()
+            )
+    return arguments
 
 
 def _checked(place: str, load: Callable[[], Model]) -> Model:

@@ -15,6 +15,7 @@ from ..carafe.schema import Body
 from ..carafe.schema import Line
 from ..carafe.schema import optional
 from ..carafe.schema import Representation
+from ..carafe.schema import Timestamp
 from ..database import db
 from ..extensions import cache  # feature: cache
 from ..lists import Page
@@ -43,16 +44,18 @@ class AuthorOut(Representation):
 
     id: int
     name: str
+    created_at: Timestamp
+    updated_at: Timestamp
 
 
 class AuthorListView(MethodView):
     cache_namespace = "AuthorView"  # feature: cache
 
-    @cache.cached_view(include_request_args=["limit", "cursor"])  # feature: cache
+    @cache.cached_view()  # feature: cache
     @operation()
     def get(self, query: PageQuery) -> tuple[Page[AuthorOut], Headers]:
         """List authors, oldest first."""
-        return page(AuthorOut, select(Author), Author.id, query)
+        return page(AuthorOut, select(Author), query)
 
     @auth.require.editor()  # feature: auth
     @operation(201)

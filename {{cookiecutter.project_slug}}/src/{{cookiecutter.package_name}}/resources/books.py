@@ -3,7 +3,7 @@
 A resource to copy for the next one: rename the nouns, and add it to ``RESOURCES``.
 """
 
-from typing import Any
+from datetime import date
 
 from flask import Blueprint
 from flask import url_for
@@ -22,11 +22,16 @@ from ..carafe.schema import Id
 from ..carafe.schema import Line
 from ..carafe.schema import optional
 from ..carafe.schema import Representation
+from ..carafe.schema import Timestamp
 from ..database import db
 from ..extensions import cache  # feature: cache
 from ..lists import Page
 from ..lists import page
 from ..lists import PageQuery
+from ..lists import Search
+from ..lists import searched
+from ..lists import Sort
+from ..lists import sortable
 from ..models import Author
 from ..models import Book
 from .authors import AuthorOut
@@ -39,6 +44,7 @@ class BookIn(Body):
 
     title: Line = Field(examples=["Frankenstein"])
     author_id: Id
+    published_on: date | None = None
 
 
 class BookChanges(Body):
@@ -46,6 +52,7 @@ class BookChanges(Body):
 
     title: Line = optional()
     author_id: Id = optional()
+    published_on: date | None = None
 
 
 class BookOut(Representation):
@@ -55,16 +62,31 @@ class BookOut(Representation):
     title: str
     author_id: int
     author: AuthorOut
+    published_on: date | None
+    created_at: Timestamp
+    updated_at: Timestamp
+
+
+class BookQuery(PageQuery):
+    """The arguments of the list of books."""
+
+    sort: Sort = sortable(BookOut, Book.title, Book.created_at, Book.published_on)
+    q: Search = searched(Book.title)
+    author_id: Id = optional()
+    created_at_min: Timestamp = optional()
+    created_at_max: Timestamp = optional()
+    published_on_min: date = optional()
+    published_on_max: date = optional()
 
 
 class BookListView(MethodView):
     cache_namespace = "BookView"  # feature: cache
 
-    @cache.cached_view(include_request_args=["limit", "cursor"])  # feature: cache
+    @cache.cached_view()  # feature: cache
     @operation()
-    def get(self, query: PageQuery) -> tuple[Page[BookOut], Headers]:
-        """List books, oldest first."""
-        return page(BookOut, select(Book), Book.id, query)
+    def get(self, query: BookQuery) -> tuple[Page[BookOut], Headers]:
+        """List books, by default in the order in which they were added."""
+        return page(BookOut, select(Book), query)
 
     @auth.require.login()  # feature: auth
     @operation(201)
@@ -117,7 +139,7 @@ class BookView(MethodView):
 
 
 def _changed(book: Book, body: Body) -> Book:
-    values: dict[str, Any] = body.model_dump(exclude_unset=True)
+    values = body.model_dump(exclude_unset=isinstance(body, BookChanges))
     if "author_id" in values and not _exists(values["author_id"]):
         raise Invalid([Fault(place="body", path="author_id", detail="There is no such author.")])
     for name, value in values.items():

@@ -163,7 +163,8 @@ class Cache(FlaskCache):
         names what is invalidated together: by default the class's ``cache_namespace``, else the
         name of the class or function. When *unless*, called without arguments, returns something
         true, the cache is not used. *include_request_args* says which query arguments make
-        another response: all, none, or those listed; the view does not see the others.
+        another response: all, none, or those listed; the view does not see the others. All are
+        those of the query model, if the view has an ``@operation`` with one.
 
         Only the *statuses* are cached, and never a streamed or ``private`` response or one that
         sets a cookie. If the session, the identity, a cookie, credentials, the client's address

@@ -15,6 +15,7 @@ from functools import wraps
 from types import FunctionType
 from typing import Any
 from typing import TypeVar
+from urllib.parse import parse_qsl
 from urllib.parse import unquote_plus
 
 from flask import current_app
@@ -24,6 +25,8 @@ from flask import has_request_context
 from ... import reads
 from ...app import as_sync
 from ...app import logger
+from ...operation import check_names
+from ...operation import operation_of
 from . import entry as entries
 from . import signals
 from .availability import Availability
@@ -106,7 +109,9 @@ class CachedViews:
         if reason := self._why_bypassed(options, context, environ):
             entries.note(request, "fwd=bypass", reason)
             return run()
-        query = self._counted(options.counted, request, environ.get("QUERY_STRING", ""))
+        if text := environ.get("QUERY_STRING", ""):
+            self._check_names(request, text)
+        query = self._counted(options.counted, request, text)
         key = entries.view_key(view.namespace, request.path, query, request.root_path)
         try:
             entry, token = self._find(view, request, key)
@@ -173,6 +178,13 @@ class CachedViews:
         if options.seconds == 0:
             return "the timeout is 0"
         return "unless is true" if options.unless and options.unless() else None
+
+    def _check_names(self, request: Any, query: str) -> None:
+        """Raise Invalid for arguments that the view would refuse: those that it takes count."""
+        operation = operation_of(request)
+        if operation and operation.query:
+            names = (name for name, _ in parse_qsl(query, keep_blank_values=True))
+            check_names(operation.query, names)
 
     def _counted(self, counted: bool | Sequence[str], request: Any, query: str) -> bytes:
         """Return the part of *query* that the response depends on."""
