@@ -48,6 +48,7 @@ FILES = {
     "src/my_api/carafe/PROVENANCE.md",
     "src/my_api/carafe/__init__.py",
     "src/my_api/carafe/app.py",
+    "src/my_api/carafe/arguments.py",
     "src/my_api/carafe/conditional.py",
     "src/my_api/carafe/config.py",
     "src/my_api/carafe/cors.py",

@@ -9,7 +9,7 @@ import pytest
 from carafe import errors
 from carafe import FlaskCarafe
 from carafe import openapi
-from carafe.operation import MAX_FAULTS
+from carafe.arguments import MAX_FAULTS
 from carafe.operation import operation
 from carafe.schema import Body
 from flask import request

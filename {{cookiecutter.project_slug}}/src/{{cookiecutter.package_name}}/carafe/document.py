@@ -22,13 +22,13 @@ from pydantic import TypeAdapter
 from werkzeug.routing import Rule
 from werkzeug.routing.converters import NumberConverter
 
+from .arguments import adapter_of
 from .errors import MIMETYPE as PROBLEM_MIMETYPE
 from .errors import Problem
 from .examples import example_of
 from .examples import NoExample
 from .names import operation_names
 from .names import Schemas
-from .operation import adapter_of
 from .operation import Operation
 from .schema import NO_NUL
 

@@ -25,7 +25,7 @@ from flask import has_request_context
 from ... import reads
 from ...app import as_sync
 from ...app import logger
-from ...operation import check_names
+from ...arguments import check_names
 from ...operation import operation_of
 from . import entry as entries
 from . import signals

@@ -1,0 +1,191 @@
+"""The arguments of a view that a request holds: its body, form and query, loaded into models.
+
+What does not match is a 422 that lists up to ``MAX_FAULTS`` faults, but never a value of it.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Callable
+from collections.abc import Iterable
+from difflib import get_close_matches
+from functools import cache
+from typing import Any
+from typing import TypeVar
+
+from flask import request
+from pydantic import AliasPath
+from pydantic import BaseModel
+from pydantic import ConfigDict
+from pydantic import PydanticUserError
+from pydantic import RootModel
+from pydantic import TypeAdapter
+from pydantic import ValidationError
+from pydantic_core import from_json
+from werkzeug.exceptions import BadRequest
+from werkzeug.exceptions import UnsupportedMediaType
+
+from . import strict
+from .errors import Fault
+from .errors import Invalid
+
+Model = TypeVar("Model")
+
+FORM_TYPES = {"application/x-www-form-urlencoded", "multipart/form-data"}
+
+MAX_FAULTS = 20
+MAX_NAME_LENGTH = 100
+MAX_PATH_LENGTH = 200
+
+_MAX_FAULT_TEXT = 64 * 1024
+
+_TIMES = {"date", "date-time", "time"}
+_NUMBER = re.compile(r"\s*[+-]?[\d.]+\s*")
+
+_UNQUOTED = {"union_tag_invalid": "Input tag does not match any of the expected tags"}
+"""Details of faults whose own message would repeat a value of the request."""
+
+
+@cache
+def adapter_of(body: Any) -> TypeAdapter[Any]:
+    """Return the adapter of a body, whose values have exact types unless a model differs."""
+    try:
+        return TypeAdapter(body, config=ConfigDict(strict=True, allow_inf_nan=False))
+    except PydanticUserError:  # A model has a configuration of its own.
+        return TypeAdapter(body)
+
+
+@cache
+def takes_none(body: Any) -> bool:
+    """Return whether None is a body of this type, so that a request may have none."""
+    try:
+        adapter_of(body).validate_python(None)
+    except ValidationError:
+        return False
+    return True
+
+
+def load_body(kind: Any) -> Any:
+    """Return the JSON body of the request, which has this type."""
+    if takes_none(kind) and not request.get_data():
+        return adapter_of(kind).validate_python(None)
+    if not request.is_json:
+        raise UnsupportedMediaType("Send the body as application/json.")
+    body = request.get_data()
+    try:
+        strict.loads(body)
+    except ValueError as error:
+        raise BadRequest(str(error)) from None
+    return _checked("body", lambda: adapter_of(kind).validate_json(body))
+
+
+def load_form(model: type[BaseModel]) -> BaseModel:
+    """Return the form of the request, with its files."""
+    if request.mimetype not in FORM_TYPES:
+        raise UnsupportedMediaType("Send the body as multipart/form-data.")
+    texts = [*request.form.items(multi=True)]
+    files = [(name, file) for name, file in request.files.items(multi=True) if file.filename]
+    names = [(name, file.filename) for name, file in files]
+    found = "".join(text or "" for pair in (*texts, *names) for text in pair)
+    if "\0" in found:
+        raise BadRequest("The body has a NUL character.")
+    if "\ufffd" in found:  # Werkzeug puts it in the place of other bytes.
+        raise BadRequest("The body is not UTF-8.")
+    return _loaded("form", model, [*texts, *files])
+
+
+def load_query(model: type[BaseModel]) -> BaseModel:
+    """Return the arguments of the request's URL."""
+    pairs = [*request.args.items(multi=True)]
+    check_names(model, (name for name, _ in pairs))
+    times = {name for name, kinds in _arguments(model).items() if kinds & _TIMES}
+    detail = "Expected a date or a time, not a number."
+    wrong = [name for name, value in pairs if name in times and _NUMBER.fullmatch(value)]
+    if wrong:  # pydantic would count it as seconds since 1970.
+        faults = [Fault(place="query", path=name, detail=detail) for name in wrong[:MAX_FAULTS]]
+        raise Invalid(faults, len(wrong))
+    return _loaded("query", model, pairs)
+
+
+def check_names(model: type[BaseModel], names: Iterable[str]) -> None:
+    """Raise Invalid unless the query *model* takes arguments with these *names*."""
+    known = _arguments(model)
+    takes_any = model.model_config.get("extra") == "allow" or issubclass(model, RootModel)
+    wrong = [
+        name
+        for name, times in Counter(names).items()
+        if (times > 1 and "array" not in known[name] if name in known else not takes_any)
+    ]
+    if wrong:
+        raise Invalid([_name_fault(name, known) for name in wrong[:MAX_FAULTS]], len(wrong))
+
+
+def _name_fault(name: str, known: Iterable[str]) -> Fault:
+    name, detail = name[:MAX_NAME_LENGTH], "Send it once."
+    if name not in known:
+        nearest = get_close_matches(name, known, 1, 0)
+        hint = f" Did you mean {nearest[0]!r}?" if nearest else ""
+        detail = f"There is no such argument.{hint}"
+    return Fault(place="query", path=name, detail=detail)
+
+
+def _loaded(place: str, model: type[BaseModel], pairs: list[tuple[str, Any]]) -> BaseModel:
+    """The model of named values, of which those with the same name make a list."""
+    lists: dict[str, list[Any]] = {}
+    for name, value in pairs:
+        lists.setdefault(name, []).append(value)
+    arguments = _arguments(model)
+    values = {
+        name: found if len(found) > 1 or "array" in arguments.get(name, ()) else found[0]
+        for name, found in lists.items()
+    }
+    # All values are text, so a strict model would refuse every number.
+    return _checked(place, lambda: model.model_validate(values, strict=False))
+
+
+@cache
+def _arguments(model: type[BaseModel]) -> dict[str, set[str]]:
+    """The names of a model's fields in a query, with all aliases; of each, its types and formats.
+
+    ``array`` is among them if each item is an argument of its own.
+    """
+    schema = model.model_json_schema(by_alias=False, ref_template="{model}")
+    definitions, config = schema.get("$defs", {}), model.model_config
+
+    def kinds(part: dict[str, Any]) -> set[str]:
+        part = definitions.get(part.get("$ref"), part)
+        own = {
+            part.get("type", ""),
+            part.get("format", ""),
+            part.get("items", {}).get("format", ""),
+        }
+        return own.union(*map(kinds, part.get("anyOf", ())))
+
+    arguments: dict[str, set[str]] = {}
+    for name, field in model.model_fields.items():
+        part, alias = schema.get("properties", {}).get(name, {}), field.validation_alias
+        names = [*getattr(alias, "choices", [alias or name])]
+        if config.get("validate_by_name") or config.get("populate_by_name"):
+            names.append(name)
+        for each in names:
+            argument = str(each.path[0] if isinstance(each, AliasPath) else each)
+            arguments[argument] = kinds(part) - (
+                {"array"} if part.get("explode") is False else set()
+            )
+    return arguments
+
+
+def _checked(place: str, load: Callable[[], Model]) -> Model:
+    try:
+        return load()
+    except ValidationError as error:
+        # To make an object of each of 100,000 faults takes long; to write them does not.
+        text = error.json(include_url=False, include_input=False, include_context=False)
+        count = error.error_count()
+    found = from_json(text[:_MAX_FAULT_TEXT], allow_partial="trailing-strings")[:MAX_FAULTS]
+    raise Invalid([_fault(place, each) for each in found], count)
+
+
+def _fault(place: str, found: dict[str, Any]) -> Fault:
+    kind, detail = found.get("type", ""), found.get("msg", "The value is not valid.")
+    path = "/".join(map(str, found.get("loc", ())))
+    return Fault(place=place, path=path[:MAX_PATH_LENGTH], detail=_UNQUOTED.get(kind, detail))
