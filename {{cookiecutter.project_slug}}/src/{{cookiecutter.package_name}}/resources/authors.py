@@ -1,5 +1,7 @@
 """Authors. Everybody may read them."""
 
+from datetime import datetime
+
 from flask import abort
 from flask import Blueprint
 from flask import url_for
@@ -15,7 +17,6 @@ from ..carafe.schema import Body
 from ..carafe.schema import Line
 from ..carafe.schema import optional
 from ..carafe.schema import Representation
-from ..carafe.schema import Timestamp
 from ..database import db
 from ..extensions import cache  # feature: cache
 from ..lists import Page
@@ -44,8 +45,8 @@ class AuthorOut(Representation):
 
     id: int
     name: str
-    created_at: Timestamp
-    updated_at: Timestamp
+    created_at: datetime
+    updated_at: datetime
 
 
 class AuthorListView(MethodView):

@@ -4,6 +4,7 @@ A resource to copy for the next one: rename the nouns, and add it to ``RESOURCES
 """
 
 from datetime import date
+from datetime import datetime
 
 from flask import Blueprint
 from flask import url_for
@@ -63,8 +64,8 @@ class BookOut(Representation):
     author_id: int
     author: AuthorOut
     published_on: date | None
-    created_at: Timestamp
-    updated_at: Timestamp
+    created_at: datetime
+    updated_at: datetime
 
 
 class BookQuery(PageQuery):
