@@ -6,6 +6,7 @@ import socket
 import sys
 import time
 from contextlib import contextmanager
+from functools import partial
 from http.client import HTTPConnection
 
 import pytest
@@ -51,6 +52,21 @@ def test_the_first_session_with_everything_on(baked, tmp_path, redis_url):
         ask("PATCH", f"/authors/{author['id']}", {"name": "M. W. Shelley"}, ada)
         for _ in range(8):
             assert ask("GET", book).json["author"]["name"] == "M. W. Shelley"
+
+        second = body | {"title": "Mathilda", "published_on": "1959-01-01"}
+        ask("POST", "/books", second, ada)
+        page = ask("GET", "/books?sort=-title&limit=1")
+        assert [each["title"] for each in page.json["items"]] == ["Mathilda"]
+        assert page.headers["Link"].endswith('>; rel="next"')
+        assert ask("GET", "/books?auther_id=1").status == 422
+
+        made = {"name": "nightly import", "roles": ["editor"]}
+        token = ask("POST", "/tokens", made, ada).json["token"]
+        script = {"Authorization": f"Bearer {token}"}
+        assert ask("GET", "/login", **script).json["roles"] == ["editor"]
+        script["If-Match"] = ask("GET", book).headers["ETag"]
+        for title, status in [("The Modern Prometheus", 200), ("Dracula", 412)]:
+            assert ask("PATCH", book, {"title": title}, **script).status == status
 
         assert ask("GET", "/login", cookie=ada).status == 200
         assert ask("DELETE", "/login", cookie=ada).status == 204
@@ -119,7 +135,7 @@ class Runner:
         gunicorn = self._process("gunicorn", "--bind", f"127.0.0.1:{port}", "-w2", app)
         with self.log.open("w") as log, started(**gunicorn, stdout=log, stderr=log) as server:
             wait_for(port, server, self.log)
-            yield lambda *request, **more: ask(port, *request, **more)
+            yield partial(ask, port)
             server.terminate()
             assert server.wait(60) == 0
 
@@ -137,8 +153,8 @@ class Answer:
         self.json = json.loads(body) if body else None
 
 
-def ask(port, method, path, body=None, cookie=None):
-    headers = {"Content-Type": "application/json"} | ({"Cookie": cookie} if cookie else {})
+def ask(port, method, path, body=None, cookie=None, **headers):
+    headers |= {"Content-Type": "application/json"} | ({"Cookie": cookie} if cookie else {})
     connection = HTTPConnection("127.0.0.1", port, timeout=60)
     connection.request(method, path, json.dumps(body) if body else None, headers)
     try:
