@@ -1,5 +1,6 @@
 """The document is good to read, and to generate a client of, whatever an owner adds."""
 
+import re
 from datetime import date
 from datetime import datetime
 from datetime import timedelta
@@ -210,6 +211,12 @@ def test_a_generic_model_is_called_after_what_it_holds(app, add, model, name):
     schemas = described(app)["components"]["schemas"]
     assert name in schemas
     assert not any("title" in schema for schema in schemas.values())
+
+
+def test_the_name_of_a_component_has_no_letter_that_openapi_forbids(app, add):
+    add("/sizes", Page[type("Größe", (BookOut,), {})])
+    for name in described(app)["components"]["schemas"]:
+        assert re.fullmatch("[A-Za-z0-9._-]+", name), name
 
 
 def test_models_with_one_name_do_not_mix(app, add):

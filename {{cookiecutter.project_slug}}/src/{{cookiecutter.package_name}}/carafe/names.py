@@ -79,4 +79,5 @@ class Schemas(GenerateJsonSchema):
         model, *arguments = [word.rpartition(".")[2] for word in words if word not in _NO_NAMES]
         if "." not in name:  # pydantic takes the name with the modules if two would be the same
             arguments = [each.removesuffix("Out") or each for each in arguments]
-        return "".join(each[0].upper() + each[1:] for each in (*reversed(arguments), model))
+        name = "".join(each[0].upper() + each[1:] for each in (*reversed(arguments), model))
+        return super().normalize_name(name)
