@@ -17,6 +17,7 @@ import pytest
 from accounts import log_in  # feature: auth
 from conftest import create_app
 from conftest import db
+from flask import Blueprint
 from hypothesis import given
 from hypothesis import HealthCheck
 from hypothesis import settings
@@ -439,6 +440,58 @@ def test_the_link_keeps_every_argument_below_the_prefix(rows):
     link = found.headers["Link"].split(">")[0].strip("<")
     assert link == f"/svc/rows?{query}&cursor={found.json['next']}"
     assert len([*walk(rows.test_client(), f"/rows?{query}")]) == 3
+
+
+def test_a_cursor_is_good_below_every_prefix(rows, cursor):
+    url, below = f"/rows?sort=number&cursor={cursor}", "http://localhost/svc"
+    assert rows.test_client().get(url, base_url=below).status_code == 200
+
+
+def test_a_list_may_have_a_path_of_which_the_view_does_not_see_all(rows):
+    bp = Blueprint("shelves", __name__, url_prefix="/<place>")
+    bp.url_value_preprocessor(lambda endpoint, values: values.pop("place"))
+
+    @bp.get("/rows")
+    @operation()
+    def list_shelf(query: RowQuery) -> tuple[Page[AnyRow], dict[str, str]]:
+        return page(AnyRow, select(Row), query)
+
+    rows.register_blueprint(bp)
+    add(*(row(second=name) for name in "abc"))
+    client = rows.test_client()
+    items = [*walk(client, "/d%C3%A9j%C3%A0%20vu%3F/rows?limit=1&sort=second")]
+    assert [item["second"] for item in items] == ["a", "b", "c"]
+    cursor = client.get("/here/rows?limit=1").json["next"]
+    assert client.get(f"/there/rows?limit=1&cursor={cursor}").status_code == 422
+
+
+class Maker(Base):
+    __tablename__ = "makers"
+
+    number: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str]
+
+
+def test_a_joined_list_is_searched_in_the_columns_of_both_tables(rows):
+    boss = aliased(Maker)
+
+    class MadeQuery(PageQuery):
+        q: lists.Search = lists.searched(Row.name, Maker.name, boss.name)
+
+    @rows.get("/made")
+    @operation()
+    def list_made(query: MadeQuery) -> tuple[Page[AnyRow], dict[str, str]]:
+        joined = select(Row).join(Maker, Maker.number == Row.number).join(boss, boss.number == 3)
+        return page(AnyRow, joined, query)
+
+    add(row(second="a", name="x", number=1), row(second="b", name="y", number=2))
+    db.session.execute(delete(Maker))
+    db.session.add_all(Maker(number=at, name=name) for at, name in enumerate(["", "y", "z", "o"]))
+    db.session.commit()
+    client = rows.test_client()
+    for q, found in (("x", "a"), ("y", "ab"), ("z", "b"), ("O", "ab"), ("?", "")):
+        items = client.get("/made", {"q": q}).json["items"]
+        assert "".join(sorted(item["second"] for item in items)) == found
 
 
 def test_only_what_is_shown_may_be_sorted_by():

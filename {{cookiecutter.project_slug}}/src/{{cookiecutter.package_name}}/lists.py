@@ -35,11 +35,11 @@ from typing import Annotated
 from typing import Any
 from typing import Generic
 from typing import TypeVar
+from urllib.parse import quote
 from urllib.parse import urlencode
 
 from flask import current_app
 from flask import request
-from flask import url_for
 from pydantic import AfterValidator
 from pydantic import BaseModel
 from pydantic import ConfigDict
@@ -103,9 +103,9 @@ class Sort(dict[str, bool]):
 
 
 class _Search(str):
-    """A text, and the names of the columns to find it in."""
+    """A text, and the columns to find it in."""
 
-    columns: tuple[str, ...]
+    columns: tuple[QueryableAttribute[Any], ...]
 
 
 def sortable(
@@ -137,7 +137,7 @@ def searched(*columns: QueryableAttribute[Any]) -> Any:
 
     def read(text: str) -> _Search:
         search = _Search(text)
-        search.columns = tuple(column.key for column in columns)
+        search.columns = columns
         return search
 
     field = optional()
@@ -146,7 +146,11 @@ def searched(*columns: QueryableAttribute[Any]) -> Any:
 
 
 def page(model: type[Item], rows: Select[Any], query: PageQuery) -> tuple[Page[Item], Headers]:
-    """Return the page of *rows*, a select of one table's model, that *query* asks for."""
+    """Return the page of *rows*, a select of one table's model, that *query* asks for.
+
+    It may join other tables, whose columns can be searched too, if each row still comes once:
+    use ``where(Book.tags.any(...))`` instead of a join that repeats rows.
+    """
     entity = rows.column_descriptions[0]["entity"]
     dialect = db.session.get_bind(inspect(entity).mapper).dialect
     names = [name for name in type(query).model_fields if name not in PageQuery.model_fields]
@@ -154,8 +158,8 @@ def page(model: type[Item], rows: Select[Any], query: PageQuery) -> tuple[Page[I
     order = _order(entity, given)
     keys = [_Key(getattr(entity, name), order[name], dialect) for name in order]
     adapter = _adapter_of(*(key.python_type for key in keys))
-    address = url_for(request.endpoint or "", **(request.view_args or {}))
-    purpose = f"cursor {address} {[*order.items()]} "
+    address = quote(request.root_path + request.path)
+    purpose = f"cursor {request.endpoint} {request.path} {[*order.items()]} "
     rows = rows.where(*_conditions(entity, given, dialect.name))
     if query.cursor is not None:
         rows = rows.where(_after(keys, _read_cursor(query.cursor, purpose, adapter)))
@@ -227,8 +231,9 @@ def _conditions(entity: Any, given: Mapping[str, Any], dialect: str) -> Iterator
 
 def _matches(search: _Search, entity: Any, dialect: str) -> Iterator[ColumnElement[bool]]:
     text = search.encode().lower().decode()  # ASCII letters only, as lower() of SQLite.
-    for name in search.columns:
-        column: Any = type_coerce(getattr(entity, name), String)
+    for named in search.columns:
+        is_own = inspect(entity).mapper.isa(named.parent)  # The select may have an alias of it.
+        column: Any = type_coerce(getattr(entity, named.key) if is_own else named, String)
         if dialect == "postgresql":
             column = column.collate("C")
         yield func.lower(column).contains(text, autoescape=True)
