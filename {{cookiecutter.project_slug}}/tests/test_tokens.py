@@ -9,6 +9,8 @@ import pytest
 import time_machine
 from accounts import log_in
 from accounts import PASSWORD
+from notes import NOTE
+from notes import PATH
 
 CHANGE = {"current_password": PASSWORD, "new_password": "battery staple"}
 
@@ -85,9 +87,9 @@ def test_only_a_login_makes_and_ends_tokens_and_logins(ada, machine):
 
 def test_a_token_has_no_role_that_its_user_lacks(app, ada, machine):
     every, editor = machine(token_of(ada)), machine(token_of(ada, roles=["editor"]))
-    assert editor.post("/authors", {"name": "Mary Shelley"}).status_code == 201
+    assert editor.post(PATH, NOTE).status_code == 201
     assert run(app, "users", "roles", "ada@example.com", "--role", "admin").exit_code == 0
-    assert editor.post("/authors", {"name": "Mary Shelley"}).status_code == 403
+    assert editor.post(PATH, NOTE).status_code == 403
     assert roles_of(every) == {"admin"}
     assert ada.post("/tokens", {"name": "More", "roles": ["editor"]}).status_code == 422
 
@@ -157,5 +159,5 @@ def test_tokens_are_made_listed_and_revoked_by_commands(app, ada, machine):
 def test_a_request_with_a_token_needs_no_content_type_or_origin_of_this_site(ada, machine):
     client = machine(token_of(ada))
     from_elsewhere = {"Origin": "https://evil.example", "Sec-Fetch-Site": "cross-site"}
-    added = client.post("/authors", {"name": "Mary Shelley"}, headers=from_elsewhere)
+    added = client.post(PATH, NOTE, headers=from_elsewhere)
     assert added.status_code == 201
