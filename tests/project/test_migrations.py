@@ -11,6 +11,7 @@ from conftest import db
 from conftest import MIGRATIONS
 from conftest import schema
 from flask_migrate import downgrade
+from flask_migrate import migrate
 from flask_migrate import upgrade
 from sqlalchemy import inspect
 from sqlalchemy import text
@@ -195,3 +196,16 @@ def test_upgrades_at_once_wait_for_each_other(empty, folder):
     assert [process.returncode for process in started] == [0] * 4, said
     with empty.app_context():
         assert "made" in [index["name"] for index in inspect(db.engine).get_indexes("parents")]
+
+
+def test_a_dropped_table_of_sqlite_comes_back_on_postgresql(make_app, folder, tmp_path):
+    columns = "sa.Column('at', sa.DateTime(timezone=True)), sa.Column('data', sa.LargeBinary)"
+    columns += ", sa.Column('size', sa.Double)"
+    path = folder(f"op.create_table('old', {columns})", "op.drop_table('old')")
+    with make_app(DATABASE_URL=f"sqlite:///{tmp_path}/test.db").app_context():
+        upgrade(path)
+        migrate(path)
+    with schema() as url, make_app(DATABASE_URL=url).app_context():
+        upgrade(path)
+        downgrade(path, "2")
+        assert "old" in inspect(db.engine).get_table_names()

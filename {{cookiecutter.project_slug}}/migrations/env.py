@@ -5,8 +5,23 @@ from graphlib import TopologicalSorter
 from alembic import context
 from alembic.operations.ops import DropTableOp
 from flask import current_app
+from sqlalchemy import BLOB
+from sqlalchemy import DATETIME
+from sqlalchemy import DOUBLE
 
 db = current_app.extensions["migrate"].db
+
+PORTABLE_TYPES = {
+    BLOB: "sa.LargeBinary()",
+    DATETIME: "sa.DateTime(timezone=True)",
+    DOUBLE: "sa.Double()",
+}
+"""Of the types that SQLite finds in a table, those that PostgreSQL lacks."""
+
+
+def render_item(kind, value, context):
+    """Let a migration that is generated on SQLite be reverted on PostgreSQL."""
+    return PORTABLE_TYPES.get(type(value), False)
 
 
 def drop_children_first(migration, revision, directives) -> None:
@@ -28,6 +43,7 @@ def drop_children_first(migration, revision, directives) -> None:
 options = {
     "target_metadata": db.metadata,
     "process_revision_directives": drop_children_first,
+    "render_item": render_item,
     **current_app.extensions["migrate"].configure_args,
 }
 
