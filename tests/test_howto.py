@@ -333,4 +333,4 @@ def test_the_readme_is_short_and_leads_to_the_page(project):
     readme = project.read("README.md")
     assert readme.count("\n") <= 150
     assert f"]({PAGE})" in readme
-    assert project.read(PAGE).count("\n") <= 420
+    assert project.read(PAGE).count("\n") <= 460
