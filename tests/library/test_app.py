@@ -200,6 +200,21 @@ def test_options_lists_the_methods_of_the_address():
     assert set(allowed.split(", ")) == {"GET", "HEAD", "OPTIONS", "POST"}
 
 
+def test_a_response_is_sent_although_a_teardown_function_fails(caplog):
+    app = FlaskCarafe(__name__)
+    app.get("/")(lambda: {"sent": True})
+
+    @app.teardown_request
+    def fail(error):
+        raise OSError("The disk is full.")
+
+    assert app.test_client().get("/").json == {"sent": True}
+    assert "The disk is full." in caplog.text
+    app.testing = True
+    with pytest.raises(OSError, match="full"):
+        app.test_client().get("/")
+
+
 def test_the_redirect_of_a_view_is_its_own():
     app = FlaskCarafe(__name__)
     app.add_url_rule("/", view_func=lambda: redirect("/books"))

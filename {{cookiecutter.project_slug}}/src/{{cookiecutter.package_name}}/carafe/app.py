@@ -1,7 +1,10 @@
 """The application class, its response class, and its logger."""
 
 import logging
+from asyncio import _get_running_loop
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import is_dataclass
 from functools import wraps
 from inspect import iscoroutinefunction
@@ -79,6 +82,17 @@ class FlaskCarafe(Flask):
             return self.finalize_request(self.handle_http_exception(e), from_error_handler=True)
         return super().handle_exception(e)
 
+    def do_teardown_request(self, *args: Any) -> None:
+        """Call the teardown functions. What one raises is logged: the response has been made."""
+        try:
+            super().do_teardown_request(*args)
+        except HTTPException:  # An answer to the client, such as that its token is bad.
+            pass
+        except Exception:
+            if self.testing:
+                raise
+            self.logger.exception("A teardown function failed.")
+
 
 def _without_body(response: FlaskResponse) -> FlaskResponse:
     del response.headers["Content-Type"]
@@ -92,7 +106,11 @@ def as_sync(view: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(view)
     def call(*args: Any, **kwargs: Any) -> Any:
-        return current_app.ensure_sync(view)(*args, **kwargs)
+        run = current_app.ensure_sync(view)
+        if _get_running_loop() is None:
+            return run(*args, **kwargs)
+        with ThreadPoolExecutor(1) as pool:  # An async view calls it, and its loop has to wait.
+            return pool.submit(copy_context().run, run, *args, **kwargs).result()
 
     return call
 
