@@ -12,6 +12,7 @@ from carafe.operation import Headers
 from carafe.operation import operation
 from carafe.schema import Body
 from flask import abort
+from flask import request
 from flask import Response
 from flask import session
 from flask.views import MethodView
@@ -259,6 +260,80 @@ def test_it_is_what_get_returns_without_arguments_to_this_client(app, client):
         changed = client.patch("/own/1", headers={"If-Match": etag})
         assert changed.status_code == status
     assert changed.headers["ETag"] == own
+
+
+def test_what_is_not_there_after_the_etag_matched_is_a_404(app, client):
+    @app.put("/moved/<int:id>")
+    @operation(204, problems=[404, 412])
+    def move(id: int) -> None:
+        """Miss something else."""
+        check_if_match(app.view_functions["pen_list"])
+        abort(404)
+
+    for if_match in (etag_of(client, "/pens"), "*"):
+        assert client.put("/moved/1", headers={"If-Match": if_match}).status_code == 404
+
+
+def test_what_get_does_not_show_has_no_etag(app, client):
+    hidden = {1: False}
+
+    @app.get("/draft/<int:id>")
+    @operation(problems=[404])
+    def show(id: int) -> Pen:
+        """Show it, if it is not hidden."""
+        return abort(404) if hidden[id] else Pen(color="red")
+
+    @app.put("/draft/<int:id>")
+    @operation(problems=[404, 412])
+    def hide(id: int) -> Pen:
+        """Hide it."""
+        check_if_match(show, id)
+        hidden[id] = True
+        return Pen(color="red")
+
+    etag = etag_of(client, "/draft/1")
+    changed = client.put("/draft/1", headers={"If-Match": etag})
+    assert (changed.status_code, changed.headers.get("ETag")) == (200, None)
+    assert client.put("/draft/1", headers={"If-Match": etag}).status_code == 412
+
+
+def test_the_arguments_of_the_change_are_not_those_of_get(app, client):
+    @app.get("/greeting")
+    @operation()
+    def show() -> Pen:
+        """Read arguments without a model."""
+        return Pen(color=request.args.get("color", "red"))
+
+    @app.put("/greeting")
+    @operation(problems=[412])
+    def change() -> Pen:
+        """Read them, too."""
+        check_if_match(show)
+        return Pen(color=request.args["color"])
+
+    etag = etag_of(client, "/greeting")
+    changed = client.put("/greeting?color=blue", headers={"If-Match": etag})
+    assert (changed.json, changed.headers["ETag"]) == ({"color": "blue"}, etag)
+
+
+def test_async_views_evaluate_if_match(app, client, pens):
+    @app.get("/async")
+    @operation()
+    async def show() -> Pen:
+        """Show a pen."""
+        return Pen(color=pens[1] + str(session.get("name")))
+
+    @app.put("/async")
+    @operation(204, problems=[412])
+    async def change(body: PenIn) -> None:
+        """Change it."""
+        check_if_match(show)
+        pens[1] = body.color
+
+    etag = etag_of(client, "/async")
+    for status in (204, 412):
+        changed = client.put("/async", {"color": "blue"}, headers={"If-Match": etag})
+        assert changed.status_code == status
 
 
 def test_functions_are_views_too_and_an_etag_of_their_own_stays(app, client):

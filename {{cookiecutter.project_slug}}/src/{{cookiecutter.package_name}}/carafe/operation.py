@@ -68,6 +68,7 @@ from .conditional import is_known
 from .conditional import tags_of
 from .reads import current_request
 from .reads import environ_of
+from .reads import seeing
 
 Headers = Mapping[str, str]
 View = Callable[..., Any]
@@ -160,12 +161,12 @@ def check_if_match(view: View, *args: Any) -> None:
         raise RuntimeError(
             "check_if_match is for an operation. Add 412 to the problems of this one."
         )
-    environ[_CURRENT_ETAG] = current_etag = partial(_etag_of, view, args)
     tags = _if_match(environ)
     if tags is None and current_app.config.get("REQUIRE_IF_MATCH"):
         raise PreconditionRequired("Send the ETag of what you change as If-Match.")
-    if tags not in (None, ANY) and current_etag() not in tags:
+    if tags not in (None, ANY) and _etag_of(view, args) not in tags:
         raise PreconditionFailed("This has changed since you read it.")
+    environ[_CURRENT_ETAG] = partial(_etag_of, view, args)
 
 
 def operation_of(request: Request) -> Operation | None:
@@ -246,7 +247,8 @@ def _run(contract: Operation, args: Any, kwargs: Any) -> WerkzeugResponse:
 
 
 def _not_there(contract: Operation, environ: dict[str, Any], error: HTTPException) -> HTTPException:
-    if contract.evaluates_if_match and _if_match(environ) is not None:
+    is_evaluated = not contract.evaluates_if_match or _CURRENT_ETAG in environ
+    if not is_evaluated and _if_match(environ) is not None:
         return PreconditionFailed("There is nothing to change.")
     return error
 
@@ -279,12 +281,16 @@ def _etag_to_send(
     return etag_of(response.get_data())
 
 
-def _etag_of(view: Any, args: tuple[Any, ...]) -> str:
-    """The ETag of what *view*, a function or a method, would send to this client."""
+def _etag_of(view: Any, args: tuple[Any, ...]) -> str | None:
+    """The ETag of what *view*, a function or a method, would send to this client, or None."""
     contract: Operation = view.__operation__
     owner = [view.__self__] if hasattr(view, "__self__") else []
     query = {"query": contract.query()} if contract.query else {}
-    response = _respond(contract, contract.view(*owner, *args, **query))
+    try:
+        with seeing(current_request(), b""):
+            response = _respond(contract, contract.view(*owner, *args, **query))
+    except NotFound:
+        return None
     return response.headers.get("ETag") or etag_of(response.get_data())
 
 

@@ -133,7 +133,7 @@ def recording(query: bytes | None = None) -> Iterator[set[str]]:
     was_accessed, session.accessed = session.accessed, False
     request.reads, request.is_making = names, True
     try:
-        with nullcontext() if query is None else _seeing(request, query):
+        with nullcontext() if query is None else seeing(request, query):
             yield names
     finally:
         if session.accessed is True:
@@ -144,7 +144,8 @@ def recording(query: bytes | None = None) -> Iterator[set[str]]:
 
 
 @contextmanager
-def _seeing(request: Request, query: bytes) -> Iterator[None]:
+def seeing(request: Request, query: bytes) -> Iterator[None]:
+    """Show no other arguments than those in *query* to the code in this block."""
     attributes = vars(request)
     whole = {name: attributes.pop(name) for name in _OF_QUERY if name in attributes}
     attributes["query_string"] = query
