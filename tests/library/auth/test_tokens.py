@@ -177,6 +177,7 @@ def test_a_provider_that_fails_lets_nobody_in(client):
         refused = client.get(path, headers={"Authorization": "Bearer boom"})
         assert refused.status_code == 503
         assert refused.headers["Retry-After"]
+        assert refused.headers["Vary"] == "Authorization, Cookie"
 
 
 def test_a_provider_without_tokens_knows_none():
@@ -228,6 +229,12 @@ def test_whoever_asks_first_a_bad_token_is_a_401(app, auth, client, kind):
     good = client.get(path, headers=ADA)
     assert good.status_code == 200
     assert good.headers["Vary"] == "Authorization, Cookie"
+
+
+def test_a_teardown_function_that_asks_first_keeps_no_response_back(app, auth, client, caplog):
+    app.teardown_request(lambda error: auth.user_id and None)
+    assert client.get("/open", headers=BAD).status_code == 200
+    assert caplog.text == ""
 
 
 def test_a_view_that_catches_the_refusal_goes_on_with_nobody(app, auth, client):

@@ -73,6 +73,7 @@ class Identities:
     def _loaded(self) -> Identity:
         environ = environ_of(current_request())
         if environ.get(_ENVIRON) is None:
+            environ.setdefault(WHO, (None, None))  # Also if the provider fails.
             with deciding():
                 self._load()
         return environ[_ENVIRON]
