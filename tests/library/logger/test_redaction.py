@@ -6,6 +6,7 @@ import timeit
 import pytest
 from carafe.ext.logger import Formatter
 from carafe.ext.logger import Logger
+from carafe.ext.logger.redaction import MAX_LENGTH
 from carafe.ext.logger.redaction import redact_text
 from carafe.request import TOKEN_PREFIX
 from flask import Flask
@@ -135,6 +136,15 @@ def test_what_looks_like_a_token_reaches_no_sink(app, file):
         app.logger.exception(token, extra={"name_of_it": token})
     assert token not in file.read_text()
     assert file.read_text().count("***") >= 4
+
+
+def test_no_part_of_a_token_is_left_where_a_text_is_cut(app, file):
+    app.add_url_rule("/<path:path>", view_func=lambda path: app.logger.error("seen") or {})
+    before, token = "-" * 20, f"{TOKEN_PREFIX}{CANARY * 9}"[: len(TOKEN_PREFIX) + 43]
+    path = f"/{before:->490}{token}"
+    app.test_client().get(path, headers={"User-Agent": path})
+    app.logger.error(f"{before:->{MAX_LENGTH // 2 - 30}}{token}{before:->{MAX_LENGTH}}")
+    assert token[:20] not in file.read_text()
 
 
 def test_what_is_no_secret_stays(app, file):

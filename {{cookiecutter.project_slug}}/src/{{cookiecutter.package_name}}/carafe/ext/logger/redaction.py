@@ -108,6 +108,8 @@ def clean(text: str, secrets: Iterable[str]) -> str:
     """Return *text* without secrets, and without its middle if it is very long."""
     for secret in secrets:
         text = text.replace(secret, MASK)
+    if len(text) > MAX_LENGTH:
+        text = TOKEN.sub(MASK, text)  # Nobody recognizes a part of one.
     if (excess := len(text) - MAX_LENGTH) > 0:
         half = MAX_LENGTH // 2
         text = f"{text[:half]} ... ({excess} characters) ... {text[-half:]}"
@@ -289,11 +291,17 @@ def _describe(request: Request) -> dict[str, object]:
 
 def clean_fields(fields: dict[str, str]) -> dict[str, str]:
     """Return the texts of a request without secrets, each on one line and not too long."""
-    fields = {name: text[:MAX_FIELD_LENGTH] for name, text in fields.items()}
+    fields = {name: _cut(text) for name, text in fields.items()}
     together = "".join(fields.values())
     if together.isprintable() and not _has_hint(together):
         return fields
     return {name: escape(redact_text(text)) for name, text in fields.items()}
+
+
+def _cut(text: str) -> str:
+    if len(text) <= MAX_FIELD_LENGTH:
+        return text
+    return TOKEN.sub(MASK, text)[:MAX_FIELD_LENGTH]  # Nobody recognizes a part of one.
 
 
 _LINE = (
