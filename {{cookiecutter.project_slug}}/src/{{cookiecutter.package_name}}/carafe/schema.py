@@ -8,9 +8,11 @@ from typing import Any
 from pydantic import AfterValidator
 from pydantic import AwareDatetime
 from pydantic import BaseModel
+from pydantic import BeforeValidator
 from pydantic import ConfigDict
 from pydantic import Field
 from pydantic import InstanceOf
+from pydantic import Strict
 from pydantic import StringConstraints
 from pydantic import WithJsonSchema
 from werkzeug.datastructures import FileStorage
@@ -42,7 +44,16 @@ def _utc(moment: datetime) -> datetime:
         raise ValueError("The time is out of range.") from None
 
 
-Timestamp = Annotated[AwareDatetime, AfterValidator(_utc)]
+def _written_out(moment: Any) -> Any:
+    if ":" not in str(moment):  # pydantic would count a number as seconds since 1970.
+        raise ValueError("Expected a time with a zone, such as 2027-01-31T12:00:00Z.")
+    return moment
+
+
+# A strict model takes texts from JSON alone, which they are not once a function has seen them.
+Timestamp = Annotated[
+    AwareDatetime, Strict(False), BeforeValidator(_written_out), AfterValidator(_utc)
+]
 """A time with a zone, in UTC."""
 
 
