@@ -5,6 +5,7 @@ from typing import Any
 
 from flask import abort
 from flask import Blueprint
+from flask import request
 from flask.views import MethodView
 from pydantic import Field
 from sqlalchemy import Select
@@ -66,11 +67,17 @@ class LoginOut(Representation):
     current: bool
 
 
+@bp.before_request
+def refuse_token() -> None:
+    """Refuse to log in or out with a token, before the body is read."""
+    if request.method not in {"GET", "HEAD"}:
+        auth.refuse_token()
+
+
 class LoginView(MethodView):
     @operation(problems=[401, 403, 429], operation_id="log_in")
     def post(self, body: Credentials) -> UserOut:
         """Log in."""
-        auth.refuse_token()
         with Attempt(passwords.normal(body.email)).in_turn() as attempt:
             user = passwords.authenticate(body.email, body.password.get_secret_value())
             if user is None:
@@ -90,7 +97,6 @@ class LoginView(MethodView):
     @operation(204, problems=[401, 403], operation_id="log_out")
     def delete(self) -> None:
         """Log out. A copy of the cookie is useless afterwards."""
-        auth.refuse_token()
         if (user_id := end_login()) is not None:
             audit.record("logged out", user_id=user_id)
         auth.logout()
