@@ -69,14 +69,6 @@ def test_its_library_passes_its_tests_whatever_was_declined(project):
     assert done.returncode == 0, done.stdout
 
 
-@pytest.mark.slow  # with everything on, test_workflows.py runs them
-@pytest.mark.parametrize("project", [*few_or_all()][1:], indirect=True)
-def test_it_passes_its_slow_tests_and_they_leave_nothing_behind(project, tmp_path):
-    passing = copied(project, tmp_path)
-    passing.run("pytest", "-q", "-m", "slow", "tests")
-    assert passing.files() == project.files()
-
-
 @pytest.mark.parametrize("project", [*few_or_all()], indirect=True)
 def test_it_passes_the_tests_that_are_not_its_owners_to_keep(project, template, config, tmp_path):
     """They test what the owner of a project hardly changes, by faults and by chance.
@@ -91,7 +83,7 @@ def test_it_passes_the_tests_that_are_not_its_owners_to_keep(project, template, 
     path = cookiecutter(str(source), output_dir=tmp_path / "baked", **options)
     passing = replace(project, path=Path(path))
     before = passing.files()
-    passing.run("pytest", "-q", "-m", "", "tests/template")
+    passing.run("pytest", "-q", "tests/template")
     assert passing.files() == before
 
 

@@ -209,7 +209,7 @@ MISTAKES = {
     "the_template_and_its_projects_pin_the_same_versions": [
         (WORKFLOW, PINNED, PINNED.replace("3d", "4d").replace("v7.0.1", "v7.0.2")),
         (COMPOSE, "postgres:18.6", "postgres:18.5"),
-        (COMPOSE, "redis:8.8.0", "redis:8.8.1"),
+        (COMPOSE, "postgres:18.6", "postgres:18.5"),
     ],
     "a_projects_workflow_checks_what_its_owner_would": [
         (WORKFLOW, "uv run mypy", "uv run mypy || true"),
@@ -217,7 +217,6 @@ MISTAKES = {
         (WORKFLOW, " && uv run flask db check", ""),
         (WORKFLOW, "      - run: uv audit --locked\n", ""),
         (WORKFLOW, '"3.11", ', ""),
-        (WORKFLOW, "      redis:\n", "      cache:\n"),
     ],
     "a_projects_workflow_tries_the_newest_versions_weekly": [
         (WORKFLOW, '  schedule:\n    - cron: "23 5 * * 1"\n', ""),

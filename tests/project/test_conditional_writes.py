@@ -8,11 +8,11 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from accounts import log_in
 from conftest import db
+from servers import serve as serve
 
 ROUNDS = 200
 
 
-@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="gunicorn does not run on Windows")
 def test_of_two_writers_with_one_etag_one_is_told(lasting, serve):
     writer = log_in(lasting, "editor")

@@ -100,7 +100,6 @@ def get(url, status=200):
     raise AssertionError(f"{url} does not answer with {status}")
 
 
-@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no process groups")
 def test_one_command_prepares_fills_and_serves_and_outlives_a_mistake(folder):
     with serving(folder) as url:
@@ -118,7 +117,6 @@ def test_one_command_prepares_fills_and_serves_and_outlives_a_mistake(folder):
         assert get(f"{url}/health/live")
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("address", LOCALHOST)
 def test_a_port_that_is_taken_is_said_first(folder, address):
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
@@ -130,7 +128,6 @@ def test_a_port_that_is_taken_is_said_first(folder, address):
     assert not (folder / "instance/app.db").exists()
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("place", [".", "jobs"])
 def test_a_script_reads_the_dotenv_of_the_project(folder, place):
     (folder / "jobs").mkdir()

@@ -72,7 +72,6 @@ def url(lasting):
     server.server_close()
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("lasting", ["sqlite"], indirect=True)
 def test_a_generated_client_walks_the_api(lasting, url, tmp_path):
     make_user(lasting, "editor")  # feature: auth

@@ -23,7 +23,6 @@ from hypothesis.stateful import run_state_machine_as_test
 from notes import NOTE
 from notes import PATH
 
-pytestmark = pytest.mark.slow
 set_hypothesis_home_dir(Path(gettempdir(), "hypothesis"))  # and not the folder of the project
 
 PASSWORDS = ["correct horse", "battery staple", "third time lucky"]

@@ -7,8 +7,6 @@ from notes import NOTE
 from notes import PATH
 from outages import fragile as fragile
 
-pytestmark = pytest.mark.slow
-
 GOOD = {"email": "ada@example.com", "password": PASSWORD}
 
 

@@ -16,6 +16,7 @@ from accounts import make_user  # feature: auth
 from accounts import PASSWORD  # feature: auth
 from conftest import MIGRATIONS
 from flask_migrate import upgrade
+from servers import serve as serve
 from test_openapi import REFUSALS
 
 CONFIG = f"checks.positive_data_acceptance.expected-statuses = {['2xx', *REFUSALS]}"

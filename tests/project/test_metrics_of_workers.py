@@ -3,13 +3,13 @@ import signal
 
 import pytest
 from servers import LONG
+from servers import serve as serve
 from servers import wait_for
 from test_metrics import BEARER
 from test_metrics import samples
 from test_metrics import TOKEN
 
 
-@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="gunicorn does not run on Windows")
 @pytest.mark.parametrize("options", [[], ["--preload"]], ids=["", "preload"])
 def test_workers_count_together_and_count_those_that_died(serve, tmp_path, options):

@@ -165,7 +165,6 @@ def test_a_migration_that_fails_changes_nothing(empty, folder, change):
         assert db.session.scalar(text("SELECT count(*) FROM parents WHERE name = 'd'")) == 0
 
 
-@pytest.mark.slow
 def test_upgrades_at_once_wait_for_each_other(empty, folder):
     statement = "CREATE INDEX CONCURRENTLY made ON parents (name)"
     change = f'exec("with op.get_context().autocommit_block(): op.execute({statement!r})")'

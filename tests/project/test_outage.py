@@ -16,8 +16,6 @@ from sqlalchemy import make_url
 from sqlalchemy import text
 from sqlalchemy.exc import InterfaceError
 
-pytestmark = pytest.mark.slow
-
 
 @pytest.fixture
 def asked(make_app):

@@ -47,7 +47,6 @@ def start(tmp_path, server, **environment):
     )
 
 
-@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="gunicorn does not run on Windows")
 @pytest.mark.parametrize("server", SERVERS)
 def test_a_weak_key_ends_the_process_with_a_reason_and_no_traceback(tmp_path, server):
@@ -60,7 +59,6 @@ def test_a_weak_key_ends_the_process_with_a_reason_and_no_traceback(tmp_path, se
     assert "Traceback" not in ended.stderr
 
 
-@pytest.mark.slow
 def test_a_strong_key_starts(tmp_path):
     assert start(tmp_path, "python", SECRET_KEY=STRONG).returncode == 0
 

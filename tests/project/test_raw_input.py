@@ -14,7 +14,6 @@ from servers import LONG
 from servers import Server
 
 pytestmark = [
-    pytest.mark.slow,
     pytest.mark.skipif(os.name == "nt", reason="gunicorn does not run on Windows"),
 ]
 

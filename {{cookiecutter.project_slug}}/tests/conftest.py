@@ -1,6 +1,5 @@
 import os
 import re
-import shutil
 from contextlib import contextmanager
 from contextlib import ExitStack
 from pathlib import Path
@@ -12,7 +11,6 @@ import pytest
 from accounts import FAST  # feature: auth
 from accounts import log_in  # feature: auth
 from flask_migrate import upgrade
-from servers import Server
 from sqlalchemy import make_url
 
 from {{ cookiecutter.package_name }} import create_app
@@ -117,19 +115,6 @@ def operations(app):
             assert fitting, f"Add to VALUES in conftest.py what fits {rule.rule}."
             found[method, fitting[0]] = None
     return list(found)
-
-
-@pytest.fixture
-def serve(tmp_path):
-    """Serve the application, as ``serve(*options, **environment)``, until the test ends."""
-    shutil.copy(MIGRATIONS.parent / "gunicorn.conf.py", tmp_path)
-    with ExitStack() as servers:
-
-        def serve(*options, **environment):
-            server = Server(tmp_path, create_app.__module__, *options, **environment)
-            return servers.enter_context(server)
-
-        yield serve
 
 
 @contextmanager

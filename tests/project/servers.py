@@ -3,17 +3,36 @@
 import json
 import os
 import re
+import shutil
 import socket
 import subprocess
 import sys
 import time
+from contextlib import ExitStack
 from http.client import HTTPConnection
 from pathlib import Path
 
-TESTS = Path(__file__).parent
+import pytest
+from conftest import create_app
+from conftest import MIGRATIONS
+
+HERE = Path(__file__).parent
 
 LONG = 120
 """Seconds. Whatever takes longer hangs; no test depends on how much shorter it takes."""
+
+
+@pytest.fixture
+def serve(tmp_path):
+    """Serve the application, as ``serve(*options, **environment)``, until the test ends."""
+    shutil.copy(MIGRATIONS.parent / "gunicorn.conf.py", tmp_path)
+    with ExitStack() as servers:
+
+        def serve(*options, **environment):
+            server = Server(tmp_path, create_app.__module__, *options, **environment)
+            return servers.enter_context(server)
+
+        yield serve
 
 
 class Server:
@@ -97,7 +116,8 @@ def clean(package):
     """The environment, without what configures an application, for that of *package*."""
     theirs = re.compile(r"FLASK_|PYTHONPATH|SECRET_KEY|DATABASE_|METRICS_|\w+_URL$|WEB_|PORT")
     kept = {name: value for name, value in os.environ.items() if not theirs.match(name)}
-    path = os.pathsep.join([str(TESTS.parent / "src"), str(TESTS)])
+    project = MIGRATIONS.parent
+    path = os.pathsep.join(map(str, (project / "src", project / "tests", HERE)))
     key = "a0b1c2d3e4f5g6h7i8j9k0l1m2n3o4p5"
     ours = {"FLASK_APP": package, "PYTHONPATH": path, "SECRET_KEY": key}
     return kept | ours | {"DRAIN_SECONDS": "0"}

@@ -7,10 +7,10 @@ import pytest
 from notes import PATH
 from servers import ask
 from servers import LONG
+from servers import serve as serve
 from servers import wait_for
 
 pytestmark = [
-    pytest.mark.slow,
     pytest.mark.skipif(os.name == "nt", reason="gunicorn does not run on Windows"),
 ]
 
