@@ -154,7 +154,7 @@ def test_slots_without_a_node_are_an_outage(nodes, runs, caplog):
     try:
         until(lambda: nodes[0].ask("CLUSTER INFO")["cluster_state"] == "fail")
         runs()
-        assert "The cache does not answer" in caplog.text
+        assert "The cache does not respond" in caplog.text
         assert "The cache refuses" not in caplog.text
     finally:
         nodes[0].ask("CLUSTER ADDSLOTSRANGE", *SLOTS[0])

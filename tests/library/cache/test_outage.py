@@ -48,7 +48,7 @@ def test_a_redis_that_is_not_there_fails_no_request(make_app, tmp_path, caplog):
     assert [client.get("/books").json["run"] for _ in range(5)] == [1, 2, 3, 4, 5]
     assert client.post("/books").status_code == 201
     assert len(caplog.records) == 1
-    assert "The cache does not answer" in caplog.text
+    assert "The cache does not respond" in caplog.text
     with app.app_context():
         assert app.cache.stats() == {"state": "unavailable", "hits": 0, "misses": 0, "pending": 2}
         assert not app.cache.is_up()

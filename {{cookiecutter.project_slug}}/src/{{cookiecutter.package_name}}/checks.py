@@ -1,7 +1,7 @@
 """``flask check-deploy``: settings that are not fit for production.
 
-One line for each fault: the setting and the remedy, never a value. What is worse than that, such as
-a key that can be guessed, does not even start in production.
+One line for each fault: the setting and the remedy, never a value. With worse settings, such as a
+key that can be guessed, production does not even start.
 """
 
 import logging  # feature: logger
@@ -40,15 +40,15 @@ EXPECTED: list[tuple[str, object, str]] = [
     ("ENVIRONMENT", "production", "it is development; set FLASK_ENVIRONMENT=production"),
     ("DEBUG", False, "it shows the code to everybody; unset FLASK_DEBUG"),
     ("TESTING", False, "an error ends the request without a response; unset FLASK_TESTING"),
-    ("PROPAGATE_EXCEPTIONS", False, "errors have no response; unset FLASK_PROPAGATE_EXCEPTIONS"),
-    ("TRAP_HTTP_EXCEPTIONS", False, "refusals become errors; unset FLASK_TRAP_HTTP_EXCEPTIONS"),
-    ("TRAP_BAD_REQUEST_ERRORS", False, "refusals become errors; unset it"),
-    ("SQLALCHEMY_ECHO", False, "data of others is written down; unset it"),
-    ("SQLALCHEMY_RECORD_QUERIES", False, "data of others is written down; unset it"),
-    ("SESSION_COOKIE_SECURE", True, "it is sent in clear; unset it"),  # feature: session or auth
+    ("PROPAGATE_EXCEPTIONS", False, "errors get no response; unset FLASK_PROPAGATE_EXCEPTIONS"),
+    ("TRAP_HTTP_EXCEPTIONS", False, "refusals become 500s; unset FLASK_TRAP_HTTP_EXCEPTIONS"),
+    ("TRAP_BAD_REQUEST_ERRORS", False, "refusals become 500s; unset it"),
+    ("SQLALCHEMY_ECHO", False, "personal data is logged; unset it"),
+    ("SQLALCHEMY_RECORD_QUERIES", False, "personal data is recorded; unset it"),
+    ("SESSION_COOKIE_SECURE", True, "it is sent unencrypted; unset it"),  # feature: session or auth
     ("SESSION_COOKIE_HTTPONLY", True, "scripts can read it; unset it"),  # feature: session or auth
     ("CARAFE_CSRF_ENABLED", True, "other sites can write; unset it"),  # feature: session or auth
-    ("CARAFE_CSRF_FORMS", False, "any page can send one; unset it"),  # feature: session or auth
+    ("CARAFE_CSRF_FORMS", False, "any page can send them; unset it"),  # feature: session or auth
 ]
 """Settings, their expected values, and what is wrong with others."""
 
@@ -104,11 +104,11 @@ def _requests(app: Flask) -> Iterator[str]:
     if hops and not hosts:
         yield "TRUSTED_HOSTS: clients choose the host of links; list the names of the API"
     if any(host.strip(".*") == "" or "/" in host for host in hosts or ()):
-        yield "TRUSTED_HOSTS: one is not a name, or every name; list the names of the API"
+        yield "TRUSTED_HOSTS: one is not a host name, or allows all; list the names of the API"
     if "*" in app.config["CORS_ORIGINS"]:
         yield "CORS_ORIGINS: every site may read the responses; list your own"
     if any(map(_is_insecure, app.config["CORS_ORIGINS"])):
-        yield "CORS_ORIGINS: the network can impersonate one; use https://"
+        yield "CORS_ORIGINS: an attacker on the network can impersonate one; use https://"
 
 
 def _cookies(app: Flask) -> Iterator[str]:  # feature: session or auth
@@ -119,13 +119,13 @@ def _cookies(app: Flask) -> Iterator[str]:  # feature: session or auth
     if same_site not in {"Lax", "Strict"}:
         yield "SESSION_COOKIE_SAMESITE: other sites send it; unset it"
     if not config["SESSION_COOKIE_NAME"].startswith("__Host-"):
-        yield "SESSION_COOKIE_NAME: subdomains can set it; begin it with __Host-"
+        yield "SESSION_COOKIE_NAME: subdomains can set it; start it with __Host-"
     if domain or path not in {None, "/"}:
         yield "SESSION_COOKIE_DOMAIN: __Host- allows none, and no path; unset both"
     if app.permanent_session_lifetime > MAX_LIFETIME:
         yield "PERMANENT_SESSION_LIFETIME: it is long; set 90 days at most"
     if any(map(_is_insecure, trusted)):
-        yield "CARAFE_CSRF_TRUSTED_ORIGINS: one can be impersonated; use https://"
+        yield "CARAFE_CSRF_TRUSTED_ORIGINS: an attacker on the network can impersonate one; use https://"
 
 
 def _logs(app: Flask) -> Iterator[str]:  # feature: logger
@@ -133,11 +133,11 @@ def _logs(app: Flask) -> Iterator[str]:  # feature: logger
         options, is_mail = handler.options, isinstance(handler.options, MailOptions)
         lowest = "WARNING" if is_mail else "INFO"
         if options.level < logging.getLevelName(lowest):
-            yield f"{options.prefix}LEVEL: it logs too much, too often; set {lowest}"
+            yield f"{options.prefix}LEVEL: it logs too much; set {lowest}"
         if isinstance(options, FileOptions) and not options.maxbytes:
             yield f"{options.prefix}MAXBYTES: the file grows forever; set 10485760"
         if is_mail and options.tls == "none" and not _is_local(options.server):
-            yield f"{options.prefix}USE_TLS: mail is sent in clear; set true"
+            yield f"{options.prefix}USE_TLS: mail is sent unencrypted; set true"
 
 
 def _cache(app: Flask) -> Iterator[str]:  # feature: cache
@@ -152,7 +152,7 @@ def _cache(app: Flask) -> Iterator[str]:  # feature: cache
     if parts.scheme.startswith("unix") or all(map(_is_local, names)):
         return
     if not parts.scheme.startswith("rediss"):
-        yield "REDIS_URL: cached data travels in clear; use rediss://"
+        yield "REDIS_URL: cached data travels unencrypted; use rediss://"
     if ":" not in credentials:
         yield "REDIS_URL: everybody can write to the server; add credentials"
 
@@ -165,7 +165,7 @@ def _database(app: Flask) -> Iterator[str]:
     if not db.engine.hide_parameters:
         yield "SQLALCHEMY_ENGINE_OPTIONS: errors show data; set hide_parameters"
     if not Path(app.extensions["migrate"].directory).is_dir():
-        yield "migrations: the folder is not here; start the command beside it"
+        yield "migrations: the folder is missing; run the command where it is"
     found = fault()
     if found == UNAVAILABLE:
         yield "DATABASE_URL: the database does not respond; start it, or name another"
@@ -183,20 +183,20 @@ def _sqlite(url: URL) -> Iterator[str]:
 def _postgresql(url: URL) -> Iterator[str]:
     known = {url.username, "postgres"}
     if url.password and (is_placeholder(url.password) or url.password in known):
-        yield "DATABASE_URL: everybody knows its secret; make another"
+        yield "DATABASE_URL: its password is well known; choose another"
     if all(map(_is_local, (url.host or "").split(","))):
         return
     if not (url.password or os.environ.get("PGPASSWORD") or os.environ.get("PGPASSFILE")):
-        yield "DATABASE_URL: it has no secret; put one in it, or set PGPASSWORD"
+        yield "DATABASE_URL: it has no password; add one, or set PGPASSWORD"
     mode = url.query.get("sslmode", os.environ.get("PGSSLMODE"))
     if mode not in {"require", "verify-ca", "verify-full"}:
-        yield "DATABASE_URL: data travels in clear; add ?sslmode=verify-full"
+        yield "DATABASE_URL: data travels unencrypted; add ?sslmode=verify-full"
 
 
 def _accounts() -> Iterator[str]:  # feature: auth
     try:
         user = find_user(ADMIN)
-    except SQLAlchemyError:  # The check of the database says so.
+    except SQLAlchemyError:  # The check of the database reports this.
         db.session.rollback()
         return
     if user is not None and user.active:
@@ -204,13 +204,13 @@ def _accounts() -> Iterator[str]:  # feature: auth
 
 
 def _is_insecure(origin: str) -> bool:
-    """Whether *origin* is reached over a network without encryption."""
+    """Return whether *origin* is reached over a network without encryption."""
     parts = urlsplit(origin)
     return parts.scheme == "http" and not _is_local(parts.hostname)
 
 
 def _is_local(host: str | None) -> bool:
-    """Whether *host* is this machine, or a neighbor such as another service in compose.yaml."""
+    """Return whether *host* is this machine, or a neighbor such as a service in compose.yaml."""
     if not host or host.startswith("/"):
         return True
     try:

@@ -69,7 +69,7 @@ def _utc(value: Any, has_zone: bool = True) -> Any:
 
 
 class _ExactNumeric(Numeric[Any]):
-    """A decimal, which SQLite stores as a number of its own."""
+    """A decimal, which SQLite stores as an integer or a float."""
 
     def bind_processor(self, dialect: Dialect) -> Processor:
         return lambda value: None if value is None else _number(self._rounded(_decimal(value)))
@@ -91,12 +91,12 @@ class _ExactNumeric(Numeric[Any]):
 
 
 def _decimal(value: Any) -> Decimal:
-    """*value*; a float is what it is written as, and not its nearest binary fraction."""
+    """*value* as a decimal; a float is taken as it is written, not as its binary fraction."""
     return Decimal(repr(value) if isinstance(value, float) else value)
 
 
 def _number(value: Decimal) -> int | float:
-    """*value* for SQLite. As text it would be compared with an expression as text."""
+    """*value* as SQLite stores it; text would be compared with expressions as text."""
     is_whole = value.is_finite() and value.adjusted() < 18 and value == value.to_integral_value()
     number = int(value) if is_whole else float(value)
     if not isfinite(number):
@@ -154,7 +154,7 @@ def _tracked(value: Any, save: Callable[[], None]) -> Any:
 
 
 def _saving(kind: Any, name: str) -> Callable[..., Any]:
-    """The method of *kind*, which then tracks what it put in, and calls ``save``."""
+    """The method of *kind*, which then tracks what was put in, and calls ``save``."""
     method = getattr(kind, name)
 
     @wraps(method)

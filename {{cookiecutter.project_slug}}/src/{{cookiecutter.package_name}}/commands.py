@@ -40,19 +40,19 @@ def dev(host: str, port: int) -> None:
     url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
     click.echo(seed.welcome(url))
     click.echo(welcome(url))  # feature: auth
-    # Flask's own server survives a mistake in the code: it loads the application again.
+    # Flask's own server survives a mistake in the code, because it reloads the application.
     run = [sys.executable, "-m", "flask", "--app", current_app.import_name, "run", "--reload"]
     _become([*run, f"--host={host}", f"--port={port}"])
 
 
 def _check_port(host: str, port: int) -> None:
-    """Fail at once if the port is used, by any IP address of the host."""
+    """Fail at once if the port is in use on any IP address of *host*."""
     try:
         for family, kind, _, _, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
             with socket.socket(family, kind) as probe:
                 probe.settimeout(1)
                 if probe.connect_ex(address) == 0:
-                    raise OSError("another program listens there")
+                    raise OSError("another program is listening there")
         socket.create_server((host, port), family=_family(host)).close()
     except OSError as error:
         reason = error.strerror or error
@@ -66,8 +66,8 @@ def _family(host: str) -> socket.AddressFamily:
 
 
 def _become(command: list[str]) -> None:
-    """Replace this process by *command*."""
-    if os.name == "nt":  # There it would run beside the shell, which waits for this process.
+    """Replace this process with *command*."""
+    if os.name == "nt":  # On Windows, execv returns to the shell while the command still runs.
         raise SystemExit(subprocess.call(command))
     sys.stdout.flush()
     os.execv(command[0], command)

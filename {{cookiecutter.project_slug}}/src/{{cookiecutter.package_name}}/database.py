@@ -8,8 +8,8 @@
 
 A request has a transaction of its own, which is rolled back at its end unless it was committed. On
 SQLite, a request that may write (any but GET and HEAD) takes the single write lock before it reads,
-so that no update is lost; everything else reads without a lock. Other code that reads first and
-then writes, such as a job, a command or a GET, needs the decorator ``writes``.
+so that no update is lost; everything else reads without a lock. Other code that reads and then
+writes, such as a job, a command or a GET, needs the decorator ``writes``.
 
 See ``column_types`` for times, decimals and JSON. ``SQLALCHEMY_ENGINE_OPTIONS`` are added to those
 set here, and each engine of ``SQLALCHEMY_BINDS`` is treated as the first one. A child process uses
@@ -116,7 +116,7 @@ class Database(SQLAlchemy):
 
     @contextmanager
     def migrating(self) -> Iterator[Connection]:
-        """A connection for ``migrations/env.py``, while no other process migrates."""
+        """Yield a connection for ``migrations/env.py`` while no other process migrates."""
         with _dialect(self.engine).migrating(self.engine) as connection:
             yield connection
 
@@ -128,9 +128,9 @@ column_types.track_json(db.Model)
 
 
 def init_app(app: Flask) -> None:
-    """Prepare the databases of *app*, which are connected to when they are used.
+    """Prepare the databases of *app*; connections are opened when they are first used.
 
-    Raises ValueError for a URL with an unknown option, and for any other bad setting.
+    Raises ValueError for an invalid setting, such as a URL with an unknown option.
     """
     config, seconds = app.config, app.config["DATABASE_TIMEOUT"]
     given = _mapping("SQLALCHEMY_ENGINE_OPTIONS", config.get("SQLALCHEMY_ENGINE_OPTIONS") or {})
@@ -167,7 +167,7 @@ def _options_of_bind(name: str, bind: Any, seconds: float) -> dict[str, Any]:
 
 def _mapping(name: str, value: Any) -> Mapping[str, Any]:
     if not isinstance(value, Mapping):
-        raise ValueError(f'{name}: expected an object of JSON, for example {{"name": "value"}}.')
+        raise ValueError(f'{name}: expected a JSON object, for example {{"name": "value"}}.')
     return value
 
 
@@ -196,7 +196,7 @@ _of_the_parent: list[object] = []
 
 
 def _leave_to_the_parent() -> None:
-    """Use no connection of the parent in a child process, and close none: the parent needs it."""
+    """Drop the parent's connections in a child process without closing them."""
     scopes = db.session.registry.registry
     _of_the_parent.extend(scopes.values())
     scopes.clear()
@@ -211,9 +211,9 @@ if hasattr(os, "register_at_fork"):
 def writes(function: Function) -> Function:
     """Let *function* read and then write on SQLite, without lost updates.
 
-    It is for code that SQLite does not know to be a writer: a view for GET, a command, a job. It
-    waits for the write lock before the first read, at most ``DATABASE_TIMEOUT`` seconds, as a POST
-    does. Rows that were loaded before are read again, so use none of them in the function.
+    Use it for a command, a job, or a view for GET that writes. Like a POST, the function waits for
+    the write lock before its first read, for at most ``DATABASE_TIMEOUT`` seconds. Load rows in the
+    function: those that were loaded before are expired.
     """
     run = as_sync(function)
 
@@ -249,7 +249,7 @@ def fault() -> str | None:
 
 
 def _lacks_migrations(connection: Connection) -> bool:
-    """Whether ``flask db upgrade`` is due; not if the database is newer than the code."""
+    """Return whether ``flask db upgrade`` is due; False if the database is newer than the code."""
     found: set[str] = set()
     if inspect(connection).has_table("alembic_version"):
         found.update(connection.scalars(text("SELECT version_num FROM alembic_version")))

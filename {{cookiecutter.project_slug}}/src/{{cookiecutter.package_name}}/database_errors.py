@@ -3,7 +3,7 @@
 ====== ===========================================================================================
 503    The database is unreachable, slow, or shutting down; SQLite's file cannot be read or written,
        or is locked by another process; or migrations are missing.
-409    A constraint is violated: a value has to be unique, or a row is referred to.
+409    A constraint is violated: a value must be unique, or another row refers to this one.
 422    A value is out of the range of its column.
 ====== ===========================================================================================
 

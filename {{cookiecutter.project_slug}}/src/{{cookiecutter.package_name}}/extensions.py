@@ -13,7 +13,7 @@ logger = Logger()  # feature: logger
 
 
 def init_app(app: Flask) -> None:
-    """Start them."""
+    """Start the extensions of *app*."""
     logger.init_app(app)  # feature: logger
     database.init_app(app)
     csrf.init_app(app)  # feature: session or auth

@@ -79,7 +79,7 @@ Cursor = Annotated[
     str,
     Field(pattern=r"^[A-Za-z0-9_.-]+$", description="The next cursor of the previous page."),
 ]
-"""What the last row has in the columns of the order, signed for this list and this order."""
+"""The values of the last row in the sorted columns, signed for this list and this order."""
 
 Search = Annotated[str, Field(min_length=1, max_length=100, description="A text to find.")]
 
@@ -146,7 +146,7 @@ def searched(*columns: QueryableAttribute[Any]) -> Any:
 
 
 def page(model: type[Item], rows: Select[Any], query: PageQuery) -> tuple[Page[Item], Headers]:
-    """Return the page of *rows*, a select of one table's model, that *query* asks for.
+    """Return the page of *rows*, a select of one model, for these arguments.
 
     It may join other tables, whose columns can be searched too, if each row still comes once:
     use ``where(Book.tags.any(...))`` instead of a join that repeats rows.
@@ -172,7 +172,7 @@ def page(model: type[Item], rows: Select[Any], query: PageQuery) -> tuple[Page[I
         others = [pair for pair in request.args.items(multi=True) if pair[0] != "cursor"]
         headers["Link"] = f'<{address}?{urlencode([*others, ("cursor", after)])}>; rel="next"'
     if any(isinstance(value, _Search) for value in given.values()):
-        headers["Cache-Control"] = "no-cache"  # Few search for the same text.
+        headers["Cache-Control"] = "no-cache"  # Others rarely search for the same text.
     items = [model.model_validate(row[0]) for row in found[: query.limit]]
     return Page[model](items=items, next=after), headers  # type: ignore[valid-type]
 
@@ -210,7 +210,7 @@ def _order(entity: Any, given: Mapping[str, Any]) -> Sort:
 
 
 def _conditions(entity: Any, given: Mapping[str, Any], dialect: str) -> Iterator[Any]:
-    """What the filters and the search that were given demand of a row."""
+    """The conditions of the filters and the search that were given."""
     columns = inspect(entity).mapper.column_attrs
     for name, value in given.items():
         base, _, bound = name.rpartition("_")
@@ -240,7 +240,7 @@ def _matches(search: _Search, entity: Any, dialect: str) -> Iterator[ColumnEleme
 
 
 def _typed(value: Any, kind: Any) -> ColumnElement[Any]:
-    """A *value* to compare with a column of this *kind*, no more precise than that."""
+    """*value* as an expression to compare with a column, no more precise than its type."""
     return cast(literal(value, kind), kind) if isinstance(kind, Float) else literal(value, kind)
 
 
@@ -272,7 +272,7 @@ class _Key:
 
 
 def _after(keys: Sequence[_Key], values: Sequence[Any]) -> ColumnElement[bool]:
-    """Whether a row comes after that with these *values*."""
+    """The condition that a row comes after the one with these *values*."""
     last = [_typed(value, key.kind) for key, value in zip(keys, values, strict=True)]
     if len({key.descends for key in keys}) == 1 and not any(key.is_nullable for key in keys):
         row = tuple_(*(key.column for key in keys))
@@ -303,7 +303,7 @@ def _signed(text: str, purpose: str, secret: str) -> str:
 
 @cache
 def _adapter_of(*kinds: Any) -> TypeAdapter[Any]:
-    """The adapter of values of these types, which come back from JSON as they were."""
+    """The adapter of values of these types, which JSON does not change."""
     config = ConfigDict(
         ser_json_bytes="base64", val_json_bytes="base64", ser_json_inf_nan="constants"
     )

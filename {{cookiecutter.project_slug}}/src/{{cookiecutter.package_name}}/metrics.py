@@ -77,21 +77,21 @@ class MetricsMiddleware:
         )
         self._in_progress = Gauge(
             "http_requests_in_progress",
-            "Requests that wait for their response.",
+            "Requests that are waiting for their response.",
             multiprocess_mode="livesum",
             registry=self.registry,
         )
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         """Pass on a request, and measure it."""
-        rule, status = "none", "500"  # What the server sends if the application raises.
+        rule, status = "none", "500"  # This is what the server sends if the application raises.
 
         def start(line: str, *rest: Any) -> Any:
             nonlocal rule, status
             rule, status = _rule(environ), line[:3]
             return start_response(line, *rest)
 
-        if environ["PATH_INFO"] == PATH:  # Prometheus uses the IP address of each replica.
+        if environ["PATH_INFO"] == PATH:  # Prometheus sends the IP address of a replica.
             environ["HTTP_HOST"] = "localhost"
         began = perf_counter()
         self._in_progress.inc()

@@ -1,9 +1,9 @@
 """PostgreSQL on another machine, which may be unavailable, slow, or silent.
 
 A request waits ``DATABASE_TIMEOUT`` seconds, 1.5 by default: for a free connection or a new one,
-and then for each response. The server itself ends a statement that takes longer; one that is
-stopped, or behind a network that loses everything, sends no error, so the client has a deadline,
-too. Outside a request a response may take its time, as that to a migration does.
+and then for each response. The server itself ends a statement that takes longer. A server that is
+stopped, or cut off by its network, sends no error, so the client has a deadline too. Outside a
+request, for example in a migration, a response may take any time.
 """
 
 from collections.abc import Callable
@@ -61,7 +61,7 @@ def options(seconds: float) -> dict[str, Any]:
         "poolclass": DeadlinePool,
         "pool_pre_ping": True,
         "pool_timeout": max(1, int(seconds)),
-        # What is prepared on one connection of pgbouncer is missing on the next one.
+        # A statement prepared on one connection of pgbouncer is missing on the next one.
         "connect_args": {"prepare_threshold": None},
     }
 
@@ -72,7 +72,7 @@ def unknown_options(url: URL) -> set[str]:
 
 
 def tune(engine: Engine, seconds: float) -> None:
-    """Let nobody wait longer than *seconds* for a connection, and no request for a response."""
+    """Wait at most *seconds* for a connection, and in a request for each response."""
     event.listen(engine, "do_connect", Connector(seconds).connect)
     event.listen(engine, "begin", partial(_on_begin, seconds))
     event.listen(engine, "handle_error", _on_error)
@@ -80,11 +80,11 @@ def tune(engine: Engine, seconds: float) -> None:
 
 @contextmanager
 def migrating(engine: Engine) -> Iterator[Connection]:
-    """A connection, while no other process has one from here.
+    """Yield a connection while no other process migrates.
 
-    The lock is held by a second connection. It ends with that one's transaction, so that it works
-    through pgbouncer. Those who wait for it have no transaction open meanwhile, because ``CREATE
-    INDEX CONCURRENTLY`` would wait for its end.
+    A second connection holds the lock until its transaction ends, which works through pgbouncer
+    too. A process that waits for the lock has no transaction open, because ``CREATE INDEX
+    CONCURRENTLY`` would wait for its end.
     """
     with engine.connect() as lock:
         while not lock.scalar(_TRY_LOCK):
@@ -111,7 +111,7 @@ def remaining() -> float:
 
 
 def _on_error(context: ExceptionContext) -> None:
-    """Leave the first line of a message, or its name: the rest quotes values of rows."""
+    """Reduce an error to its first line, or to its name: the rest quotes values of rows."""
     error, wrapper = context.original_exception, context.sqlalchemy_exception
     if not isinstance(error, Error) or not error.diag.message_primary:
         return
@@ -126,7 +126,7 @@ def _on_begin(seconds: float, connection: Connection) -> None:
     """In a request, let the server itself end a statement that takes too long.
 
     The limit ends with the transaction, so no other client of pgbouncer inherits it. It is sent
-    together with the BEGIN of the transaction, and takes no time of its own.
+    together with the BEGIN of the transaction, and costs no round trip of its own.
     """
     if not has_request_context():
         return
@@ -139,7 +139,7 @@ def _on_begin(seconds: float, connection: Connection) -> None:
 
 
 class DeadlinePool(QueuePool):
-    """A pool with one deadline for a connection, its ping, and another one in its place."""
+    """A pool with one deadline for a connection, its ping, and a replacement if that fails."""
 
     def connect(self) -> PoolProxiedConnection:
         with deadline(remaining()):
@@ -156,7 +156,7 @@ class DeadlineConnection(PsycopgConnection[Any]):
         return super().wait(gen, *args, **named)
 
     def _bounded(self, gen: PQGen[RV], until: float) -> Generator[Any, Any, RV]:
-        """The same steps, which psycopg takes every 0.1 seconds even if nothing has come."""
+        """The steps of *gen*, until a deadline; psycopg takes one every 0.1 seconds or sooner."""
         try:
             step = next(gen)
             while True:
@@ -171,9 +171,9 @@ class DeadlineConnection(PsycopgConnection[Any]):
 
 
 class Connector:
-    """Makes connections; while the server is silent, for one request at a time.
+    """Makes connections. While the server is silent, only one request at a time tries.
 
-    The others are refused, or they would take all the threads for their waiting.
+    The others are refused: if they waited, they would occupy all threads.
     """
 
     def __init__(self, seconds: float) -> None:
@@ -188,14 +188,14 @@ class Connector:
         if not self._is_silent:
             return self._made(make)
         if not self._lock.acquire(timeout=_WAIT_FOR_ANOTHER):
-            raise OperationalError("Another request waits for the server.")
+            raise OperationalError("Another request is waiting for the server.")
         try:
             return self._made(make)
         finally:
             self._lock.release()
 
     def _made(self, make: Callable[[], DeadlineConnection]) -> DeadlineConnection:
-        """The connection that a thread makes: nothing interrupts the lookup of a name."""
+        """Connect in a thread, because the lookup of a name cannot be interrupted."""
         made: Future[DeadlineConnection] = Future()
         Thread(target=_settle, args=(made, make), daemon=True).start()
         try:

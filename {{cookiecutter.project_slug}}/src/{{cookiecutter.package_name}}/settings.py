@@ -1,7 +1,7 @@
 """Settings from the environment, checked before anything starts.
 
-In the project's folder, and below it, ``.env`` and ``.flaskenv`` count, too, unless
-``FLASK_SKIP_DOTENV=1``; variables of the environment itself win.
+In the project's folder and below it, ``.env`` and ``.flaskenv`` are read too, unless
+``FLASK_SKIP_DOTENV=1``. Environment variables win over both.
 
 Any ``FLASK_<KEY>`` becomes the setting ``<KEY>`` of Flask or of an extension, parsed as JSON if it
 is JSON. The application itself reads these, with or without the prefix:
@@ -69,7 +69,7 @@ SHORTEST_KEY = 32
 FEWEST_CHARACTERS = 8
 """Different characters; 32 random hexadecimal digits have twelve or more."""
 
-# In words so long that a random key practically never holds one.
+# Words so long that a random key practically never contains one.
 _PLACEHOLDERS = (
     *("change", "default", "develop", "example", "insecure", "passwor", "placeholder"),
     *("replace", "sample", "secret", "supersec", "testing"),
@@ -79,17 +79,17 @@ ABOUT = json.loads(Path(__file__).with_name("about.json").read_text(encoding="ut
 """The title and the description of the API."""
 
 _HERE = ("localhost", "127.0.0.1")
-"""The hosts of health checks on the same machine."""
+"""The host names that health checks on the same machine use."""
 
 
 class Refusal(ValueError, SystemExit):
-    """The refusal to start. If nobody catches it, the process exits without a traceback."""
+    """Refuses the start. Uncaught, it ends the process without a traceback."""
 
-    code = 3  # With this code, gunicorn stops instead of starting the worker again.
+    code = 3  # On this exit code, gunicorn stops instead of restarting the worker.
 
 
 def init_app(app: Flask, config: Mapping[str, object] | None) -> None:
-    """Configure *app*. Raises Refusal, which names what is missing or wrong."""
+    """Configure *app*. Raises Refusal, which names each missing or invalid setting."""
     if get_load_dotenv():
         load_dotenv()
     given = dict(config or {})
@@ -113,10 +113,10 @@ def _load(given: dict[str, Any]) -> "Settings":
     try:
         return Settings(**{f"FLASK_{name}": value for name, value in given.items()})
     except ValidationError as error:
-        _refuse([f"{_name(fault['loc'])}: {fault['msg']}" for fault in error.errors()])
+        _refuse([*map(_explained, error.errors())])
     except SettingsError as error:
         field = re.search(r'field "(\w+)"', str(error))
-        _refuse([f"{field[1].upper() if field else 'One'}: it is not JSON"])
+        _refuse([f"{field[1].upper() if field else 'A setting'}: it is not JSON"])
 
 
 def _check(app: Flask) -> None:
@@ -124,7 +124,7 @@ def _check(app: Flask) -> None:
     if app.debug:
         faults.append("DEBUG: it shows the code to everybody; unset FLASK_DEBUG")
     if app.config["METRICS_TOKEN"] and is_weak(app.config["METRICS_TOKEN"]):
-        faults.append("METRICS_TOKEN: it can be guessed; make it as you made SECRET_KEY")
+        faults.append("METRICS_TOKEN: it can be guessed; generate it like SECRET_KEY")
     if not app.config["CARAFE_SESSION_SALT"]:  # feature: session
         faults.append("CARAFE_SESSION_SALT: it is empty; unset it")
     if faults:
@@ -132,13 +132,15 @@ def _check(app: Flask) -> None:
 
 
 def _refuse(faults: list[str]) -> NoReturn:
-    reason = "These settings are wrong. " + "; ".join(faults)
+    reason = "Invalid settings. " + "; ".join(faults)
     click.echo(reason, err=True)
     raise Refusal(reason) from None
 
 
-def _name(location: tuple[Any, ...]) -> str:
-    return str(location[0]).removeprefix("FLASK_") if location else "SECRET_KEY"
+def _explained(fault: Mapping[str, Any]) -> str:
+    place, reason = fault["loc"], fault["msg"].removeprefix("Value error, ")
+    name = str(place[0]).removeprefix("FLASK_") if place else "SECRET_KEY"
+    return f"{name}: {reason}"
 
 
 def _setting(name: str, default: Any, **limits: Any) -> Any:
@@ -146,7 +148,7 @@ def _setting(name: str, default: Any, **limits: Any) -> Any:
 
 
 def _listed(origins: Any) -> Any:
-    """The list in a text of JSON, or of values with commas between them."""
+    """The list that a text has as JSON, or separated by commas or spaces."""
     if not isinstance(origins, str):
         return origins
     if not origins.lstrip().startswith("["):
@@ -209,7 +211,7 @@ class Settings(BaseSettings):
     @classmethod
     def _are_for_listed_sites(cls, value: bool, others: ValidationInfo) -> bool:
         if value and "*" in others.data.get("cors_origins", ()):
-            raise ValueError("they are not for every site; list the sites in CORS_ORIGINS")
+            raise ValueError('it cannot be combined with CORS_ORIGINS=["*"]; list the origins')
         return value
 
     @model_validator(mode="after")
@@ -223,7 +225,7 @@ class Settings(BaseSettings):
         return self
 
     def as_config(self) -> dict[str, object]:
-        """Return the settings under the names of Flask."""
+        """Return the settings under Flask's names."""
         return {
             "ENVIRONMENT": self.environment,
             "SECRET_KEY": self.secret_key.get_secret_value(),
@@ -240,7 +242,7 @@ class Settings(BaseSettings):
         }
 
     def defaults(self) -> dict[str, object]:
-        """Return the defaults that follow for Flask and its extensions."""
+        """Return the defaults of Flask and its extensions that follow from the settings."""
         is_production = self.environment == "production"  # feature: session or auth or logger
         is_logged = is_production if self.access_log is None else self.access_log  # feature: logger
         prefix = "__Host-" if is_production else ""  # feature: session or auth
@@ -272,12 +274,12 @@ class Settings(BaseSettings):
 
 
 def _usual(url: str) -> str:
-    """Translate ``postgres://``, which some platforms use and SQLAlchemy does not know."""
+    """Replace ``postgres://``, which some platforms use and SQLAlchemy does not know."""
     return url.replace("postgres://", "postgresql://", 1)
 
 
 def is_weak(key: str) -> bool:
-    """Whether *key* is too short, a pattern, or a placeholder that everybody knows."""
+    """Return whether *key* is too short, a pattern, or a well-known placeholder."""
     steps = [abs(ord(one) - ord(other)) for one, other in pairwise(key)]
     return (
         len(key.encode(errors="replace")) < SHORTEST_KEY
@@ -291,5 +293,5 @@ def is_weak(key: str) -> bool:
 
 
 def is_placeholder(key: str) -> bool:
-    """Whether *key* comes from an example."""
+    """Return whether *key* has a word of an example."""
     return any(word in key.lower() for word in _PLACEHOLDERS)

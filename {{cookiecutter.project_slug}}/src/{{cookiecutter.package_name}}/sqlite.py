@@ -2,8 +2,7 @@
 
 A write-ahead log lets readers read while one connection writes. A transaction that may write takes
 the write lock at its start: of two that read and then write, the second waits for the first
-instead of losing its update. One that only reads takes no lock, so a shell that was left open
-stops nobody.
+instead of losing its update. One that only reads takes no lock, so an open shell blocks nobody.
 """
 
 import sqlite3
@@ -45,12 +44,12 @@ _is_writing: ContextVar[bool] = ContextVar("is_writing", default=False)
 
 
 def options(seconds: float) -> dict[str, Any]:
-    """Return no options of an engine."""
+    """Return the options of an engine: SQLite needs none."""
     return {}
 
 
 def unknown_options(url: URL) -> set[str]:
-    """Return the options in *url* that the driver does not know; a URI has more, of SQLite."""
+    """Return the options in *url* that the driver does not know; a URI may have SQLite's, too."""
     return set() if "uri" in url.query else set(url.query) - _OPTIONS
 
 
@@ -73,7 +72,7 @@ def writing() -> Iterator[None]:
 
 @contextmanager
 def migrating(engine: Engine) -> Iterator[Connection]:
-    """A connection in one transaction, whose foreign keys are checked at its end.
+    """Yield a connection in one transaction, at whose end foreign keys are checked.
 
     Most changes of a table are made by copying it and dropping the old one. While foreign keys
     are enforced, that deletes the rows which refer to it, or is refused.
@@ -102,7 +101,7 @@ def _check_foreign_keys(connection: Connection) -> None:
 def _on_connect(seconds: float, connection: sqlite3.Connection, record: Any) -> None:
     connection.isolation_level = None  # BEGIN is sent below, not by the driver.
     _wait_within(connection, seconds)
-    # If two open a new file at once, SQLite refuses one without waiting.
+    # If two processes open a new file at once, SQLite refuses one of them without waiting.
     _execute_in_time(connection, "PRAGMA journal_mode = WAL", monotonic() + seconds)
     for pragma in ("journal_mode = WAL", "synchronous = NORMAL", "foreign_keys = ON"):
         connection.execute(f"PRAGMA {pragma}")
@@ -120,7 +119,7 @@ def _on_begin(seconds: float, connection: Connection) -> None:
     driver: Any = connection.connection.dbapi_connection
     _wait_within(driver, 0)
     try:
-        # SQLite itself would try less and less often, and let others go first.
+        # SQLite itself would retry less and less often, and let others go first.
         if not _execute_in_time(driver, "BEGIN IMMEDIATE", monotonic() + within):
             connection.exec_driver_sql("BEGIN IMMEDIATE")  # This raises SQLAlchemy's error.
     finally:
@@ -132,7 +131,7 @@ def _may_write() -> bool:
 
 
 def _execute_in_time(connection: sqlite3.Connection, statement: str, until: float) -> bool:
-    """Execute a statement that needs a lock; False if another connection does not release it."""
+    """Execute a statement that needs a lock; return False if it is not released in time."""
     while monotonic() < until:
         try:
             connection.execute(statement)
@@ -145,7 +144,7 @@ def _execute_in_time(connection: sqlite3.Connection, statement: str, until: floa
 
 
 def _on_error(context: ExceptionContext) -> None:
-    """Wrap what the driver raises for a number beyond 64 bits, as SQLAlchemy wraps other errors."""
+    """Wrap the driver's error for a number beyond 64 bits, as SQLAlchemy wraps other errors."""
     error = context.original_exception
     if isinstance(error, OverflowError):
         raise StatementError("A number has more than 64 bits.", context.statement, None, error)

@@ -109,7 +109,7 @@ def disable(email: str) -> None:
 @click.argument("email")
 @writes
 def enable(email: str) -> None:
-    """Let EMAIL log in again, and use tokens."""
+    """Let EMAIL log in and use tokens again."""
     user = _existing(email)
     user.active = True
     _done("enabled", user)
@@ -131,7 +131,7 @@ tokens = AppGroup("tokens", help="Make, list and revoke tokens for machines.")
 )
 @writes
 def create_token(email: str, name: str, roles: tuple[str, ...], days: int) -> None:
-    """Make a token of EMAIL, and print it; without roles it has all of EMAIL's."""
+    """Make a token for EMAIL and print it; without --role it has all roles of EMAIL."""
     user = _existing(email)
     if lacking := sorted({*roles} - {*user.roles}):
         raise click.ClickException(f"User {user.email} lacks {', '.join(lacking)}.")

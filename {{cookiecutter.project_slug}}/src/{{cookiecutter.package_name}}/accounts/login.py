@@ -1,4 +1,4 @@
-"""The resources of logins: that of this session, and those on all devices; and the password."""
+"""The login of this session, the user's logins on all devices, and the password."""
 
 from datetime import datetime
 from typing import Any
@@ -108,7 +108,7 @@ class PasswordView(MethodView):
     def put(self, body: PasswordChange) -> None:
         """Change your password, log out other devices, and end your tokens."""
         email, old, new = _user().email, body.current_password, body.new_password
-        db.session.rollback()  # It may have to wait, while others need the database.
+        db.session.rollback()  # The attempt may have to wait, while others need the database.
         with Attempt(email).in_turn() as attempt:
             user = passwords.change_password(
                 auth.user_id, old.get_secret_value(), new.get_secret_value()
@@ -145,7 +145,7 @@ def _user() -> User:
 
 
 def _log_in(user: User) -> None:
-    """Commit, with a new login of *user*, and give its cookie to the client."""
+    """Open a login of *user*, commit, and send its cookie."""
     auth.login(user.id, **{LOGIN_KEY: open_login(user)})
 
 

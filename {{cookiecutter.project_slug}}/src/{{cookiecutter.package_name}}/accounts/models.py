@@ -1,7 +1,7 @@
 """The tables of users, of their logins and of their tokens.
 
-A login is a row: the session refers to it, and deleting it ends that session everywhere, whoever
-has a copy of the cookie. So is a token, of which only a digest is stored.
+A login is a row that the session refers to: deleting it ends that session everywhere, also for
+copies of the cookie. A token is a row too, with only a digest of its text.
 """
 
 import secrets
@@ -21,7 +21,7 @@ from sqlalchemy.orm import mapped_column
 from ..database import Base
 
 LOGIN_KEY = "login"
-"""The key of the session's token of its login."""
+"""The key of the session that holds the token of its login."""
 
 MAX_LOGIN_AGE = timedelta(days=90)
 
@@ -78,5 +78,5 @@ class Token(Base):
 
 
 def digest_of(text: str) -> str:
-    """Return what is stored of the text of a token."""
+    """Return the digest of a token's text, which is stored instead of it."""
     return sha256(text.encode()).hexdigest()

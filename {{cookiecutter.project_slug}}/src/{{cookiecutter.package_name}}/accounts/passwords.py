@@ -1,7 +1,7 @@
 """Users and their passwords, as argon2id hashes with OWASP's minimum parameters.
 
-Hashing takes long, intentionally. No transaction is open meanwhile, because on SQLite nobody else
-could write; so what was read before is read again before anything changes.
+Hashing is slow on purpose. No transaction is open meanwhile, because on SQLite nobody else could
+write. So the user is read again before anything changes.
 """
 
 import re
@@ -33,7 +33,7 @@ _EMAIL = re.compile(rf"[^{_NOT_IN_EMAIL}]+@[^.{_NOT_IN_EMAIL}]+(\.[^.{_NOT_IN_EM
 _INVISIBLE = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0000-\U000e0fff]"
 )
-"""What ``str.isprintable`` lets through and yet nobody sees, such as fillers."""
+"""Invisible characters that ``str.isprintable`` accepts, such as fillers."""
 
 _COMMON = frozenset(FREQUENCY_LISTS["passwords"])
 
@@ -42,7 +42,7 @@ _DUMMY_HASH = _hasher.hash("nobody has this password")
 
 
 def checked_password(password: str) -> str:
-    """Return *password*, if it can be a new one. Raises ValueError with the reason if not."""
+    """Return *password* if it is acceptable as a new one. Raises ValueError with the reason."""
     if not MIN_LENGTH <= len(password) <= MAX_LENGTH:
         raise ValueError(f"A password has {MIN_LENGTH} to {MAX_LENGTH} characters.")
     if password.lower() in _COMMON or len(set(password)) < 4:
@@ -78,7 +78,7 @@ def hashed(password: str) -> str:
 
 
 def is_right(password_hash: str | None, password: str) -> bool:
-    """Whether *password* has this hash. Without a hash it is not, and takes as long."""
+    """Return whether *password* has this hash; without one, False after the same time."""
     try:
         _hasher.verify(password_hash or _DUMMY_HASH, _typed(password))
     except (VerificationError, InvalidHashError):
@@ -87,12 +87,12 @@ def is_right(password_hash: str | None, password: str) -> bool:
 
 
 def is_outdated(password_hash: str) -> bool:
-    """Whether the hash was made with other parameters."""
+    """Return whether the hash was made with other parameters."""
     return _hasher.check_needs_rehash(password_hash)
 
 
 def _typed(password: str) -> bytes:
-    """Normalized, because keyboards compose accents differently; without lone surrogates."""
+    """*password* normalized, as keyboards compose accents differently, without surrogates."""
     return normalize("NFKC", password).encode(errors="replace")
 
 
@@ -115,7 +115,7 @@ def _in_idna(domain: str) -> str:
 
 
 def checked_email(email: str) -> str:
-    """Return the normal form of a new user's e-mail address. Raises ValueError if it is none."""
+    """Return the normal form of a new user's e-mail address. Raises ValueError if it is invalid."""
     found = normal(email)
     is_visible = email.strip().isprintable() and not _INVISIBLE.search(email)
     if not is_visible or not _EMAIL.fullmatch(found) or len(found) > MAX_EMAIL_LENGTH:
@@ -142,7 +142,7 @@ def add_user(email: str, password: str, roles: list[str]) -> User:
 def authenticate(email: str, password: str) -> User | None:
     """Return the active user with this e-mail address and password, or None.
 
-    The user is locked until the caller commits. It takes as long if there is no such user.
+    The user is locked until the caller commits. An unknown address takes equally long.
     """
     known = select(User.id, User.password_hash).where(User.email == normal(email))
     found = db.session.execute(known).one_or_none()
@@ -171,7 +171,7 @@ def change_password(user_id: int, old: str, new: str) -> User | None:
 
 
 def _verified(user_id: int | None, old_hash: str | None, password: str) -> User | None:
-    """The user, locked, if this is their password and did not change meanwhile."""
+    """The user, locked, if *password* is theirs and was not changed meanwhile."""
     if not is_right(old_hash, password) or old_hash is None:
         return None
     new_hash = hashed(password) if is_outdated(old_hash) else old_hash

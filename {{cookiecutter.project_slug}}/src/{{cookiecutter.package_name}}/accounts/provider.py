@@ -1,4 +1,4 @@
-"""Who somebody is: an active user with an open login or a token. How these are ended."""
+"""Identifies users by an open login or a token, and ends these."""
 
 from datetime import datetime
 from datetime import timedelta
@@ -34,7 +34,7 @@ from .models import Token
 from .models import User
 
 USE_INTERVAL = timedelta(hours=1)
-"""How often the use of a token is written."""
+"""The time after which another use of a token is recorded."""
 
 
 class Accounts(SQLAlchemyAuthProvider):
@@ -54,7 +54,7 @@ class Accounts(SQLAlchemyAuthProvider):
     def identify_token(self, token: str) -> Identity | None:
         """Return the identity of the user with this token, in one query.
 
-        It has the roles of the token that the user has, too.
+        It has those of the token's roles that the user still has.
         """
         if not TOKEN.fullmatch(token):
             return None
@@ -78,7 +78,7 @@ class Accounts(SQLAlchemyAuthProvider):
 
 
 def _note_use_later(token_id: int) -> None:
-    """Write that a token was used, when the response has been sent."""
+    """Record that a token was used, when the response has been sent."""
     app = current_app._get_current_object()  # type: ignore[attr-defined]
 
     @after_this_request
@@ -88,7 +88,7 @@ def _note_use_later(token_id: int) -> None:
 
 
 def _note_use(app: Flask, token_id: int) -> None:
-    """Write it, unless that was done in the last hour, or fails."""
+    """Record that a token was used, unless that was done in the last hour, or fails."""
     now = datetime.now(UTC)
     is_due = Token.last_used_at.is_(None) | (Token.last_used_at < now - USE_INTERVAL)
     with app.app_context():
@@ -153,5 +153,5 @@ def _end(*conditions: ColumnElement[bool]) -> list[int]:
 
 
 def _current() -> str:
-    """The token of this session's login, or an empty text, which no login has."""
+    """The token of this session's login, or an empty string, which no login has."""
     return str(session.get(LOGIN_KEY, ""))

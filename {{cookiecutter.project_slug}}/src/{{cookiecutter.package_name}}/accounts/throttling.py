@@ -1,9 +1,9 @@
 """Login throttling: ten wrong passwords in three minutes, by IP address and by account.
 
-Then it is a 429, and the password is not even checked. Attempts from one address, or for one
-account, are made one after the other, so that many at once are no more guesses. An account that is
-attacked from many addresses stays open to those from which its user logged in during the last 30
-days.
+After that the response is a 429, and the password is not even checked. Attempts from one address,
+or for one account, are made one after the other, so that concurrency allows no extra guesses. An
+account that is attacked from many addresses stays open to those from which its user logged in
+during the last 30 days.
 """
 
 import time
@@ -64,7 +64,7 @@ class Limiter(MovingWindowRateLimiter):
 
     @contextmanager
     def turn(self, *keys: str) -> Iterator[None]:
-        """Do what the block does with these keys alone; abort with 429 after ``MAX_WAIT``."""
+        """Run the block while no other has one of these keys; abort with 429 after ``MAX_WAIT``."""
         with ExitStack() as stack:
             for index in sorted({hash(key) % len(self._locks) for key in keys}):
                 if not self._locks[index].acquire(timeout=MAX_WAIT):
@@ -79,13 +79,13 @@ class Attempt:
     def __init__(self, account: str) -> None:
         self._limiter = current_app.extensions[_KEY]
         self._address = ("address", _network(request.remote_addr))
-        # Others may read the store, so it has no e-mail addresses.
+        # Other programs may read Redis, so it holds no e-mail addresses.
         self._account = ("account", sha256(account.encode(errors="replace")).hexdigest())
 
     @contextmanager
     def in_turn(self) -> Iterator["Attempt"]:
         """Wait for others, and abort with 429 after too many failures."""
-        self._check()  # Those who are refused wait for nobody.
+        self._check()  # A refusal needs no waiting.
         with self._limiter.turn(*("/".join(key) for key in (self._address, self._account))):
             self._check()
             yield self
@@ -137,9 +137,9 @@ Reply = TypeVar("Reply")  # feature: cache
 
 
 class SharedLimiter:  # feature: cache
-    """Counts in the Redis of the cache, for all processes together, and in this process, too.
+    """Counts in the Redis of the cache, for all processes together, and in this process too.
 
-    So a limit holds, for each process, without Redis and if it evicts what was counted.
+    So each process keeps the limit even without Redis, or if Redis evicts the counts.
     """
 
     def __init__(self, own: Limiter) -> None:
@@ -165,7 +165,7 @@ class SharedLimiter:  # feature: cache
 
     @contextmanager
     def turn(self, *keys: str) -> Iterator[None]:
-        """Do what the block does with these keys alone, among all processes."""
+        """Run the block while no other, in any process, has one of these keys."""
         with self._own.turn(*keys), ExitStack() as stack:
             for key in sorted(keys):
                 if (lock := self._run(partial(_locked, key), None)) is not None:
@@ -180,11 +180,11 @@ class SharedLimiter:  # feature: cache
             if self._shared is None:
                 self._shared = MovingWindowRateLimiter(ClientStorage(client))
             return operation(self._shared)
-        except LockError:  # It expired: its process did not respond for long.
+        except LockError:  # The lock has expired, because the block took too long.
             return otherwise
         except cache.client.failures as error:
             self._unavailable_until = time.monotonic() + PAUSE
-            logger.warning("Attempts are counted here, without Redis: %s", type(error).__name__)
+            logger.warning("Attempts are counted without Redis: %s", type(error).__name__)
             return otherwise
 
 

@@ -1,4 +1,4 @@
-"""Tokens for machines: how they are made, and the resource of one's own.
+"""Tokens for machines: how they are made, and the resource of a user's own tokens.
 
 The text of a token is shown once, when it is made. Only a login makes and ends tokens, so that a
 stolen token makes no others.
@@ -127,7 +127,7 @@ class TokenView(MethodView):
 
 
 def has_too_many(user: User) -> bool:
-    """Whether *user* has as many tokens as there may be; those long expired are deleted."""
+    """Return whether *user* has the maximum of tokens; those long expired are deleted first."""
     now, own = datetime.now(UTC), Token.user_id == user.id
     db.session.execute(delete(Token).where(own, Token.expires_at < now - SHOWN_AFTER_EXPIRY))
     live = select(func.count()).select_from(Token).where(own, Token.expires_at > now)

@@ -1,6 +1,6 @@
 """The arguments of a view that a request holds: its body, form and query, loaded into models.
 
-What does not match is a 422 that lists up to ``MAX_FAULTS`` faults, but never a value of it.
+A mismatch is a 422 that lists up to ``MAX_FAULTS`` faults, but never a value of the request.
 """
 
 import re
@@ -47,7 +47,7 @@ _UNQUOTED = {"union_tag_invalid": "Input tag does not match any of the expected 
 
 @cache
 def adapter_of(body: Any) -> TypeAdapter[Any]:
-    """Return the adapter of a body, whose values have exact types unless a model differs."""
+    """Return the adapter of a body, with exact types unless a model is configured otherwise."""
     try:
         return TypeAdapter(body, config=ConfigDict(strict=True, allow_inf_nan=False))
     except PydanticUserError:  # A model has a configuration of its own.
@@ -88,7 +88,7 @@ def load_form(model: type[BaseModel]) -> BaseModel:
     found = "".join(text or "" for pair in (*texts, *names) for text in pair)
     if "\0" in found:
         raise BadRequest("The body has a NUL character.")
-    if "\ufffd" in found:  # Werkzeug puts it in the place of other bytes.
+    if "\ufffd" in found:  # Werkzeug replaces other bytes with it.
         raise BadRequest("The body is not UTF-8.")
     return _loaded("form", model, [*texts, *files])
 
@@ -129,7 +129,7 @@ def _name_fault(name: str, known: Iterable[str]) -> Fault:
 
 
 def _loaded(place: str, model: type[BaseModel], pairs: list[tuple[str, Any]]) -> BaseModel:
-    """The model of named values, of which those with the same name make a list."""
+    """The model made of *pairs*; values with the same name make a list."""
     lists: dict[str, list[Any]] = {}
     for name, value in pairs:
         lists.setdefault(name, []).append(value)
@@ -144,9 +144,9 @@ def _loaded(place: str, model: type[BaseModel], pairs: list[tuple[str, Any]]) ->
 
 @cache
 def _arguments(model: type[BaseModel]) -> dict[str, set[str]]:
-    """The names of a model's fields in a query, with all aliases; of each, its types and formats.
+    """The types and formats of a model's fields, by their names in a query and their aliases.
 
-    ``array`` is among them if each item is an argument of its own.
+    ``array`` is one of them if each item is an argument of its own.
     """
     schema = model.model_json_schema(by_alias=False, ref_template="{model}")
     definitions, config = schema.get("$defs", {}), model.model_config
@@ -178,7 +178,7 @@ def _checked(place: str, load: Callable[[], Model]) -> Model:
     try:
         return load()
     except ValidationError as error:
-        # To make an object of each of 100,000 faults takes long; to write them does not.
+        # Making objects of 100,000 faults would take long; writing them as JSON does not.
         text = error.json(include_url=False, include_input=False, include_context=False)
         count = error.error_count()
     found = from_json(text[:_MAX_FAULT_TEXT], allow_partial="trailing-strings")[:MAX_FAULTS]

@@ -21,7 +21,7 @@ def declare(app: Flask, prefix: str, **defaults: Any) -> None:
 
 
 def before_start(app: Flask, check: Callable[[Flask], None]) -> None:
-    """Let ``check(app)`` call *check*, when all views of *app* are registered."""
+    """Let ``check(app)`` call *check*, once all views of *app* are registered."""
     app.extensions.setdefault(_CHECKS, []).append(check)
 
 

@@ -5,8 +5,8 @@
 ``CORS_CREDENTIALS`` ``False`` on: with cookies; not possible with ``["*"]``
 ==================== ========= ===========================================================
 
-Before a browser sends another site's JSON, it asks in a preflight request, which is answered here
-before any guard sees it. What a listed site may do is still decided by the views and by
+Before a browser sends another site's JSON, it sends a preflight request, which gets its response
+here, before any guard runs. What a listed site may do is still decided by the views and by
 ``ext.csrf``.
 """
 
@@ -46,7 +46,7 @@ def init_app(app: Flask) -> None:
     is_every, credentials = app.config["CORS_ORIGINS"] == ["*"], app.config["CORS_CREDENTIALS"]
     if is_every and credentials:
         raise ValueError(
-            "CORS_ORIGINS is every site, and CORS_CREDENTIALS lets each act for its visitors. "
+            "CORS_ORIGINS allows every site, and CORS_CREDENTIALS lets each act for its visitors. "
             "List the sites, or unset CORS_CREDENTIALS."
         )
     listed = frozenset[str]() if is_every else origins(app, "CORS_ORIGINS")
@@ -69,7 +69,7 @@ def origins(app: Flask, key: str) -> frozenset[str]:
 
 
 def origin_of(text: Any) -> str:
-    """Return an origin as browsers send it, or an empty text if *text* is none."""
+    """Return an origin as browsers send it, or "" if *text* is not one."""
     found = _ORIGIN.fullmatch(text.lower()) if isinstance(text, str) else None
     if found is None:
         return ""
@@ -83,13 +83,13 @@ def origin_of(text: Any) -> str:
 
 @dataclass(frozen=True)
 class Sharing:
-    """The *origins* that one app shares its responses with; none listed means every one."""
+    """The *origins* that one app shares its responses with; without any, with every origin."""
 
     origins: frozenset[str]
     credentials: bool
 
     def answer_preflight(self) -> Response | None:
-        """Answer a preflight request before any guard refuses it."""
+        """Return the response to a preflight request, before any guard refuses it."""
         if not _is_preflight() or current_request().routing_exception:
             return None
         return current_app.make_default_options_response()

@@ -1,8 +1,8 @@
-"""What the OpenAPI 3.1 document of an app says: every view that has an ``@operation``.
+"""The OpenAPI 3.1 document of an app, which describes every view with an ``@operation``.
 
-A decorator, or a function that runs before the view, has the statuses with which it may refuse a
-request in its ``__problems__``, and in its ``__security__`` tuples of names of security schemes,
-of each of which a request has to satisfy one.
+A decorator, or a function that runs before the view, may have ``__problems__``, the statuses with
+which it refuses requests, and ``__security__``, tuples of names of security schemes: a request has
+to satisfy one scheme of each tuple.
 """
 
 import re
@@ -54,14 +54,14 @@ _HEADERS = {
     "X-Request-ID": "The id of the request in the log.",
 }
 _CONDITIONS = {
-    "If-Match": "Change only what still has this ETag; otherwise it is a 412.",
-    "If-None-Match": "Send only what does not have this ETag; otherwise it is a 304.",
+    "If-Match": "Make the change only if the ETag is still this one; otherwise respond with 412.",
+    "If-None-Match": "Send the body only if the ETag is another one; otherwise respond with 304.",
 }
 _SENT_WITH = {401: ["WWW-Authenticate"], 429: ["Retry-After"], 503: ["Retry-After"]}
 
 
 def add_security_scheme(app: Flask, name: str, describe: Callable[[Flask], Schema]) -> None:
-    """Add a security scheme to the document of *app*; *describe* is called when it is made."""
+    """Add a security scheme to the document of *app*; *describe* returns its description."""
     app.extensions.setdefault(_SCHEMES, {})[name] = describe
 
 
@@ -94,7 +94,7 @@ class Entry:
 
     @property
     def tag(self) -> str:
-        """The name of the blueprint, also of one in another, or of the function."""
+        """The name of the innermost blueprint, or else of the function."""
         *blueprints, function = str(self.rule.endpoint).split(".")
         return blueprints[-1] if blueprints else function
 
@@ -243,7 +243,7 @@ def _collect(value: Any, models: dict[str, Schema], used: dict[str, Schema]) -> 
 
 
 def _best_name(name: str, others: dict[str, Any]) -> str:
-    """The name of a model whose schema as a body is another one than as a response."""
+    """The best name of a model whose schemas as a request and as a response differ."""
     model, _, mode = name.rpartition("-")
     best = {"Input": f"{model}Input", "Output": model}.get(mode, name)
     return name if best in others else best
@@ -284,7 +284,7 @@ def _with_example(schema: Schema, definitions: dict[str, Schema]) -> dict[str, A
 
 
 def _add_examples(schema: Schema, definitions: dict[str, Schema]) -> None:
-    """Give each field of a form an example: Swagger UI does not take them from the whole one."""
+    """Give each field of a form an example: Swagger UI ignores one of the whole form."""
     model = definitions.get(schema.get("$ref", "").removeprefix(_SCHEMA), schema)
     for name, field in model.get("properties", {}).items():
         with suppress(NoExample):
@@ -337,7 +337,7 @@ def _query_parameters(
 
 
 def _conditions(entry: Entry) -> Iterator[Schema]:
-    """The headers by which a request is conditional."""
+    """The headers that make a request conditional."""
     evaluated = {
         "If-Match": entry.contract.evaluates_if_match,
         "If-None-Match": entry.may_be_known,

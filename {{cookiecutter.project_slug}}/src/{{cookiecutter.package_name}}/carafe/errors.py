@@ -55,7 +55,7 @@ class Invalid(UnprocessableEntity):
     description = "The request does not match its schema."
 
     def __init__(self, faults: list[Fault], count: int | None = None) -> None:
-        """List *faults*, of *count* that there are; by default, these are all."""
+        """List *faults*, which are *count* in all; by default, there are no others."""
         others = (count or len(faults)) - len(faults)
         more = f" {len(faults)} faults are listed, and {others} more are not." if others else ""
         super().__init__(f"{self.description}{more}")
@@ -109,5 +109,5 @@ def _title(status: int) -> str:
 
 
 def _text(description: Any) -> str | None:
-    """The description if it is a text: an extension may use any object."""
+    """The description, if it is text: an extension may use any object."""
     return description if isinstance(description, str) else None

@@ -26,7 +26,7 @@ def _markup(obj: Any) -> str:
 
 
 def default(obj: Any) -> Any:
-    """Return *obj*, such as a date or a model, as JSON has it. Raises TypeError if it cannot."""
+    """Return *obj*, such as a date or a model, as JSON represents it, or raise TypeError."""
     return from_json(encode(obj))
 
 
@@ -82,8 +82,8 @@ def encode(
 def _is_plain(obj: Any) -> bool:
     """Whether pydantic reads *obj* as ``json.dumps`` does.
 
-    It would find nothing in a session that is not open yet, and all values of each argument of a
-    request: it takes what a dict holds, without its ``items()``.
+    pydantic reads what a dict holds, not its ``items()``. It would find nothing in a session that
+    is not open yet, and all values of each request argument.
     """
     kind = type(obj)
     if kind is dict:

@@ -25,7 +25,7 @@ _SINGULARS = [
     ("(ss|us|sis)", r"\1"),
     ("s", ""),
 ]
-"""How plural words end, and what the singular has instead; the first that fits counts."""
+"""Endings of plural words, and those of the singular; the first that matches counts."""
 
 _NO_NAMES = {"Annotated", "FieldInfo", "NoneType", "Optional", "Union"}
 
@@ -33,7 +33,7 @@ _NO_NAMES = {"Annotated", "FieldInfo", "NoneType", "Optional", "Union"}
 def operation_names(method: str, path: str, is_list: bool) -> Iterator[str]:
     """Return names for an operation, the best one first.
 
-    An operation is called after its method and its path: ``list_author_books`` is GET
+    An operation is named after its method and its path: ``list_author_books`` is GET
     ``/api/authors/{id}/books``. Another with the same name is ``list_api_author_books``, then
     ``get_book_by_isbn``, and at last ``get_book_2``.
     """
@@ -56,7 +56,7 @@ def _snake(text: str) -> str:
 
 
 def singular(word: str) -> str:
-    """Return the singular of a noun, or the noun itself if it is no plural."""
+    """Return the singular of a noun, or the noun itself if it is not a plural."""
     for ending, replacement in _SINGULARS:
         found, changes = re.subn(f"{ending}$", replacement, word)
         if changes:
@@ -65,14 +65,14 @@ def singular(word: str) -> str:
 
 
 class Schemas(GenerateJsonSchema):
-    """Makes the schemas of models, of which ``Page[BookOut]`` is called ``BookPage``."""
+    """Makes the schemas of models; ``Page[BookOut]`` is named ``BookPage``."""
 
     def field_title_should_be_set(self, schema: object) -> bool:
-        """Give no field a title, which would only repeat its name."""
+        """Return False: the title of a field would only repeat its name."""
         return False
 
     def normalize_name(self, name: str) -> str:
-        """Return the name of a component for that of a class."""
+        """Return the name of the component for the name of a class."""
         if "[" not in name or ":" in name:  # with the ids of the classes, by which pydantic counts
             return super().normalize_name(name)
         words = re.findall(r"[\w.]+", re.sub(r"\(.*\)", "", name))

@@ -101,7 +101,7 @@ def _announcing(app: Flask) -> Callable[[Response], Response]:
     def announce(response: Response) -> Response:
         request, hooks = current_request(), app.after_request_funcs
         response.headers.update(ends().get((request.endpoint, request.method), {}))
-        if not ends():  # The next request need not come here.
+        if not ends():  # Later requests need not call this.
             hooks[None] = [hook for hook in hooks[None] if hook is not announce]
         return response
 

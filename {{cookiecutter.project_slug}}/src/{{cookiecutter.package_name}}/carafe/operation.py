@@ -8,8 +8,8 @@
 
 An argument named ``body``, ``form`` or ``query`` is loaded from the request into its pydantic
 model. A body may also be a list, a union, or optional: None if the request has none. A form has
-texts and files (``schema.File``). A query has no argument that its model does not name, and none
-twice unless it is a list.
+texts and files (``schema.File``). An argument of the query that its model does not name is refused,
+and so is one that comes twice, unless it is a list.
 
 What the view returns is validated by the return annotation (from attributes, so that a database
 row can be returned) and sent as JSON. Aliases of fields are used in both directions. A view
@@ -77,7 +77,7 @@ Decorator = Callable[[View], Callable[..., WerkzeugResponse]]
 _READING = {"GET", "HEAD"}
 
 _CURRENT_ETAG = "carafe.current_etag"
-"""The key in the environ of a function that returns it, once ``If-Match`` was evaluated."""
+"""The key in the environ of a function that returns the ETag, once ``If-Match`` is evaluated."""
 
 
 @dataclass(frozen=True)
@@ -101,12 +101,12 @@ class Operation:
 
     @property
     def evaluates_if_match(self) -> bool:
-        """Whether it has to call ``check_if_match``."""
+        """Whether the view has to call ``check_if_match``."""
         return 412 in self.problems
 
     @property
     def is_optional(self) -> bool:
-        """Whether a request may have no body: its type takes None."""
+        """Whether a request may have no body: its type accepts None."""
         return self.body is not None and takes_none(self.body)
 
 
@@ -148,12 +148,12 @@ def operation(
 
 
 def check_if_match(view: View, *args: Any) -> None:
-    """Abort unless the client has changed what is there: ``check_if_match(self.get, id)``.
+    """Abort if the row has changed since the client read it: ``check_if_match(self.get, id)``.
 
-    Call it as soon as the row is locked and the client may change it. *view* is the one for GET;
-    what it returns for *args* has the ETag that has to be in ``If-Match``. Aborts with 412 if it is
-    not, with 400 if the header is malformed, and with 428 if there is none although
-    ``REQUIRE_IF_MATCH`` is set. The operation that calls it has 412 among its *problems*.
+    Call it as soon as the row is locked and the client is known to be allowed to change it. *view*
+    is the view for GET; the ETag of what it returns for *args* must be in ``If-Match``. Aborts with
+    412 if it is not, with 400 if the header is malformed, and with 428 if it is missing although
+    ``REQUIRE_IF_MATCH`` is set. The operation that calls it needs 412 among its *problems*.
     """
     environ = environ_of(current_request())
     contract = operation_of(current_request())
@@ -295,7 +295,7 @@ def _etag_of(view: Any, args: tuple[Any, ...]) -> str | None:
 
 
 def _without_what_is_known(response: Response) -> Response:
-    """The response, as a 304 without a body if the client has it."""
+    """The response, or a 304 without a body if the client has it already."""
     headers = response.headers
     environ = environ_of(current_request())
     if response.status_code == 200 and is_known(

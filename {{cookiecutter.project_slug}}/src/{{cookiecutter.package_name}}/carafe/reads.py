@@ -1,11 +1,11 @@
 """What is read of a request, from its beginning to its response.
 
-A cached response is given to other clients, so it must not depend on what is not theirs. Whatever
-code reads of a request, by whatever attribute and wherever it runs, is recorded here by name:
-request headers in lower case, as in ``Vary``, and the names below. The cache decides by them.
+A cached response is sent to other clients, so it must not depend on data of one client. Whatever
+code reads of a request, by any attribute and anywhere, is recorded here by name: request headers in
+lower case, as in ``Vary``, and the names below. The cache decides by these names.
 
-The library's own machinery uses ``environ_of``, which records nothing: what it does with a
-request it does again for the next one, whether or not the response is cached.
+The library's own machinery uses ``environ_of``, which records nothing: it does the same work for
+each request, whether or not the response is cached.
 """
 
 from collections.abc import Callable
@@ -29,7 +29,7 @@ CONTEXTS = "carafe.contexts"
 """The key in the environ of a list that receives the context of the request, if there is one."""
 
 WHO = "carafe.who"
-"""The key in the environ of a pair: the user's id and "session" or "token", if it was learnt."""
+"""The key in the environ of a pair: the user's id and "session" or "token", once known."""
 
 ADDRESS = ":address"
 """The IP address of the client."""
@@ -74,9 +74,9 @@ READ_BY: dict[str, tuple[str, ...]] = {
     "if_unmodified_since": ("if-unmodified-since",),
     "content_length": ("content-length", "transfer-encoding"),
 }
-"""What each attribute of a request depends on, of those that hold it or keep what they computed.
+"""What each attribute of a request depends on, if it holds or stores a value.
 
-The others read these, or the headers, each time."""
+All other attributes read these, or the headers, each time."""
 
 _OF_QUERY = tuple(name for name, reads in READ_BY.items() if QUERY in reads)
 
@@ -117,7 +117,7 @@ def _session_of(context: Any) -> Any:
 
 @contextmanager
 def recording(query: bytes | None = None) -> Iterator[set[str]]:
-    """Record in a set of its own what is read in this block, which makes something to be cached.
+    """Yield a set in which is recorded what this block reads to make something to be cached.
 
     At the end of the block the set is complete, and its names count for the request, too. If a
     *query* is given, the block sees no other arguments than those in it. Nothing is recorded
@@ -158,15 +158,15 @@ def seeing(request: Request, query: bytes) -> Iterator[None]:
 
 
 _TO_DECIDE: Any = "to decide"
-"""How a session was accessed that only decided. As with True, Flask sends ``Vary: Cookie``."""
+"""Marks a session that was read only to decide. As for True, Flask sends ``Vary: Cookie``."""
 
 
 @contextmanager
 def deciding() -> Iterator[None]:
     """Do not record what is read in this block, to decide whether the request may go on.
 
-    It is decided anew for each request. But if the block leaves something behind, in ``g`` or
-    on the request, which a view could find, then the identity was read.
+    That is decided anew for each request. But if the block leaves something in ``g`` or on the
+    request that a view could find, then the identity is recorded as read.
     """
     context: Any = current_context()
     request, session, names = context.request, _session_of(context), set[str]()
@@ -183,7 +183,7 @@ def deciding() -> Iterator[None]:
 
 
 def _leaves_something(request: Request, known: dict[str, Any]) -> bool:
-    """Whether an attribute that is not Flask's differs from those *known*, or may hold more now."""
+    """Return whether an attribute that is not Flask's is not *known*, or may hold more now."""
     values = vars(request)
     return any(
         known.get(name) is not values[name] or not isinstance(values[name], _IMMUTABLE)
@@ -216,7 +216,7 @@ def install(app: Flask) -> None:
 class RecordedContext(RequestContext):
     """Flask's context of a request, which is recorded as soon as its session is open.
 
-    Before, Flask alone reads the request; afterwards, the converters of its URL are the first.
+    Until then only Flask reads it. The converters of its URL are the first code that is recorded.
     """
 
     def match_request(self) -> None:
@@ -232,14 +232,14 @@ class RecordedContext(RequestContext):
 class RecordedRequest(Request):
     """A request that records in *reads* what is read of it.
 
-    *is_making* tells that what the code makes now is to be cached.
+    While *is_making*, the code makes something to be cached.
     """
 
     reads: set[str]
     is_making = False
 
     def get_data(self, *args: Any, **kwargs: Any) -> Any:
-        """As Flask's."""
+        """Return the body as Flask does, and record that it was read."""
         self.reads.add(BODY)
         return super().get_data(*args, **kwargs)
 
@@ -271,7 +271,7 @@ class _Recorded:
             return values[self._name]
         if self._original is None:
             raise AttributeError(self._name)
-        reads, request.reads = request.reads, set()  # Those are known.
+        reads, request.reads = request.reads, set()  # READ_BY has what this reads.
         try:
             return self._original.__get__(request, owner)
         finally:

@@ -2,7 +2,7 @@
 
 A request whose ``Authorization`` begins with ``Bearer`` is a bearer request, even if the rest is
 malformed, and so is one with two such headers. Its session is empty and is not saved. No other site
-can have made it, because a browser adds no bearer token by itself. Another scheme is as if absent.
+can have made it, because a browser adds no bearer token by itself. Other schemes are ignored.
 """
 
 import copy
@@ -43,7 +43,7 @@ _BEARER = re.compile(r"bearer +([A-Za-z0-9._~+/-]+=*)", re.IGNORECASE)
 _QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"')
 _PARAMETER = re.compile(r"[ \t]*([^ \t,=]+[ \t]*=.*)?")
 
-# Ids are unique, not secret. The system's random numbers would let other threads run meanwhile.
+# Ids are unique, not secret. Asking the system for random numbers would switch threads.
 _random = Random()
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_random.seed)
@@ -71,7 +71,7 @@ def bearer_of(environ: dict[str, Any]) -> str | None:
 
 
 def _is_doubled(sent: str) -> bool:
-    """Whether it is the values of two headers, which the server has joined with a comma."""
+    """Return whether *sent* is two headers, which the server has joined with a comma."""
     _, *others = _QUOTED.sub('""', sent).split(",")
     return not all(map(_PARAMETER.fullmatch, others))
 
@@ -90,7 +90,7 @@ class _Withheld(SecureCookieSession):
 class _Withholding(SessionInterface):
     """A session interface that neither opens nor saves the session of a bearer request.
 
-    A response that may depend on who is logged in varies on both ways to be.
+    A response that may depend on the user varies on both the cookie and the token.
     """
 
     def open_session(self, app: Flask, request: FlaskRequest) -> SessionMixin | None:
@@ -120,7 +120,7 @@ class Request(FlaskRequest):
         """The body, of which no more than ``MAX_CONTENT_LENGTH`` bytes are read."""
         environ, limit = environ_of(self), self.max_content_length
         if self.content_length is not None:
-            # Whoever ends the input, a body that ends before its length is not a whole one.
+            # A body that ends before its length is incomplete, even if the server ends the input.
             sized = {key: environ[key] for key in ("CONTENT_LENGTH", "wsgi.input")}
             return get_input_stream(sized, max_content_length=limit)
         if "wsgi.input_terminated" in environ:

@@ -26,7 +26,7 @@ Id = Annotated[int, Field(ge=1, le=MAX_ID)]
 NO_NUL = r"^[^\x00]*$"
 
 Text = Annotated[str, StringConstraints(pattern=NO_NUL)]
-"""Any text without NUL characters, which no body of a request has."""
+"""Text without NUL characters, which are refused in every request body."""
 
 Line = Annotated[
     str,
@@ -70,13 +70,13 @@ class Body(BaseModel):
 
 
 class Representation(BaseModel):
-    """The body of a response, made of the attributes of an object that are declared here."""
+    """The body of a response: the declared fields, read from the attributes of an object."""
 
     model_config = ConfigDict(from_attributes=True, validate_by_name=True, serialize_by_alias=True)
 
 
 def optional(**limits: Any) -> Any:
-    """Return a field that may be left out, but is never null; *limits* are those of ``Field``."""
+    """Return a field that may be left out, but not null; *limits* are those of ``Field``."""
     return Field(default=None, json_schema_extra=_without_default, **limits)
 
 

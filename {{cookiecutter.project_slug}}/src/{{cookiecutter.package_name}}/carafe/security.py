@@ -4,18 +4,17 @@ A request whose path or query is not UTF-8, or contains NUL, gets a 400, and so 
 control character in its path: a line break could end up in a header or a log. An HTTP/1.1 request
 without a ``Host`` is refused as well, as that protocol demands.
 
-Every response, also an error or a redirect, has the id of its request in ``X-Request-ID``. It has
-headers that let a browser do no more with it than read it; one that the application sets itself is
-left alone. A response that depends on a cookie or on credentials is not stored by any cache
-(``Cache-Control: no-store``), unless it says for how long it may be. Over HTTPS, *hsts* seconds
-tell browsers to use nothing else.
+Every response, also an error or a redirect, has the id of its request in ``X-Request-ID``, and
+strict security headers; one that the application sets itself is left alone. A response that depends
+on a cookie or on credentials is not stored by any cache (``Cache-Control: no-store``), unless it
+says for how long it may be. Over HTTPS, browsers are told to use HTTPS alone for *hsts* seconds.
 
 The last of *hops* trusted reverse proxies says who the client is: by what it appended to
 ``X-Forwarded-For``, and by ``X-Forwarded-Proto``. Proxies write an IP address in several ways: with
 a port, in brackets, with a zone, or as IPv6 for a client of IPv4. ``request.remote_addr`` has one
-spelling for one client, ``203.0.113.7`` or ``2001:db8::1``. If the proxy sends no IP address, such
-as ``unknown``, it is the proxy's own; a Unix socket has none, and then it is empty. The last of
-*prefix_hops* proxies says by ``X-Forwarded-Prefix`` below which path the application is mounted.
+spelling for one client, ``203.0.113.7`` or ``2001:db8::1``. If the proxy sends something else, such
+as ``unknown``, it is the proxy's own address, or empty for a Unix socket. The last of *prefix_hops*
+proxies says by ``X-Forwarded-Prefix`` below which path the application is mounted.
 """
 
 import re
@@ -56,7 +55,7 @@ _ID = "X-Request-ID"
 
 _SPECIAL = {"vary", "set-cookie", "strict-transport-security", _ID.lower()}
 _SPECIAL |= {name.lower() for name, _ in _HEADERS}
-"""A response without any of these gets all of ours, and may be for everybody."""
+"""A response with none of these headers gets all of ours, and may be for everybody."""
 
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 
@@ -97,7 +96,7 @@ def _text(sent: bytes) -> str:
 
 
 class ClientAddress:
-    """A WSGI application that gives another one its addresses in their usual spelling."""
+    """WSGI middleware that normalizes the client's IP address and the mount path."""
 
     def __init__(self, application: WSGIApplication) -> None:
         self._application = application
@@ -130,7 +129,7 @@ def ip_address(text: str | None) -> str | None:
 
 
 class SecurityHeaders:
-    """A WSGI application that adds the headers to the responses of another one."""
+    """WSGI middleware that adds the headers to responses."""
 
     def __init__(self, application: WSGIApplication, hsts: int = 0) -> None:
         self._application = application

@@ -1,7 +1,7 @@
 """A strict JSON parser for bodies of requests, which accepts nothing ambiguous.
 
-It refuses, besides what is not JSON: duplicate names in an object, NUL characters, numbers too
-large for a float, and nesting deeper than ``MAX_DEPTH``.
+Besides invalid JSON, it refuses duplicate names in an object, NUL characters, numbers too large for
+a float, and nesting deeper than ``MAX_DEPTH``.
 """
 
 import re

@@ -1,6 +1,6 @@
 """Protection against cross-site request forgery.
 
-A browser tells where a request comes from (``Sec-Fetch-Site``, ``Origin``), and sends another
+A browser says where a request comes from (``Sec-Fetch-Site``, ``Origin``), and sends another
 site's JSON only after a preflight request. So an unsafe request from another site is a 403, and one
 with a content type that any page can send is a 415. Non-browser clients are unaffected, and so are
 requests with a bearer token.
@@ -11,8 +11,8 @@ requests with a bearer token.
 ``CARAFE_CSRF_FORMS``           ``False`` on: all views accept this site's forms, and text
 =============================== ========= ==================================================
 
-A browser that sends no ``Sec-Fetch-Site`` has to have this site's scheme, host and port in its
-``Origin``. So behind a proxy, the ``Host`` and the scheme that arrive here must be the client's.
+If a browser sends no ``Sec-Fetch-Site``, its ``Origin`` must be this site's scheme, host and port.
+So a proxy must pass on the ``Host`` and the scheme of the client.
 """
 
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Who is asking, and what they may do: Flask-Principal, asked only when something asks.
+"""Who the user is and what they may do: Flask-Principal, used only when something needs it.
 
 .. code-block:: python
 
@@ -9,13 +9,13 @@
     @auth.require.editor()
     def reports(): ...
 
-The identity is loaded from the session when a view, a guard or a template first wants it; a
-request that does not ask costs no query. ``g.identity`` and Principal's signals
+The identity is loaded from the session when a view, a guard or a template first needs it; a
+request that does not need it costs no query. ``g.identity`` and Principal's signals
 (``identity_changed``, ``identity_loaded``) work as they do there.
 
 ================================== ============= ===========================================
-``CARAFE_AUTH_ENABLED``            ``True``      off: everybody is a stranger; guards refuse
-``CARAFE_AUTH_SESSION_ID_KEY``     ``"user_id"`` where the session keeps the user's id
+``CARAFE_AUTH_ENABLED``            ``True``      off: nobody is logged in; guards refuse
+``CARAFE_AUTH_SESSION_ID_KEY``     ``"user_id"`` the key of the user's id in the session
 ``CARAFE_AUTH_IDENTITY_ID_KEY``    ``"id"``      the user's attribute that holds the id
 ``CARAFE_AUTH_IDENTITY_ROLES_KEY`` ``"roles"``   the user's attribute that holds the roles
 ================================== ============= ===========================================
@@ -60,9 +60,9 @@ _KEY = "carafe.auth"
 
 
 class Auth:
-    """Logins and guards. *roles* are the roles that exist: given, a typo fails at start-up.
+    """Logins and guards. If the existing *roles* are given, a typo in a guard fails at start-up.
 
-    They are readable as ``auth.roles``, empty if they were not given. ``Auth(provider)`` serves the
+    ``auth.roles`` has them; it is empty if none were given. ``Auth(provider)`` serves the
     apps that ``init_app`` is called with, ``Auth(app, provider)`` serves *app* at once.
     """
 
@@ -125,10 +125,10 @@ class Auth:
     def login(self, user_id: int | str | UUID, propagate: object = True, **values: Any) -> None:
         """Log a user in: a new session, with their id and *values* in it.
 
-        Without *propagate*, ``identity_changed`` is not sent, and the provider is not asked until
+        Without *propagate*, ``identity_changed`` is not sent, and the provider is not called until
         the identity is used. Raises TypeError for anything that is not an id of the provider's key
-        type; the session is untouched then, and as it was if the provider fails. Raises
-        NeedsSession in a request with a token.
+        type. The session is unchanged then, and also if the provider fails. Raises NeedsSession in
+        a request with a token.
         """
         self.refuse_token()
         identities = _identities()
@@ -163,7 +163,7 @@ class Auth:
 class NeedsSession(Forbidden, RuntimeError):
     """403: a request with a token can neither log in nor log out."""
 
-    description = "This takes a login, not a token."
+    description = "This needs a login, not a token."
 
 
 def _identities() -> Identities | Anonymous:
@@ -178,7 +178,7 @@ def _session_scheme(app: Flask) -> dict[str, Any]:
         "type": "apiKey",
         "in": "cookie",
         "name": app.session_interface.get_cookie_name(app),
-        "description": "Log in by POST /login; the browser sends it.",
+        "description": "Log in by POST /login; the browser then sends the cookie.",
     }
 
 
@@ -214,7 +214,7 @@ def _check_user_id(user_id: Any, key_type: KeyType) -> None:
         types = key_type if isinstance(key_type, tuple) else (key_type,)
         names = " or ".join(each.__name__ for each in types)
         raise TypeError(
-            f"A user id of type {type(user_id).__name__} logs nobody in. "
+            f"A user id of type {type(user_id).__name__} is not valid. "
             f"Pass one of type {names} that is not empty."
         )
 

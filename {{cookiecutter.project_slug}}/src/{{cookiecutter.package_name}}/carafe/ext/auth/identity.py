@@ -35,7 +35,7 @@ LOGGED_IN = TypeNeed("login")
 _ENVIRON = "carafe.auth.identity"
 
 permission_denied = Namespace().signal("permission-denied")
-"""Sent by the app when a request is refused, with its *identity* and the status *code*."""
+"""Sent by the app when it refuses a request, with the *identity* and the status *code*."""
 
 RETRY_AFTER = 5
 """Seconds after which a client may retry, when the provider fails."""
@@ -53,16 +53,17 @@ class Identities:
         self._roles_key = config["CARAFE_AUTH_IDENTITY_ROLES_KEY"]
 
     def current(self) -> Identity:
-        """Return the identity of the current request; an anonymous one outside of requests."""
+        """Return the identity of the current request, or an anonymous one outside of requests."""
         if not has_request_context():
             return AnonymousIdentity()
         record(IDENTITY)
         return self._loaded()
 
     def decide(self) -> Identity:
-        """Return the identity for a guard, which decides anew for each request.
+        """Return the identity for a guard.
 
-        So its decision does not make a response personal, unless the response is being cached.
+        A guard decides anew for each request, so it makes no response personal, unless it runs
+        inside of a cached view.
         """
         if not has_request_context():
             return AnonymousIdentity()
@@ -113,7 +114,7 @@ class Identities:
             self._become(AnonymousIdentity())
 
     def _load_from_token(self, token: str) -> None:
-        """Whoever asks first learns that a token is bad; whoever goes on is anonymous."""
+        """Raise for a bad token, but only once: code that goes on finds an anonymous identity."""
         found = self._identified(Identity(None), token) if token else None
         self._become(found or AnonymousIdentity())
         if found is None:
@@ -148,7 +149,7 @@ class Identities:
         raise ServiceUnavailable(retry_after=RETRY_AFTER)
 
     def _from_mapping(self, identity: Identity, found: Mapping[str, Any]) -> Any:
-        """Return *identity* with what is *found*; or None, if that is empty or has no user."""
+        """Return *identity* with what was *found*, or None if that is empty or has no user."""
         user_id = found.get(self._id_key, "") if found else None
         if not is_id(user_id, KEY_TYPES):
             return None if user_id is None else found
@@ -179,7 +180,7 @@ class Anonymous:
 
 
 def is_id(value: Any, key_type: KeyType) -> bool:
-    """Whether *value* can be the id of a user: not a bool, which is an int, and not empty."""
+    """Return whether *value* can be a user's id: not a bool, which is an int, and not empty."""
     return isinstance(value, key_type) and not isinstance(value, bool) and value != ""
 
 
@@ -187,7 +188,7 @@ def use(identity: Identity | None) -> None:
     """Use *identity* for the rest of the request; or, if it is None, load it when it is needed."""
     environ = environ_of(current_request())
     environ[_ENVIRON] = identity
-    environ.setdefault(WHO, (None, None))  # Who logs out is still who sent the request.
+    environ.setdefault(WHO, (None, None))  # After a logout it is still who sent the request.
     if identity is not None and identity.id is not None:
         environ[WHO] = identity.id, "session" if bearer_of(environ) is None else "token"
 

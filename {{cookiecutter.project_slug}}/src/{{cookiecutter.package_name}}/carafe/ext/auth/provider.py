@@ -51,7 +51,7 @@ class AuthProvider(ABC):
         """
 
     def identify_token(self, token: str) -> Identified:
-        """Return whose *token* this is, as ``identify`` does; None if it is not valid."""
+        """Return the identity of the user of *token*, as ``identify`` does; None if it is bad."""
         return None
 
 
@@ -92,7 +92,7 @@ class SQLAlchemyAuthProvider(AuthProvider):
         try:
             user = self.get_user(identity.id)
         except (DataError, OverflowError, UnicodeEncodeError):
-            self.session.rollback()  # The database cannot even hold such an id.
+            self.session.rollback()  # The database cannot store such an id.
             return None
         if user is None or not self.is_active(user):
             return None
@@ -120,9 +120,9 @@ class SQLAlchemyAuthProvider(AuthProvider):
 
 
 def role_names(roles: Any) -> set[str]:
-    """Return the names in *roles*: None, one text, or a collection of texts or of named objects.
+    """Return the names in *roles*: None, a string, or a collection of strings or named objects.
 
-    For any other shape no role is granted, and a warning is logged.
+    Any other shape grants no role, and logs a warning.
     """
     if roles is None:
         return set()
@@ -140,6 +140,6 @@ def _is_collection(roles: Any) -> bool:
 
 
 def name_of(role: Any) -> str | None:
-    """Return the name of a role: a text, or an object with a ``name``. None for anything else."""
+    """Return the name of a role: a string, or an object with a ``name``; else None."""
     name = role if isinstance(role, str) else getattr(role, "name", None)
     return str.__str__(name) if isinstance(name, str) else None  # also of an enum of texts

@@ -42,7 +42,7 @@ class Guard:
     """
 
     ways: tuple[str, ...] = ("session", "token")
-    """By which a client may come in: security schemes of the OpenAPI document."""
+    """How a client may authenticate: security schemes of the OpenAPI document."""
 
     def __init__(
         self,
@@ -75,7 +75,7 @@ class Guard:
             self._refuse(identity)
 
     def _refuse(self, identity: Identity) -> NoReturn:
-        record(IDENTITY)  # Code that catches the refusal knows who is logged in.
+        record(IDENTITY)  # Code that catches the refusal learns who is logged in.
         code = self._code or (401 if identity.id is None else 403)
         announce_refusal(identity, code)
         if code == 401:
@@ -121,7 +121,7 @@ class Guard:
 
 
 class SessionGuard(Guard):
-    """A guard that no token passes."""
+    """A guard that refuses tokens."""
 
     ways = ("session",)
 

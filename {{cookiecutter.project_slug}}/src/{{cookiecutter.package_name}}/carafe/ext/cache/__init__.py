@@ -1,4 +1,4 @@
-"""Views answered from memory or Redis, and never stale.
+"""Cached views, in memory or Redis, which are never stale.
 
 .. code-block:: python
 
@@ -10,19 +10,19 @@
 
 A POST, PUT, PATCH or DELETE to a class-based view that is not refused (4xx) invalidates its own
 cached responses and those of its ``cache_cascade``, before the response leaves; other code sends
-``after_post``, ``after_put``, ``after_patch`` or ``after_delete`` itself. What else Flask-Caching's
-``Cache`` does works here, without pickle: values are what JSON has, tuples, sets, bytes, dates,
-decimals, UUIDs and responses.
+``after_post``, ``after_put``, ``after_patch`` or ``after_delete`` itself. The rest of
+Flask-Caching's ``Cache`` works too, but without pickle: values may be those of JSON, tuples, sets,
+bytes, dates, decimals, UUIDs and responses.
 
 What was read of the request before and in the view decides who else may get its response (see
-``reads``). A backend that does not answer costs a request 0.2 seconds at most, once; then it is
-tried four times a second, apart from requests. What was written meanwhile is invalidated before
-anything is read again.
+``reads``). A backend that does not respond delays a request once, by 0.2 seconds at most; then a
+thread tries it four times a second. What was written meanwhile is invalidated before anything is
+read again.
 
 ===================================== =============== =========================================
 ``CARAFE_CACHE_ENABLED``              ``True``        off: every decorator and method is inert
 ``CARAFE_CACHE_IGNORED_REQUEST_ARGS`` ``[]``          query arguments that do not count
-``CARAFE_CACHE_STATUS_HEADER``        ``False``       tell in ``Cache-Status`` what the cache did
+``CARAFE_CACHE_STATUS_HEADER``        ``False``       say in ``Cache-Status`` what the cache did
 ``CACHE_TYPE``                        ``SimpleCache`` ``RedisCache``; in memory for one process
 ``CACHE_DEFAULT_TIMEOUT``             ``300``         seconds, rounded up, to 2592000
 ``CACHE_KEY_PREFIX``                  Flask-Caching's what every key starts with
@@ -74,13 +74,13 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 class Cache(FlaskCache):
     """Flask-Caching's cache, with views whose responses are private and never stale.
 
-    *before_miss* is called before a view runs to fill the cache: close there what the request
-    read earlier, such as a database snapshot. If it returns False, because that cannot be
-    closed, the response is not cached.
+    *before_miss* is called before a view runs to fill the cache: it ends what the request has read
+    from, such as a database snapshot. If it returns False, because that cannot be ended, the
+    response is not cached.
     """
 
     app = property(lambda self: current_app, lambda self, app: None)
-    """The current app: Flask-Caching would keep the one that came last."""
+    """The current app: Flask-Caching would use the last one that was initialized."""
 
     def __init__(
         self,
@@ -111,7 +111,7 @@ class Cache(FlaskCache):
 
     @property
     def enabled(self) -> bool:
-        """Whether the current app's cache is on, just now."""
+        """Whether the current app's cache is on."""
         return views_of(current_app).is_on
 
     @property
@@ -127,14 +127,14 @@ class Cache(FlaskCache):
         return getattr(self.client, "_write_client", None)
 
     def is_up(self) -> bool:
-        """Whether the backend takes a write; one that is off needs none."""
+        """Return whether the backend accepts a write; True if the cache is off."""
         return not self.enabled or bool(self.cache.set_many({"up": True}, 60))
 
     def stats(self) -> dict[str, Any]:
-        """Return how the current app's cache does, in this process.
+        """Return statistics of the current app's cache in this process.
 
         ``state`` is ``up``, ``unavailable`` or ``off``; ``hits`` and ``misses`` count cached
-        views; ``pending`` counts the invalidations that wait for the backend to come back.
+        views; ``pending`` counts the invalidations that are waiting for the backend.
         """
         if not self.enabled:
             return {"state": "off"}
@@ -170,13 +170,13 @@ class Cache(FlaskCache):
         sets a cookie. If the session, the identity, a cookie, credentials, the client's address
         or the environ were read, by the view or before it, the response is for this client
         alone, unless the view is declared *public*: the same for everybody. A guard outside of
-        this decorator decides for each request, and does not count. Other request headers, the
+        this decorator decides for each request, and is not recorded. Other request headers, the
         host and the scheme make another response if they were read.
 
         Raises ValueError for a timeout that is not a number of seconds, or too long.
         """
         if isinstance(include_request_args, str):
-            raise ValueError("include_request_args is a text. Give a list of arguments, or a bool.")
+            raise ValueError("include_request_args is a string. Give a list of names, or a bool.")
         seconds = None if timeout is None else settings.seconds_of("timeout", timeout, 0)
         return CachedView(
             seconds, namespace, unless, include_request_args, frozenset(statuses), public

@@ -2,8 +2,8 @@
 
 While a backend is unavailable, no request waits for it; a thread tries it every 0.25 seconds.
 Invalidations that failed are pending, and are made before anything is read again. A backend that
-refuses a command, as a Redis that is full or read-only, is still used for others. A warning is
-logged once a minute.
+refuses a command, such as a full or read-only Redis, is still used for others. A warning is logged
+at most once a minute.
 
 A process does not use what was stored before it started, before its backend was available again,
 or before an invalidation failed, in it or in another worker of the same server.
@@ -42,14 +42,14 @@ Errors = tuple[type[Exception], ...]
 
 
 class Unavailable(Exception):
-    """The backend did not answer, refused, or was not asked because it did not answer before."""
+    """The backend did not respond, refused, or was left alone because it had not responded."""
 
 
 class Backend(Protocol):
     """What stores entries and tokens, each method in one round trip.
 
-    It raises *failures* if it does not answer, and *refusals*, which are tried first, if it
-    answers with an error. *is_shared* tells whether other processes see what is stored.
+    It raises *failures* if it does not respond, and *refusals*, which are caught first, if it
+    responds with an error. *is_shared* says whether other processes see what is stored.
     """
 
     failures: Errors
@@ -111,7 +111,7 @@ class Availability:
                 if is_last:
                     if repeatable:
                         self._open()
-                    self._warn("does not answer", error)
+                    self._warn("does not respond", error)
                     raise Unavailable from error
                 is_last = True
 
@@ -139,7 +139,7 @@ class Availability:
                     self._thread = thread
 
     def try_once(self) -> bool:
-        """Try the backend, and invalidate what is pending; whether the breaker is closed now."""
+        """Try the backend, and invalidate what is pending; return whether the breaker is closed."""
         while True:
             with self._lock:
                 pending = frozenset(self.pending)
@@ -161,11 +161,11 @@ class Availability:
         now = time.monotonic()
         if now - self._warned_at >= _QUIET:
             self._warned_at = now
-            logger.warning("The cache %s, and views do without it: %s", what, type(error).__name__)
+            logger.warning("The cache %s; views run without it: %s", what, type(error).__name__)
 
 
 def _try(reference: "weakref.ref[Availability]") -> None:
-    """Until the breaker is closed, or its app is gone."""
+    """Try the backend until the breaker is closed, or its app is gone."""
     is_closed = False
     while not is_closed:
         time.sleep(INTERVAL)
@@ -177,7 +177,7 @@ def _try(reference: "weakref.ref[Availability]") -> None:
 class FailOpen:
     """A backend whose methods find nothing while it is unavailable or off.
 
-    What is stored and deleted while it is off counts when *is_on* returns True again.
+    What is stored and deleted while it is off takes effect when *is_on* returns True again.
     """
 
     _NOTHING: Mapping[str, Any] = {

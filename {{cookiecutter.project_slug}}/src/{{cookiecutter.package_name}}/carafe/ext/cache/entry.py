@@ -1,10 +1,10 @@
-"""A cached response: whether there may be one, under which key, and what is stored and sent.
+"""A cached response: whether it may be cached, its key, and what is stored and sent.
 
 Its key is ``{namespace}:view:{path}``, with ``?{query}`` if arguments count, ``@{root}`` below a
 path of its own and ``#{headers}`` if request headers do; the token of a namespace is under
 ``{namespace}:token``. All parts are percent-encoded, so that no two requests share a key.
 
-The header ``Cache-Status`` (RFC 9211) tells in development what the cache did: ``hit``;
+The header ``Cache-Status`` (RFC 9211) says in development what the cache did: ``hit``;
 ``fwd=miss; stored``, the view ran and its response is cached from now on; ``fwd=miss`` and
 ``fwd=bypass`` with a ``detail`` that says why the response is not cached.
 """
@@ -54,19 +54,19 @@ PERSONAL = {
     "authorization": "the header Authorization was read",
     "cookie": "a cookie was read",
     reads.SESSION: "the session was read",
-    reads.IDENTITY: "it was read who is logged in",
+    reads.IDENTITY: "the identity of the user was read",
     reads.ADDRESS: "the client's address was read",
     reads.ENVIRON: "the environ was read, which holds everything",
     reads.HEADERS: "all request headers were read",
 }
-"""What differs from client to client, or may hold what does; and why it is not shared."""
+"""What may differ from client to client, and the reason why a response is not shared."""
 
 _NEUTRAL = {
     *("if-match", "if-modified-since", "if-none-match", "if-range", "if-unmodified-since"),
     *(reads.BODY, reads.GLOBALS, reads.QUERY),
 }
-"""What makes no difference: whether a client has the response already is checked for each; a
-request with a body is not cached; the query is in the key; what ``g`` holds was read elsewhere."""
+"""What makes no difference: conditional headers are evaluated for each client; a request with a
+body is not cached; the query is in the key; what ``g`` holds was read from elsewhere."""
 
 STATUS = "carafe.cache.status"
 """The key in the environ of what the cache did."""
@@ -81,7 +81,7 @@ def why_personal(names: Collection[str]) -> str | None:
 
 
 def why_not_cached(response: Response, names: Collection[str], options: Any) -> str | None:
-    """Return why *response* must not be given to others, or None if it may.
+    """Return why *response* must not be sent to others, or None if it may.
 
     It depends on *names*; *options* are those of ``cached_view``.
     """
@@ -103,7 +103,7 @@ def why_not_cached(response: Response, names: Collection[str], options: Any) -> 
 
 
 def seconds_for(response: Response, seconds: int) -> int:
-    """Return how long to cache *response*: no longer than it says itself, and not all alike."""
+    """Return how long to cache *response*: at most as long as it says, with random variation."""
     control = response.cache_control
     own = control.max_age if control.s_maxage is None else control.s_maxage
     longest = seconds if own is None else max(0, min(seconds, own))
@@ -157,7 +157,7 @@ Line = Annotated[str, Field(pattern=r"^[\t\x20-\x7e\x80-\xff]*$")]
 
 
 def new_token() -> str:
-    """Return a random token, so that one that was lost never comes back."""
+    """Return a random token, so that a lost one never comes back."""
     return secrets.token_hex(16)
 
 
@@ -233,7 +233,7 @@ def current(value: object, token: str, since: float) -> Entry | None:
 
 
 class StoredResponse(Response):
-    """A stored response, which needs no more work unless a hook changes it."""
+    """A stored response, which is sent as it is unless a hook changes it."""
 
     _stored: tuple[str, list[tuple[str, str]], list[bytes]]
     _own: ClassVar[dict[str, Any]] = {}

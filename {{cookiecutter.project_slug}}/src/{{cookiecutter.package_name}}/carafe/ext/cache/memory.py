@@ -1,4 +1,4 @@
-"""The backends in the memory of one process, and that of a cache that is off."""
+"""The backend in the memory of one process, and the one of a cache that is off."""
 
 import time
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ _NOTHING = (0, None)
 
 
 class MemorySerializer(Serializer):
-    """Text and entries as they are; the rest is copied, as it would be anywhere else."""
+    """Strings and entries as they are; other values are copied, as other backends do."""
 
     def dumps(self, value: Any, protocol: int = 0) -> Any:
         return value if type(value) in _IMMUTABLE else super().dumps(value)
@@ -61,7 +61,7 @@ class SimpleCache(FlaskSimpleCache):
 
 
 class NullCache(FlaskNullCache):
-    """Stores nothing. It is never asked for a view."""
+    """Stores nothing. Views never use it."""
 
     failures: Errors = ()
     refusals: Errors = ()

@@ -1,8 +1,8 @@
 """The Redis backend: one server, the primary that Sentinel names, or a cluster.
 
-A pool hands a connection out and takes it back for every command, which costs more than the
-network. Here each thread holds one. It is closed when anything goes wrong while it is in use, so
-that a reply never meets the wrong command, and replaced after a fork.
+A pool hands out a connection and takes it back for every command, which costs more than the
+network. Here each thread has its own. It is closed when anything goes wrong while it is in use, so
+that a reply never goes to the wrong command, and replaced after a fork.
 """
 
 import os
@@ -70,7 +70,7 @@ class RedisCache(FlaskRedisCache):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._read_client = self._write_client  # A replica may lack a write.
+        self._read_client = self._write_client  # A replica may lack the last write.
         self._local = threading.local()
 
     def ask(self, *commands: Command) -> list[Any]:
@@ -78,10 +78,10 @@ class RedisCache(FlaskRedisCache):
         connection = self._connection()
         try:
             if not connection.is_connected:
-                connection.connect()  # Sending would not ask Sentinel where to.
+                connection.connect()  # Only this asks Sentinel for the primary.
             connection.send_packed_command(connection.pack_commands(commands))
             replies = [_reply(connection) for _ in commands]
-        except BaseException:  # A worker that is told to stop, too, leaves a reply half read.
+        except BaseException:  # Even a worker that is told to stop leaves a reply half read.
             connection.disconnect()
             raise
         for reply in replies:

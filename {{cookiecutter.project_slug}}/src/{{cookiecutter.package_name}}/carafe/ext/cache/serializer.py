@@ -1,6 +1,6 @@
-"""What is stored under a key, as bytes and without pickle.
+"""Serializes cached values to bytes, without pickle.
 
-A planted value can be wrong, but never run. What comes out equals what went in, or it was a
+A planted value can be wrong, but is never executed. A value that would not come back as it was is a
 TypeError.
 """
 
@@ -22,7 +22,7 @@ from .entry import Entry
 
 
 class Serializer(BaseSerializer):
-    """Entries and text as they are, the rest as JSON: Redis can count a number up."""
+    """Entries and strings as they are, the rest as JSON, so that Redis can increment numbers."""
 
     def dumps(self, value: Any, protocol: int = 0) -> bytes:
         """Raises TypeError for a value that would not come back as it is."""
@@ -72,7 +72,7 @@ _TAGS: dict[type, tuple[str, Callable[[Any], Any], Callable[[Any], Any]]] = {
         lambda parts: datetime.timedelta(*parts),
     ),
 }
-"""The name of a type that JSON does not have, what its values become, and what makes them again."""
+"""By type: its name in JSON, what converts a value, and what converts it back."""
 
 
 def _tagged(value: Any) -> Any:

@@ -2,9 +2,9 @@
 
 ``CACHE_REDIS_URL`` may name several Redis servers, which Flask-Caching has other settings for:
 ``redis+sentinel://user:password@host:26379,host:26379/service/0`` names the sentinels, the service
-they watch and the number of the database; ``redis+cluster://host:7000,host:7001`` some nodes of a
-cluster. ``rediss+`` is the same over TLS. User and password are those of the servers that hold the
-data.
+that they monitor and the number of the database; ``redis+cluster://host:7000,host:7001`` names some
+nodes of a cluster. ``rediss+`` is the same over TLS. User and password are those of the servers
+that hold the data.
 """
 
 from collections.abc import Mapping
@@ -50,7 +50,7 @@ def checked(app: Flask, given: Mapping[str, Any]) -> dict[str, Any]:
             raise ValueError(f"{key} is read from the app. Set it in app.config.")
     config = {"CACHE_TYPE": "SimpleCache", "CACHE_DEFAULT_TIMEOUT": 300, **app.config, **given}
     if isinstance(app.config["CARAFE_CACHE_IGNORED_REQUEST_ARGS"], str):
-        raise ValueError("CARAFE_CACHE_IGNORED_REQUEST_ARGS is a text. Set a list of names.")
+        raise ValueError("CARAFE_CACHE_IGNORED_REQUEST_ARGS is a string. Set a list of names.")
     if not app.config["CARAFE_CACHE_ENABLED"]:
         config["CACHE_TYPE"] = "NullCache"
     seconds = config["CACHE_DEFAULT_TIMEOUT"]
@@ -78,7 +78,7 @@ def seconds_of(name: str, timeout: Any, shortest: int) -> int:
 
 
 def _type(config: Mapping[str, Any]) -> str:
-    """Return the one of our types that ``CACHE_TYPE`` or the URL names."""
+    """Return the name of the type that ``CACHE_TYPE`` or the URL selects."""
     name, url = str(config["CACHE_TYPE"]), config.get("CACHE_REDIS_URL")
     if name not in _TYPES:
         raise ValueError(

@@ -102,7 +102,7 @@ def _send(app: Flask, on_write: Callable[..., None], namespaces: set[str]) -> No
 
 
 def collect(namespaces: set[str]) -> bool:
-    """Leave *namespaces* to the end of the current request, if it is announced just now."""
+    """Leave *namespaces* to the end of the current request, if its write is being announced."""
     collected = environ_of(current_request()).get(_COLLECTED) if has_request_context() else None
     if collected is None:
         return False
@@ -111,7 +111,7 @@ def collect(namespaces: set[str]) -> bool:
 
 
 def class_of(function: Any) -> type | None:
-    """Return the class of a view function: Flask's know it, Flask-Classful's an instance of it."""
+    """Return the class of a view function of Flask, or of Flask-Classful."""
     instance = getattr(function, "class_", None)
     view_class: type | None = getattr(function, "view_class", instance and type(instance))
     return view_class
@@ -132,7 +132,7 @@ def namespace_of(view: Any) -> str:
     given = getattr(getattr(view, "cached_view", None), "namespace", None)
     declared = getattr(view, "cache_namespace", None) or given
     if callable(declared):
-        # Where there is no instance yet, a method's self is one that was not initialized.
+        # Without an instance, the method gets one that was not initialized.
         instance = object.__new__(view) if isinstance(view, type) else view
         declared = owner.cache_namespace
         declared = declared(instance) if signature(declared).parameters else declared()
@@ -172,11 +172,11 @@ def check_cascades(app: Flask) -> None:
     for view in views:
         cascade = getattr(view, "cache_cascade", ())
         if isinstance(cascade, str):
-            raise ValueError(f"{view.__name__}.cache_cascade is a text. Give a list of names.")
+            raise ValueError(f"{view.__name__}.cache_cascade is a string. Give a list of names.")
         for name in map(namespace_of, cascade):
             if name not in known:
                 nearest = get_close_matches(name, known, 1, 0)
                 hint = f" Did you mean {nearest[0]!r}?" if nearest else ""
                 raise ValueError(
-                    f"{view.__name__}.cache_cascade names {name!r}, and no view is called so.{hint}"
+                    f"{view.__name__}.cache_cascade names {name!r}, which no view has.{hint}"
                 )

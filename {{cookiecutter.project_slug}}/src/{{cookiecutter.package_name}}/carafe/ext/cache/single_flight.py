@@ -1,9 +1,9 @@
-"""Making a response once for all requests that wait for the same one.
+"""Single flight: makes a response once for all requests that wait for the same one.
 
-The threads of a process follow the one that came first. Where processes share a backend, one of
-them holds a lease while it makes the response; the others look for the entry, not for the lease,
-so that they have it as soon as it is there. They wait no longer than the lease, and then make the
-response themselves. All this is joined by key *and* token: a request that starts after a write
+The threads of a process wait for the first one. Where processes share a backend, one of them holds
+a lease while it makes the response; the others poll for the entry, not for the lease, so that they
+get it as soon as it is stored. They wait no longer than the lease lasts, and then make the response
+themselves. Requests wait together only with the same key *and* token: one that starts after a write
 never gets a response from before it.
 """
 
@@ -27,13 +27,13 @@ from .entry import Entry
 from .entry import StoredResponse
 
 LEASE_SECONDS = 3
-"""After this time, a process that makes a response is considered dead."""
+"""After this time, a process that holds a lease is considered dead."""
 
 WORTH_A_LEASE = 0.005
 """Seconds; a view that takes less is run without a lease."""
 
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.002, 0.025
-"""Seconds between two looks for an entry; the pauses grow."""
+"""Seconds between two polls for an entry; the pauses grow."""
 
 MAX_UNSHARED = 4096
 
@@ -109,7 +109,7 @@ class SingleFlight:
             entries.note(lookup.request, "fwd=miss", reason)
             return lookup.run()
         key = lookup.key
-        if key in lookup.view.unshared:  # Others would wait for nothing.
+        if key in lookup.view.unshared:  # Others would wait in vain.
             return self._run(lookup)
         mine: Future[Lookup] = Future()
         flight = self.flights.setdefault((key, lookup.token), mine)  # an atomic operation

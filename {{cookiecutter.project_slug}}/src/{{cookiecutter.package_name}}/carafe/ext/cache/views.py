@@ -71,7 +71,7 @@ class CachedView:
 
 
 class CachedViews:
-    """The cached views of one app, which *backend* stores as *settings* say."""
+    """The cached views of one app, stored in *backend*."""
 
     def __init__(
         self,
@@ -94,7 +94,7 @@ class CachedViews:
 
     @property
     def is_on(self) -> bool:
-        """Whether responses are cached just now; writes always invalidate those that are."""
+        """Whether responses are cached now; writes always invalidate those that are."""
         return bool(self._app.config["CARAFE_CACHE_ENABLED"])
 
     def respond(self, context: Any, options: CachedView, owner: Any, run: Callable[[], Any]) -> Any:
@@ -127,7 +127,7 @@ class CachedViews:
         return self._responses.respond(entry, environ)
 
     def _view(self, options: CachedView, owner: Any, request: Any) -> View:
-        """Return what is known of the view that *options* decorate, new on its first call."""
+        """Return the state of the view that *options* decorate, new on its first call."""
         kind: Any = owner if isinstance(owner, FunctionType | type) else type(owner)
         view = self._views.get((options, kind, None))
         if view is not None:
@@ -139,7 +139,7 @@ class CachedViews:
         namespace = options.namespace or signals.namespace_of(owner)
         view = self._views.get((options, kind, namespace))
         if view is None:
-            # A view responds for those that its class inherits from, too.
+            # Writes to the views that its class inherits from invalidate it, too.
             bases = signals.bases_of(self._app, sender) if isinstance(sender, type) else []
             every = [namespace, *map(signals.namespace_of, bases)]
             tokens = tuple(map(entries.token_key, dict.fromkeys(every)))
@@ -180,7 +180,7 @@ class CachedViews:
         return "unless is true" if options.unless and options.unless() else None
 
     def _check_names(self, request: Any, query: str) -> None:
-        """Raise Invalid for arguments that the view would refuse: those that it takes count."""
+        """Raise Invalid for arguments that the view would refuse on a miss."""
         operation = operation_of(request)
         if operation and operation.query:
             names = (name for name, _ in parse_qsl(query, keep_blank_values=True))
@@ -249,7 +249,7 @@ class CachedViews:
 
 
 class UncachedViews(CachedViews):
-    """The views of an app that started with its cache off, and has no backend."""
+    """The views of an app that started with its cache off and has no backend."""
 
     is_on = False
 

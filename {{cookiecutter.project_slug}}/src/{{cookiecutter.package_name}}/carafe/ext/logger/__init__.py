@@ -1,19 +1,19 @@
-"""Logging to standard output, rotating files and mail, without secrets and forged lines.
+"""Logging to standard output, rotating files and mail, without secrets or forged lines.
 
 ``logger = Logger()``, then ``logger.init_app(app)``. Each handler is off until
 ``CARAFE_LOGGER_STREAM_ENABLED``, ``CARAFE_LOGGER_RF_ENABLED`` or ``CARAFE_LOGGER_SMTP_ENABLED`` is
-set; ``settings`` has all other keys, with their defaults. They are attached to ``app.logger`` and
-to the loggers named by ``_ADD_LOGGERS``; a logger that has no level of its own is opened to the
-handler's. With ``CARAFE_LOGGER_ENABLED`` off, nothing is attached. ``ACCESS_LOG`` logs requests, as
-described in ``access``. ``logger.info(...)`` logs to the current app's logger; outside an
-application context, to the package's own.
+set; ``settings`` has all other keys, with their defaults. Handlers are attached to ``app.logger``
+and to the loggers named by ``_ADD_LOGGERS``; a logger without a level of its own gets the handler's
+level if that is lower. With ``CARAFE_LOGGER_ENABLED`` off, nothing is attached. ``ACCESS_LOG`` logs
+requests, as described in ``access``. ``logger.info(...)`` logs to the current app's logger; outside
+an application context, to the package's own.
 
 A handler's format may use ``%(request_id)s``, ``%(request_method)s``, ``%(request_path)s``,
 ``%(request_query)s``, ``%(request_remote_addr)s`` and ``%(request_headers)s``, which are ``-``
-outside a request. Give it another one with ``setFormatter``; the handlers are in
-``app.extensions["carafe.logger"].handlers``, where ``flush()`` waits for what is not written yet. A
-handler of your own is as careful with ``setFormatter(Formatter())``, which takes a format too, or
-``JSONFormatter()``; ``addFilter(RequestFilter())`` only gives it these names.
+outside a request. Change the format with ``setFormatter``. The handlers are in
+``app.extensions["carafe.logger"].handlers``; ``flush()`` waits until all is written. A handler of
+your own is as safe with ``setFormatter(Formatter())``, which takes a format too, or with
+``JSONFormatter()``; ``addFilter(RequestFilter())`` only adds these names.
 """
 
 from typing import Any
@@ -48,7 +48,7 @@ class Logger:
             self.init_app(app)
 
     def init_app(self, app: Flask) -> None:
-        """Attach the handlers that *app* asks for. Raises ValueError for bad configuration."""
+        """Attach the handlers that are enabled for *app*. Raises ValueError for a bad setting."""
         if KEY in app.extensions:
             raise RuntimeError("This app has its Logger already. Call init_app once.")
         declare_settings(app)

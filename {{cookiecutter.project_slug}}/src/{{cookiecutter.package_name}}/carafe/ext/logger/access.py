@@ -10,7 +10,7 @@ With ``ACCESS_LOG``, the logger ``<app>.access`` logs at INFO each request that 
 ``status``        500 if the application raised
 ``ms``            milliseconds until the response was sent, or the connection broke
 ``bytes``         of the body; 0 for HEAD and 304
-``user_id``       None if nothing in the request needed to know
+``user_id``       None if nothing in the request needed it
 ``auth``          ``"session"``, ``"token"`` or None
 ``request_id``
 ``remote_addr``   None for a Unix socket
@@ -40,7 +40,7 @@ _RULE = "carafe.rule"
 
 
 class AccessLog:
-    """A WSGI application that logs the requests that it passes to the one of *app*."""
+    """WSGI middleware that logs the requests of *app*."""
 
     def __init__(self, app: Flask, handlers: Iterable[logging.Handler]) -> None:
         self._application = app.wsgi_app
@@ -80,7 +80,7 @@ class _ToStream(logging.Handler):
 
 
 class LoggedResponse:
-    """The body of a response, which is logged at its end."""
+    """The body of a response, at whose end the request is logged."""
 
     body: Iterable[bytes]
 
@@ -104,7 +104,7 @@ class LoggedResponse:
         self.log()
 
     def close(self) -> None:
-        """End the response, perhaps before its end."""
+        """Close the response, which may not have been sent to its end."""
         try:
             if hasattr(self.body, "close"):
                 self.body.close()
@@ -147,7 +147,7 @@ def _on_exception(app: Flask, **_: Any) -> None:
 
 
 def _note_rule(environ: WSGIEnvironment) -> None:
-    """Keep the rule that matched: the request itself is gone before its response is sent."""
+    """Note the rule that matched: the request is gone before its response has been sent."""
     request = environ.get("werkzeug.request")
     if request and request.url_rule:
         environ[_RULE] = request.url_rule.rule

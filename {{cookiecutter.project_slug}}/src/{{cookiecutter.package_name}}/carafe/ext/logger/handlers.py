@@ -42,9 +42,9 @@ from .settings import StreamOptions
 KEY = "carafe.logger"
 _STREAM = "carafe_stream"
 MAX_WAITING = 1000
-"""The records that may wait while one is written."""
+"""The number of records that may wait while one is written."""
 FLUSH_SECONDS = 2.0
-"""How long the exit of the process, or a caller in debug and in tests, waits for a handler."""
+"""How long the process at its exit, or a caller in debug and in tests, waits for a handler."""
 
 
 def complain(text: str) -> None:
@@ -136,12 +136,12 @@ class BaseHandler(QueueHandler):
     def add_warning(self, text: str) -> None:
         """Queue a record of the handler itself."""
         record = CleanRecord(logging.LogRecord(KEY, logging.WARNING, "", 0, text, None, None))
-        # A format of the owner may raise anything.
+        # A custom format may raise anything.
         with suppress(Exception):
             self.queue.put_nowait(self.prepare(record))
 
     def _wait(self) -> int:
-        """Wait until all is written, but not for long, and return how many records are not."""
+        """Wait for ``FLUSH_SECONDS`` at most, and return how many records are not written."""
         with (done := self.queue.all_tasks_done):
             done.wait_for(lambda: not self.queue.unfinished_tasks, FLUSH_SECONDS)
             return self.queue.unfinished_tasks
@@ -151,7 +151,7 @@ class BaseHandler(QueueHandler):
             complain(f"{self.destination}: {waiting + self._dropped} records are not written")
 
     def close(self) -> None:
-        """End the thread when all is written. The next record starts another."""
+        """End the thread when all is written. The next record starts another one."""
         if self._process == os.getpid():
             self._listener.enqueue_sentinel()
         self._process = 0
@@ -227,7 +227,7 @@ class FileHandler(BaseHandler):
 
 
 def _raise(record: logging.LogRecord) -> None:
-    """Leave the error that is being handled to the thread."""
+    """Raise the error that is being handled again, so that the thread handles it."""
     raise
 
 

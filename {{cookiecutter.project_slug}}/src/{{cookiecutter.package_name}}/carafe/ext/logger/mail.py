@@ -1,7 +1,7 @@
 """Records by mail, throttled.
 
-Of records with the same logger, level, place and type of exception, one is mailed each minute; a
-summary says how many more there were.
+Of records with the same logger, level, place and type of exception, one is mailed each minute, and
+a summary says how many others there were.
 """
 
 import codecs
@@ -48,7 +48,7 @@ class ThrottledListener(Listener):
         self._ends = time.monotonic() + WINDOW_SECONDS
 
     def admits(self, kind: Hashable, title: str) -> bool:
-        """Whether this is the first of its *kind*; *title* describes it in the summary."""
+        """Return whether this is the first of its *kind*; *title* describes it in the summary."""
         with self._lock:
             if kind not in self._titles and len(self._titles) < MAX_KINDS:
                 self._titles[kind] = title
@@ -116,7 +116,7 @@ def _compose(record: logging.LogRecord, options: MailOptions) -> EmailMessage:
     message["From"] = options.fromaddr
     message["To"] = ", ".join(options.toaddrs)
     message["Date"] = formatdate(record.created)
-    # Without a domain, make_msgid would ask the DNS.
+    # Without a domain, make_msgid would query the DNS.
     message["Message-ID"] = make_msgid(domain=parseaddr(options.fromaddr)[1].rpartition("@")[2])
     message["Auto-Submitted"] = "auto-generated"
     headers = getattr(record, "request_headers", "-")

@@ -1,8 +1,8 @@
 """Records that are safe to write: without secrets, with their request, and on one line.
 
 A secret is recognized by its name, by what it looks like, and by its value if it is known: the
-secrets of the process, and those that came with the current request. A known value shorter than
-eight characters does not count, and of a request none with a space in it: a client that sends
+secrets of the process, and those that came with the current request. A known value of fewer than
+eight characters is ignored, and so is one of a request with a space in it: a client that sends
 ``?token=login failed`` must not be able to hide the line that reports it.
 """
 
@@ -73,7 +73,7 @@ _URL_PASSWORD = re.compile(
 )
 _URL_KEY = re.compile(r"(\bhttps?://)[^\s:/?#@\"'<>]{1,256}@", re.IGNORECASE)
 
-# What an expression matches has one of these, in lower case. To look for them is faster.
+# Whatever an expression matches has one of these, in lower case. Searching for these is faster.
 _HINTS = (
     *("passw", "pwd", "passphrase", "secret", "token", "authorization", "cookie", "key"),
     *("credential", "csrf", "dsn", "session", "bearer", "eyj", "://", TOKEN_PREFIX.lower()),
@@ -81,7 +81,7 @@ _HINTS = (
 
 
 def is_sensitive(name: object) -> bool:
-    """Whether a value with this *name* must not be shown."""
+    """Return whether a value with this *name* must not be shown."""
     text = str(name)
     return _has_hint(text) and _SENSITIVE.search(text) is not None
 
@@ -187,7 +187,7 @@ def _is_of_secret_header(key: str) -> bool:
 
 
 def _of_fields() -> Iterator[str]:
-    """Those of the query, and of a body that was read already, which Werkzeug then keeps."""
+    """The secrets of the query, and of a body that was read already, which Werkzeug stores."""
     request = current_request()
     form = vars(request).get("form")
     pairs = [*_query(environ_of(request)), *(form.items(multi=True) if form else ())]
@@ -199,7 +199,7 @@ def _of_fields() -> Iterator[str]:
 
 
 def _query(environ: dict[str, Any]) -> list[tuple[str, str]]:
-    """The fields of a query that may have a secret; of any other, none."""
+    """The fields of a query that may have a secret; none of any other query."""
     query: str = environ.get("QUERY_STRING", "")
     if "%" not in query and not _has_hint(query):
         return []
@@ -207,7 +207,7 @@ def _query(environ: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 def _secrets_in(value: object, is_secret: bool = False) -> Iterator[str]:
-    """The texts with a sensitive name in *value*, however nested."""
+    """The strings with a sensitive name in *value*, however nested."""
     if isinstance(value, str) and is_secret:
         yield value
     elif isinstance(value, list | tuple):
@@ -329,7 +329,7 @@ class Formatter(logging.Formatter):
 
 
 class CleanRecord(logging.LogRecord):
-    """A copy of *record* that is safe to write; the record itself is left to other handlers."""
+    """A copy of *record* that is safe to write; other handlers get the record itself."""
 
     def __init__(self, record: logging.LogRecord, secrets: tuple[str, ...] = ()) -> None:
         secrets = (*secrets, *secrets_of_request())
@@ -394,7 +394,7 @@ def _is_number(value: object) -> bool:
 def _message(record: logging.LogRecord) -> str:
     try:
         return record.getMessage()
-    # A mistake of the caller or of an argument must not lose the record.
+    # A mistake in the call or in an argument must not lose the record.
     except Exception as error:
         return f"{record.msg} ({type(error).__name__} in its arguments)"
 

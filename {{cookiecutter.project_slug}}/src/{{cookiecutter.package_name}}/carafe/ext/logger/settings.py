@@ -32,7 +32,7 @@ PREFIX = "CARAFE_LOGGER_"
 
 
 def _text(value: object) -> object:
-    # Flask reads a number from the environment where a password was meant.
+    # From the environment, Flask reads a password of digits as a number.
     if isinstance(value, os.PathLike | int) and not isinstance(value, bool):
         value = str(value)
     if isinstance(value, str) and not value.isprintable():
@@ -173,7 +173,7 @@ class MailOptions(Options):
             raise ValueError(f"{self.prefix}{missing} is not set. Set both of the pair, or none.")
         if self.password is not None and self.tls == "none" and not info.context:
             raise ValueError(
-                f"{self.prefix}USE_TLS is off, and the password would be sent in clear. "
+                f"{self.prefix}USE_TLS is off, and the password would be sent unencrypted. "
                 f"Turn it on, or set {self.prefix}PORT to 465."
             )
         return self

@@ -7,17 +7,17 @@ permanent, after half of its lifetime, unless ``SESSION_REFRESH_EACH_REQUEST`` i
 
 ===================================== ============= ============================================
 ``CARAFE_SESSION_ENABLED``            ``True``      off: Flask's own session interface stays
-``CARAFE_SESSION_SALT``               ``None``      text that joins ``SECRET_KEY`` in the signature
+``CARAFE_SESSION_SALT``               ``None``      text that is combined with ``SECRET_KEY``
 ``CARAFE_SESSION_PERMANENT``          ``True``      a session with content outlives the browser
 ``CARAFE_SESSION_ABSOLUTE_LIFETIME``  90 days       from its beginning, however often it is used
 ``PERMANENT_SESSION_LIFETIME``        31 days       from its last renewal
-``SESSION_PERMANENT_LIFETIME``        unset         the same, under its old name
+``SESSION_PERMANENT_LIFETIME``        unset         the old name of the same setting
 ``SECRET_KEY``                        Flask's       text or bytes
 ``SECRET_KEY_FALLBACKS``              ``None``      a list of older keys, which are still accepted
 ===================================== ============= ============================================
 
 Lifetimes are seconds, or a ``timedelta``; 0 means no limit. The clocks of two servers may differ by
-a minute. A session begins anew when it is cleared.
+a minute. Clearing a session begins a new one.
 """
 
 import warnings
@@ -65,7 +65,7 @@ def _check_keys(app: Flask) -> None:
     if not isinstance(fallbacks, list | tuple):
         raise ValueError("SECRET_KEY_FALLBACKS is not a list. Set a list of older keys.")
     if not all(isinstance(key, str | bytes) and key for key in fallbacks):
-        raise ValueError("SECRET_KEY_FALLBACKS holds something that is no key. Take it out.")
+        raise ValueError("SECRET_KEY_FALLBACKS has an entry that is not a key. Take it out.")
 
 
 def _lifetime_of(app: Flask) -> timedelta:

@@ -31,7 +31,7 @@ class Session(SecureCookieSession):
 
     is_open = False
     content: Content | None = None
-    """The content of the cookie, unless the session was cleared since."""
+    """The content of the cookie, or None once the session is cleared."""
 
     def __init__(self, read: Callable[[], Content | None], permanent: bool) -> None:
         super().__init__()
@@ -40,7 +40,7 @@ class Session(SecureCookieSession):
 
     @property
     def permanent(self) -> bool:
-        """Whether the cookie outlives the browser, as set here or else configured."""
+        """Whether the cookie outlives the browser, as set here or configured."""
         return bool(self.get("_permanent", self._is_permanent))
 
     @permanent.setter
@@ -110,7 +110,7 @@ class SessionInterface(SecureCookieSessionInterface):
         return Session(partial(self._read, app, request), self.permanent)
 
     def should_set_cookie(self, app: Flask, session: SessionMixin) -> bool:
-        """Whether the session changed or its cookie has to be renewed."""
+        """Return whether the session has changed or its cookie must be renewed."""
         content = getattr(session, "content", None)
         if content is None or session.modified or content.outdated:
             return content is not None or session.modified

@@ -13,7 +13,7 @@ from itsdangerous import URLSafeTimedSerializer
 from itsdangerous.timed import TimestampSigner
 
 MAX_VERIFIED = 1024
-"""Cookies whose verified content is cached."""
+"""The number of cookies whose verified content is cached."""
 
 _BEGAN = "_began"
 
