@@ -1,4 +1,4 @@
-"""How gunicorn serves the API. It finds this file in the folder that it is started in."""
+"""The settings of gunicorn, which reads this file in the folder that it is started in."""
 
 import json
 import os
@@ -31,19 +31,19 @@ timeout = 30
 graceful_timeout = 20
 keepalive = 75  # longer than a load balancer's, which must not write to a closed connection
 
-forwarder_headers = ""  # No client, also not through a proxy, says where the API is mounted.
+forwarder_headers = ""  # No client may say where the API is mounted, not even through a proxy.
 secure_scheme_headers = {}  # PROXY_HOPS alone says whose X-Forwarded-Proto counts.
 control_socket_disable = True
 if Path("/dev/shm").is_dir():
     worker_tmp_dir = "/dev/shm"  # a heartbeat on a slow disk looks like a dead worker
 
 if any(map(os.environ.get, ["METRICS_TOKEN", "FLASK_METRICS_TOKEN"])):
-    # Where the workers count together. It is known before anything imports prometheus_client.
+    # The workers count together in this folder, set before anything imports prometheus_client.
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = mkdtemp(prefix=f"metrics-{os.getpid()}-")
 
 
 def write_problem(client, status, reason, message):
-    """Refuse with a problem document what gunicorn itself refuses.
+    """Send a problem document for what gunicorn itself refuses.
 
     Its own page is not HTTP on Python 3.14, where ``textwrap.dedent`` removes the carriage returns.
     """
@@ -61,7 +61,7 @@ SO_BINDTOIFINDEX, NO_INTERFACE = 62, 2**31 - 1  # of Linux
 
 
 def drain(server):
-    """Go on serving, but not ready; then refuse new connections; then end the workers."""
+    """Keep serving, but report not ready; then refuse new connections; then end the workers."""
     server.draining[0] = True
     time.sleep(DRAIN_SECONDS)
     if server.reexec_pid == server.master_pid == 0 and not server.systemd:  # the sockets are ours
@@ -74,13 +74,13 @@ def drain(server):
 
 
 def package_of(name):
-    """Return *name* if it is the application's package, or None, as for a wsgi.py of one's own."""
+    """Return *name* if it is the application's package, or None, as for a custom wsgi.py."""
     with suppress(ModuleNotFoundError):
         return name if find_spec(f"{name}.health") else None
 
 
 def on_starting(server):
-    """Refuse what is not safe once, before any worker starts."""
+    """Refuse unsafe settings once, before any worker starts."""
     server.draining = mmap(-1, 1)  # The workers share it.
     if DRAIN_SECONDS:
         server.handle_term = lambda: drain(server)
@@ -103,13 +103,13 @@ def on_reload(server):  # feature: logger
 
 
 def post_fork(server, worker):
-    """Let each worker make an application of its own, though --preload made one already."""
+    """Let each worker make an application of its own, even if --preload has made one."""
     worker.app.callable = None
     worker.draining = server.draining
 
 
 def post_worker_init(worker):
-    """Log what is unavailable, and let /health/ready report that the server ends."""
+    """Log what is unavailable, and let /health/ready report that the server is shutting down."""
     for app in [worker.wsgi, *getattr(worker.wsgi, "mounts", {}).values()]:
         if isinstance(app, Flask) and package_of(app.import_name):
             health = import_module(f"{app.import_name}.health")

@@ -1,4 +1,4 @@
-"""How Alembic meets the application's database: called by ``flask db``."""
+"""Runs the migrations on the application's database, for ``flask db``."""
 
 from graphlib import TopologicalSorter
 
