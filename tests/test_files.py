@@ -79,7 +79,6 @@ FILES = {
     "src/my_api/carafe/ext/logger/settings.py",
     "src/my_api/carafe/ext/session/__init__.py",
     "src/my_api/carafe/ext/session/interface.py",
-    "src/my_api/carafe/ext/session/signer.py",
     "src/my_api/carafe/json.py",
     "src/my_api/carafe/names.py",
     "src/my_api/carafe/openapi.py",

@@ -2,7 +2,7 @@ import random
 import string
 
 import pytest
-from carafe.ext.session import signer
+from carafe.ext.session import interface
 from flask import session
 from itsdangerous import URLSafeTimedSerializer
 
@@ -89,7 +89,7 @@ def test_a_cookie_is_verified_once_in_a_process(client, cookie, monkeypatch):
 
 
 def test_not_all_cookies_are_remembered(client, monkeypatch):
-    monkeypatch.setattr(signer, "MAX_VERIFIED", 3)
+    monkeypatch.setattr(interface, "MAX_VERIFIED", 3)
     cookies, verified, loads = [], [], URLSafeTimedSerializer.loads
 
     def count(self, cookie, **kwargs):

@@ -61,7 +61,7 @@ def _check_keys(app: Flask) -> None:
     fallbacks = app.config.get("SECRET_KEY_FALLBACKS")
     if fallbacks is None:
         return
-    # Flask would take each character of a text for a key of its own.
+    # Flask would use each character of a string as a key.
     if not isinstance(fallbacks, list | tuple):
         raise ValueError("SECRET_KEY_FALLBACKS is not a list. Set a list of older keys.")
     if not all(isinstance(key, str | bytes) and key for key in fallbacks):
