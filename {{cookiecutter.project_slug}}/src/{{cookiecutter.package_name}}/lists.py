@@ -18,7 +18,7 @@ for the order: ``Index(None, "title", "id")``.
 - ``sort=title,-created_at``: NULLs come last, and the primary key ends each order.
 - A field with the name of a column is a filter: equal, or one of a list. ``<name>_min`` and
   ``<name>_max`` are inclusive bounds. All other fields are left to the view.
-- ``q`` is a text to find in one of its columns, whatever the case of ASCII letters.
+- ``q`` is text to find in one of its columns, ignoring the case of ASCII letters.
 """
 
 import hmac
@@ -81,7 +81,7 @@ Cursor = Annotated[
 ]
 """The values of the last row in the sorted columns, signed for this list and this order."""
 
-Search = Annotated[str, Field(min_length=1, max_length=100, description="A text to find.")]
+Search = Annotated[str, Field(min_length=1, max_length=100, description="Text to find.")]
 
 
 class PageQuery(BaseModel):
@@ -103,7 +103,7 @@ class Sort(dict[str, bool]):
 
 
 class _Search(str):
-    """A text, and the columns to find it in."""
+    """Text to find, and the columns to search."""
 
     columns: tuple[QueryableAttribute[Any], ...]
 
@@ -130,10 +130,10 @@ def sortable(
 
 
 def searched(*columns: QueryableAttribute[Any]) -> Any:
-    """Return the field ``q``, for texts in *columns*. Raises TypeError for one without texts."""
+    """Return the field ``q``, which searches *columns*. Raises TypeError if one has no strings."""
     for column in columns:
         if isinstance(column.type, Enum) or column.type.python_type is not str:
-            raise TypeError(f"{column} has no texts. Search columns of strings.")
+            raise TypeError(f"{column} has no strings. Search columns of strings.")
 
     def read(text: str) -> _Search:
         search = _Search(text)
@@ -201,7 +201,7 @@ def _read_sort(options: Mapping[str, tuple[str, bool]], given: str) -> Sort:
 
 
 def _order(entity: Any, given: Mapping[str, Any]) -> Sort:
-    """The columns to sort by: those that were asked for, then the primary key."""
+    """The columns to sort by: those that were requested, then the primary key."""
     order = Sort(next((value for value in given.values() if isinstance(value, Sort)), {}))
     descends, mapper = [False, *order.values()][-1], inspect(entity).mapper
     for column in mapper.primary_key:

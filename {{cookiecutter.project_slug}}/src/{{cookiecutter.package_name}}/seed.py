@@ -27,7 +27,7 @@ def fill() -> None:
 
 
 def welcome(address: str) -> str:
-    """Return a text with requests to try at *address*."""
+    """Return example requests to *address*."""
     return f"""
 Serving {address}, described at {address}/docs
 

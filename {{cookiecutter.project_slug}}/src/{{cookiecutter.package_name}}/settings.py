@@ -148,7 +148,7 @@ def _setting(name: str, default: Any, **limits: Any) -> Any:
 
 
 def _listed(origins: Any) -> Any:
-    """The list that a text has as JSON, or separated by commas or spaces."""
+    """The list in a string: JSON, or values separated by commas or spaces."""
     if not isinstance(origins, str):
         return origins
     if not origins.lstrip().startswith("["):

@@ -26,7 +26,7 @@ from sqlalchemy import ExceptionContext
 from sqlalchemy import URL
 from sqlalchemy.exc import StatementError
 
-SAFE_METHODS = {"GET", "HEAD", "OPTIONS", "TRACE"}
+from .carafe.request import SAFE_METHODS
 
 MAX_MIGRATION_SECONDS = 600
 """How long a migration waits for another one."""

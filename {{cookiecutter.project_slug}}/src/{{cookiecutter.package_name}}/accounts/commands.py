@@ -25,9 +25,9 @@ from .passwords import checked_email
 from .passwords import checked_password
 from .passwords import find_user
 from .passwords import hashed
+from .passwords import set_password
 from .provider import auth
 from .provider import end_logins
-from .provider import end_tokens
 from .tokens import add_token
 from .tokens import has_too_many
 from .tokens import LIFETIME
@@ -88,9 +88,7 @@ def change_roles(email: str, roles: tuple[str, ...]) -> None:
 def change_password(email: str, password: str) -> None:
     """Set a new password for EMAIL, log EMAIL out everywhere, and end all tokens of EMAIL."""
     user = _existing(email)
-    user.password_hash = hashed(_checked(checked_password, password))
-    end_logins(user)
-    end_tokens(user)
+    set_password(user, hashed(_checked(checked_password, password)))
     _done("changed the password of", user)
 
 
@@ -204,7 +202,7 @@ def add_admin() -> None:
 
 
 def welcome(address: str) -> str:
-    """Return a text that says how to log in at *address*."""
+    """Return how to log in at *address*."""
     credentials = json.dumps({"email": ADMIN, "password": _password()})
     author = json.dumps({"name": "Octavia E. Butler"})
     return f"""Log in as {ADMIN} with the password {_password()}

@@ -164,10 +164,15 @@ def change_password(user_id: int, old: str, new: str) -> User | None:
     new_hash = hashed(new)
     user = _verified(user_id, old_hash, old)
     if user is not None:
-        user.password_hash = new_hash
-        end_logins(user)
-        end_tokens(user)
+        set_password(user, new_hash)
     return user
+
+
+def set_password(user: User, password_hash: str) -> None:
+    """Set the hash of a new password, and end all logins and tokens; the caller commits."""
+    user.password_hash = password_hash
+    end_logins(user)
+    end_tokens(user)
 
 
 def _verified(user_id: int | None, old_hash: str | None, password: str) -> User | None:

@@ -41,7 +41,6 @@ class Accounts(SQLAlchemyAuthProvider):
     """Identifies a user by their id and an open login, in one query."""
 
     __model__ = User
-    session_keys = (LOGIN_KEY,)
 
     def get_user(self, _id: Any) -> User | None:
         """Return the user, if the login of this session is theirs and still open."""

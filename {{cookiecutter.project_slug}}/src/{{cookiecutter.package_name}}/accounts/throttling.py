@@ -131,7 +131,7 @@ MAX_TURN = 10.0  # feature: cache
 """Seconds after which the others no longer wait for a process."""  # feature: cache
 
 PAUSE = 5.0  # feature: cache
-"""Seconds for which a Redis that did not answer is not used."""  # feature: cache
+"""Seconds for which a Redis that did not respond is not used."""  # feature: cache
 
 Reply = TypeVar("Reply")  # feature: cache
 

@@ -1,7 +1,7 @@
 """Tokens for machines: how they are made, and the resource of a user's own tokens.
 
 The text of a token is shown once, when it is made. Only a login makes and ends tokens, so that a
-stolen token makes no others.
+stolen token cannot make others.
 """
 
 import secrets

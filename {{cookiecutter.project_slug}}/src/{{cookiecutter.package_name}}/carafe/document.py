@@ -292,7 +292,7 @@ def _add_examples(schema: Schema, definitions: dict[str, Schema]) -> None:
 
 
 def _forbid_nul(schema: Any, definitions: dict[str, Any], seen: set[str]) -> None:
-    """Describe that the texts of a body have no NUL, which ``strict`` refuses."""
+    """Describe that the strings of a body have no NUL, which ``strict`` refuses."""
     if isinstance(schema, list):
         for each in schema:
             _forbid_nul(each, definitions, seen)

@@ -8,8 +8,8 @@
 
 An argument named ``body``, ``form`` or ``query`` is loaded from the request into its pydantic
 model. A body may also be a list, a union, or optional: None if the request has none. A form has
-texts and files (``schema.File``). An argument of the query that its model does not name is refused,
-and so is one that comes twice, unless it is a list.
+text fields and files (``schema.File``). An argument of the query that its model does not name is
+refused, and so is one that comes twice, unless it is a list.
 
 What the view returns is validated by the return annotation (from attributes, so that a database
 row can be returned) and sent as JSON. Aliases of fields are used in both directions. A view

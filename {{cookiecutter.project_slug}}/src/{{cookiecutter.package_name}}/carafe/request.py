@@ -32,6 +32,8 @@ from .reads import environ_of
 from .reads import record
 from .reads import WHO
 
+SAFE_METHODS = {"GET", "HEAD", "OPTIONS", "TRACE"}
+
 TOKEN_PREFIX = f"{__name__.partition('.')[0]}_"
 """How a token of this project begins; 43 URL-safe characters follow."""
 

@@ -30,10 +30,9 @@ from ..operation import takes_form
 from ..reads import current_request
 from ..reads import environ_of
 from ..request import bearer_of
+from ..request import SAFE_METHODS
 
 _KEY = "carafe.csrf"
-
-SAFE_METHODS = {"GET", "HEAD", "OPTIONS", "TRACE"}
 
 SIMPLE_TYPES = {"application/x-www-form-urlencoded", "multipart/form-data", "text/plain"}
 """Content types that a page can send to another site without a preflight request."""

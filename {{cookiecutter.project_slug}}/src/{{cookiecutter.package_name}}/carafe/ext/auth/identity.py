@@ -122,13 +122,13 @@ class Identities:
             raise unauthorized()
 
     def _identified(self, identity: Identity, token: str | None = None) -> Identity | None:
-        found = self._ask_provider(identity, token)
+        found = self._call_provider(identity, token)
         if found is None or found.id is None:
             return None
         found.provides |= {LOGGED_IN, UserNeed(found.id)}
         return found
 
-    def _ask_provider(self, identity: Identity, token: str | None) -> Identity | None:
+    def _call_provider(self, identity: Identity, token: str | None) -> Identity | None:
         try:
             found: Any
             found = self._identify(identity) if token is None else self._identify_token(token)

@@ -142,4 +142,4 @@ def _is_collection(roles: Any) -> bool:
 def name_of(role: Any) -> str | None:
     """Return the name of a role: a string, or an object with a ``name``; else None."""
     name = role if isinstance(role, str) else getattr(role, "name", None)
-    return str.__str__(name) if isinstance(name, str) else None  # also of an enum of texts
+    return str.__str__(name) if isinstance(name, str) else None  # also of an enum of strings

@@ -73,8 +73,8 @@ class RedisCache(FlaskRedisCache):
         self._read_client = self._write_client  # A replica may lack the last write.
         self._local = threading.local()
 
-    def ask(self, *commands: Command) -> list[Any]:
-        """The replies to *commands*, in one round trip. Raises the first error among them."""
+    def execute(self, *commands: Command) -> list[Any]:
+        """Return the replies to *commands*, in one round trip, or raise their first error."""
         connection = self._connection()
         try:
             if not connection.is_connected:
@@ -99,21 +99,21 @@ class RedisCache(FlaskRedisCache):
         return connection
 
     def get_many(self, *keys: str) -> list[Any]:
-        [values] = self.ask(self._command("MGET", *keys))
+        [values] = self.execute(self._command("MGET", *keys))
         return [*map(self.serializer.loads, values)]
 
     def set_many(self, mapping: Any, timeout: Any = None, *removed: str) -> list[str]:
         removal = [self._command("UNLINK", *removed)] if removed else []
-        self.ask(*self._sets(mapping, self._normalize_timeout(timeout)), *removal)
+        self.execute(*self._sets(mapping, self._normalize_timeout(timeout)), *removal)
         return list(mapping)
 
     def get_or_set(self, values: Mapping[str, str], timeout: int, *others: str) -> list[Any]:
         sets = self._sets(values, timeout, "NX")
-        *_, found = self.ask(*sets, self._command("MGET", *values, *others))
+        *_, found = self.execute(*sets, self._command("MGET", *values, *others))
         return [*map(self.serializer.loads, found)]
 
     def unlink(self, *keys: str) -> int:
-        [count] = self.ask(self._command("UNLINK", *keys))
+        [count] = self.execute(self._command("UNLINK", *keys))
         return int(count)
 
     def clear_prefixes(self, prefixes: Sequence[str] | None) -> bool:
@@ -164,20 +164,20 @@ class RedisClusterCache(RedisCache, FlaskRedisClusterCache):
         connect = partial(redis.RedisCluster, startup_nodes=nodes, **options)
         BaseRedisCache.__init__(
             self,
-            LocalProxy(cache(connect)),  # It asks the nodes for their slots, when it is used.
+            LocalProxy(cache(connect)),  # It fetches the slots of the nodes when it is first used.
             key_prefix=key_prefix,
             default_timeout=default_timeout,
             ignore_delete_many_errors=ignore_delete_many_errors,
         )
 
-    def ask(self, *commands: Command) -> list[Any]:
+    def execute(self, *commands: Command) -> list[Any]:
         """The replies to *commands*, each from its own nodes."""
         try:
-            return [self._ask(*command) for command in commands]
+            return [self._execute(*command) for command in commands]
         except exceptions.ClusterDownError as error:
             raise ConnectionError(str(error)) from error
 
-    def _ask(self, name: str, *args: Any) -> Any:
+    def _execute(self, name: str, *args: Any) -> Any:
         if name == "MGET":
             return self._read_client.mget_nonatomic(args)
         if name == "UNLINK":

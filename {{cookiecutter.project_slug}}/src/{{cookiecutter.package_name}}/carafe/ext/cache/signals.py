@@ -25,8 +25,7 @@ from werkzeug.wsgi import ClosingIterator
 from ...reads import CONTEXTS
 from ...reads import current_request
 from ...reads import environ_of
-
-SAFE_METHODS = {"GET", "HEAD", "OPTIONS", "TRACE"}
+from ...request import SAFE_METHODS
 
 _signal = Namespace().signal
 

@@ -193,7 +193,7 @@ class SingleFlight:
             return response
         varies = entries.varies_on(names)
         if request.url_rule.subdomain or request.url_rule.host:
-            varies.add("host")  # The path does not tell which of them it was.
+            varies.add("host")  # The path alone does not identify them.
         view.varies.update(varies)
         if headers := [name.title() for name in sorted(varies - {"host", reads.SCHEME})]:
             response.vary.update(headers)

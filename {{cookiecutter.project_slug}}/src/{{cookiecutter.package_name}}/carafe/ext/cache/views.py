@@ -27,6 +27,7 @@ from ...app import as_sync
 from ...app import logger
 from ...arguments import check_names
 from ...operation import operation_of
+from ...request import SAFE_METHODS
 from . import entry as entries
 from . import signals
 from .availability import Availability
@@ -104,7 +105,7 @@ class CachedViews:
         """
         request, environ = context.request, reads.environ_of(context.request)
         view = self._view(options, owner, request)
-        if environ["REQUEST_METHOD"] not in signals.SAFE_METHODS:
+        if environ["REQUEST_METHOD"] not in SAFE_METHODS:
             environ.setdefault(signals.WRITERS, []).append(view.sender)
         if reason := self._why_bypassed(options, context, environ):
             entries.note(request, "fwd=bypass", reason)

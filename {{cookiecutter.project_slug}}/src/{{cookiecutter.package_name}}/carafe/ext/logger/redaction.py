@@ -290,7 +290,7 @@ def _describe(request: Request) -> dict[str, object]:
 
 
 def clean_fields(fields: dict[str, str]) -> dict[str, str]:
-    """Return the texts of a request without secrets, each on one line and not too long."""
+    """Return *fields* of a request without secrets, each on one line and not too long."""
     fields = {name: _cut(text) for name, text in fields.items()}
     together = "".join(fields.values())
     if together.isprintable() and not _has_hint(together):
