@@ -161,10 +161,14 @@ for _name in (
     setattr(Session, _name, _opening(_name))
 
 
+def _sha256(string: bytes = b"") -> Any:
+    return hashlib.sha256(string)
+
+
 class SessionInterface(SecureCookieSessionInterface):
     """Opens sessions when they are used, and saves those that changed."""
 
-    digest_method = staticmethod(hashlib.sha256)
+    digest_method = staticmethod(_sha256)
     session_class: type[SecureCookieSession] = Session
 
     def __init__(
