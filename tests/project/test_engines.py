@@ -88,8 +88,8 @@ def test_a_url_with_an_unknown_option_refuses_the_start(make_app, config, name):
         ({"DATABASE_URL": "postgresql://host:pa/app"}, "DATABASE_URL: expected the URL"),
         ({"SQLALCHEMY_BINDS": {"logs": "pa"}}, "SQLALCHEMY_BINDS 'logs': expected the URL"),
         ({"SQLALCHEMY_BINDS": {"logs": {}}}, "SQLALCHEMY_BINDS 'logs': expected the URL"),
-        ({"SQLALCHEMY_BINDS": ["pa"]}, "SQLALCHEMY_BINDS: expected an object"),
-        ({"SQLALCHEMY_ENGINE_OPTIONS": ["pa"]}, "SQLALCHEMY_ENGINE_OPTIONS: expected an object"),
+        ({"SQLALCHEMY_BINDS": ["pa"]}, "SQLALCHEMY_BINDS: expected a JSON"),
+        ({"SQLALCHEMY_ENGINE_OPTIONS": ["pa"]}, "SQLALCHEMY_ENGINE_OPTIONS: expected a JSON"),
         ({"SQLALCHEMY_ENGINE_OPTIONS": {"connect_args": "pa"}}, "connect_args of DATABASE_URL: "),
     ],
 )

@@ -183,11 +183,11 @@ def _sqlite(url: URL) -> Iterator[str]:
 def _postgresql(url: URL) -> Iterator[str]:
     known = {url.username, "postgres"}
     if url.password and (is_placeholder(url.password) or url.password in known):
-        yield "DATABASE_URL: its password is well known; choose another"
+        yield "DATABASE_URL: its secret is well known; choose another"
     if all(map(_is_local, (url.host or "").split(","))):
         return
     if not (url.password or os.environ.get("PGPASSWORD") or os.environ.get("PGPASSFILE")):
-        yield "DATABASE_URL: it has no password; add one, or set PGPASSWORD"
+        yield "DATABASE_URL: it has no secret; add one, or set PGPASSWORD"
     mode = url.query.get("sslmode", os.environ.get("PGSSLMODE"))
     if mode not in {"require", "verify-ca", "verify-full"}:
         yield "DATABASE_URL: data travels unencrypted; add ?sslmode=verify-full"
