@@ -6,7 +6,6 @@ from carafe import FlaskCarafe
 from carafe import JSONClient
 from carafe.conditional import is_known
 from carafe.conditional import tags_of
-from carafe.ext import csrf
 from carafe.operation import check_if_match
 from carafe.operation import Headers
 from carafe.operation import operation
@@ -88,7 +87,6 @@ def app(pens):
     app.secret_key = "a key for tests"
     app.test_client_class = JSONClient
     errors.init_app(app)
-    csrf.init_app(app)
     app.add_url_rule("/pens/<int:id>", view_func=PenView.as_view("pen", pens))
 
     @app.get("/pens")

@@ -130,6 +130,13 @@ def test_what_any_page_can_send_is_refused(client, method, content_type, body, s
     assert answer.status_code == status
 
 
+def test_no_other_site_can_have_sent_a_token(client):
+    headers = {"Origin": "https://evil.example", "Sec-Fetch-Site": "cross-site"}
+    assert client.post("/", headers=headers).status_code == 403
+    assert client.post("/", headers={**headers, "Authorization": "Basic eDp5"}).status_code == 403
+    assert client.post("/", headers={**headers, "Authorization": "Bearer x"}).status_code == 200
+
+
 def test_a_request_that_no_view_takes_is_refused_as_such(client):
     form = {"data": "a=1", "content_type": "application/x-www-form-urlencoded"}
     assert client.post("/unknown", **form).status_code == 404
