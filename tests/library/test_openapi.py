@@ -7,6 +7,7 @@ from carafe import FlaskCarafe
 from carafe import openapi
 from carafe.operation import Headers
 from carafe.operation import operation
+from carafe.schema import NO_NUL
 from flask import Blueprint
 from flask import Flask
 from flask.views import MethodView
@@ -201,7 +202,7 @@ def test_the_query_is_described_field_by_field(document):
         "order": True,
     }
     assert found["limit"]["schema"]["maximum"] == 100
-    assert found["tag"]["schema"]["items"] == {"type": "string"}
+    assert found["tag"]["schema"]["items"] == {"type": "string", "pattern": NO_NUL}
 
 
 @pytest.mark.parametrize(

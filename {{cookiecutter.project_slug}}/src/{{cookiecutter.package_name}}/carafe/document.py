@@ -178,7 +178,7 @@ def _describe(app: Flask) -> dict[str, Any]:
     definitions = components.get("$defs", {})
     schemas = {key: schema for (key, _), schema in found.items()}
     for (_, place), schema in schemas.items():
-        if place == "body":
+        if place in {"body", "query"}:
             _forbid_nul(schema, definitions, set())
         if place == "form":
             _add_examples(schema, definitions)
@@ -292,7 +292,7 @@ def _add_examples(schema: Schema, definitions: dict[str, Schema]) -> None:
 
 
 def _forbid_nul(schema: Any, definitions: dict[str, Any], seen: set[str]) -> None:
-    """Describe that the strings of a body have no NUL, which ``strict`` refuses."""
+    """Describe that the strings of a body or a query have no NUL, which is refused."""
     if isinstance(schema, list):
         for each in schema:
             _forbid_nul(each, definitions, seen)
