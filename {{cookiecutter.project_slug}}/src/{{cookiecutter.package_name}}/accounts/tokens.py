@@ -63,7 +63,7 @@ class TokenIn(Body):
     name: Line
     roles: list[Line] = optional(min_length=1, max_length=MAX_TOKENS)
     expires_at: Annotated[Timestamp, AfterValidator(_soon)] = optional(
-        description=f"Default: in {LIFETIME.days} days. At most {MAX_LIFETIME.days} days away."
+        description=f"Expires after {LIFETIME.days} days by default, {MAX_LIFETIME.days} at most."
     )
 
 

@@ -88,7 +88,7 @@ class FlaskCarafe(Flask):
             super().do_teardown_request(*args)
         except HTTPException:  # An answer to the client, such as that its token is bad.
             pass
-        except Exception:
+        except Exception:  # An owner's function may raise anything.
             if self.testing:
                 raise
             self.logger.exception("A teardown function failed.")

@@ -62,7 +62,7 @@ class AccessLog:
         response = LoggedResponse(self._logger, environ, start_response)
         try:
             response.body = self._application(environ, response.start)
-        except BaseException:
+        except BaseException:  # Also of a worker that is told to stop; it is raised again.
             response.log()
             raise
         return response
