@@ -78,13 +78,14 @@ REQUIRED = """
 
 SHELF = '''
 
-class Shelf(Base):
+class Shelf(Timestamps, Base):
     """A shelf by one author."""
 
     __tablename__ = "shelves"
 
     id: Mapped[int] = mapped_column(primary_key=True)
     title: Mapped[str] = mapped_column(String(200))
+    published_on: Mapped[date | None]
     author_id: Mapped[int] = mapped_column(ForeignKey("authors.id"), index=True)
     user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"), index=True)
 
@@ -157,9 +158,9 @@ def owner(default, tmp_path):
 
 def test_fields_of_every_common_type_are_added(owner):
     owner.add_imports(MODELS, TYPES)
-    owner.add_before(MODELS, "class Book(Base):", GENRE)
-    owner.add_fields(MODELS, "class Book(Base):", COLUMNS)
-    owner.add_fields(MODELS, "class Author(Base):", "\n    country: Mapped[str | None]\n")
+    owner.add_before(MODELS, "class Book(Timestamps, Base):", GENRE)
+    owner.add_fields(MODELS, "class Book(Timestamps, Base):", COLUMNS)
+    owner.add_fields(MODELS, "class Author(Timestamps, Base):", "\n    country: Mapped[str | None]\n")
     owner.add_imports(BOOKS, SENT_TYPES)
     owner.add_before(BOOKS, "class BookIn(Body):", ISBN)
     owner.add_fields(BOOKS, "class BookIn(Body):", OPTIONAL + REQUIRED)
