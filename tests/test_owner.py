@@ -160,7 +160,9 @@ def test_fields_of_every_common_type_are_added(owner):
     owner.add_imports(MODELS, TYPES)
     owner.add_before(MODELS, "class Book(Timestamps, Base):", GENRE)
     owner.add_fields(MODELS, "class Book(Timestamps, Base):", COLUMNS)
-    owner.add_fields(MODELS, "class Author(Timestamps, Base):", "\n    country: Mapped[str | None]\n")
+    owner.add_fields(
+        MODELS, "class Author(Timestamps, Base):", "\n    country: Mapped[str | None]\n"
+    )
     owner.add_imports(BOOKS, SENT_TYPES)
     owner.add_before(BOOKS, "class BookIn(Body):", ISBN)
     owner.add_fields(BOOKS, "class BookIn(Body):", OPTIONAL + REQUIRED)
