@@ -1,5 +1,6 @@
 from functools import wraps
 from types import SimpleNamespace
+from typing import NamedTuple
 
 import pytest
 from carafe import FlaskCarafe
@@ -25,6 +26,11 @@ from .operations import BookOut
 from .operations import faults_of
 from .operations import make_client
 from .operations import Paging
+
+
+class Row(NamedTuple):
+    id: int
+    title: str
 
 
 def test_body_and_query_come_together():
@@ -64,6 +70,36 @@ def test_headers_come_in_a_tuple():
     response = make_client(view).get("/")
     assert (response.status_code, response.headers["Location"]) == (201, "/books/1")
     assert response.json == {"id": 1, "title": "Emma"}
+
+
+@pytest.mark.parametrize(
+    ("annotation", "returned", "body"),
+    [
+        (tuple[int, str], (1, "Emma"), [1, "Emma"]),
+        (
+            tuple[BookOut, BookOut],
+            [{"id": 1, "title": "Emma"}] * 2,
+            [{"id": 1, "title": "Emma"}] * 2,
+        ),
+        (tuple[int, ...], (1, 2), [1, 2]),
+        (tuple[()], (), []),
+        (tuple, (1, {}), [1, {}]),
+        (list[int], (1, 2), [1, 2]),
+        (BookOut, Row(1, "Emma"), {"id": 1, "title": "Emma"}),
+        (
+            list[BookOut],
+            [Row(1, "Emma"), Row(2, "Persuasion")],
+            [{"id": 1, "title": "Emma"}, {"id": 2, "title": "Persuasion"}],
+        ),
+    ],
+)
+def test_a_tuple_without_headers_is_the_body(annotation, returned, body):
+    def view():
+        return returned
+
+    view.__annotations__["return"] = annotation
+    response = make_client(operation()(view)).get("/")
+    assert (response.status_code, response.json) == (200, body)
 
 
 def test_none_sends_no_body():

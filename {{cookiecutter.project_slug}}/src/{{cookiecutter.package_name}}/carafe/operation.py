@@ -210,7 +210,7 @@ def _moment(given: date | None) -> datetime | None:
 def _read(view: View, status: int, *described: Any) -> Operation:
     hints = get_type_hints(view, include_extras=True)
     returned = hints.get("return", type(None))
-    adds_headers = get_origin(returned) is tuple
+    adds_headers = _has_headers(returned)
     if adds_headers:
         returned = get_args(returned)[0]
     has_no_body = returned in (None, type(None)) or _is_response(returned)
@@ -226,6 +226,13 @@ def _read(view: View, status: int, *described: Any) -> Operation:
         adds_headers,
         *described,
     )
+
+
+def _has_headers(returned: Any) -> bool:
+    """Whether it is a pair of a body and headers; any other tuple is a body."""
+    parts = get_args(returned) if get_origin(returned) is tuple else ()
+    last = get_origin(parts[-1]) if len(parts) == 2 else None
+    return isinstance(last, type) and issubclass(last, Mapping)
 
 
 def _is_response(returned: Any) -> bool:
@@ -309,7 +316,7 @@ def _without_what_is_known(response: Response) -> Response:
 def _respond(contract: Operation, result: Any) -> WerkzeugResponse:
     if isinstance(result, WerkzeugResponse):
         return result
-    value, headers = result if isinstance(result, tuple) else (result, None)
+    value, headers = result if contract.adds_headers else (result, None)
     if contract.returned is None:
         empty = Response(status=contract.status, headers=headers)
         del empty.headers["Content-Type"]
