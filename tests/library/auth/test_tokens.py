@@ -43,13 +43,8 @@ class Machines(AuthProvider):
 
 
 @pytest.fixture
-def machines():
+def people():
     return Machines()
-
-
-@pytest.fixture
-def auth(machines):
-    return Auth(machines)
 
 
 @pytest.fixture
@@ -91,16 +86,11 @@ def app(auth):
     return app
 
 
-@pytest.fixture
-def client(app):
-    return app.test_client()
-
-
-def test_a_token_is_a_way_in(client, machines):
+def test_a_token_is_a_way_in(client, people):
     response = client.get("/me", headers=ADA)
     assert response.json == {"id": "ada", "how": "token", "session": {}}
     assert response.headers["Vary"] == "Authorization, Cookie"
-    assert machines.asked == 1
+    assert people.asked == 1
 
 
 def test_a_session_is_the_other_way_in(client):
@@ -121,12 +111,12 @@ def test_a_bad_token_is_refused_whatever_cookie_came_along(client, path, sent):
     assert client.get(path).status_code == 200
 
 
-def test_a_view_that_needs_nobody_responds_as_to_a_stranger(client, machines):
+def test_a_view_that_needs_nobody_responds_as_to_a_stranger(client, people):
     for headers in (ADA, BAD, {}):
         response = client.get("/open", headers=headers)
         assert response.status_code == 200
         assert "Vary" not in response.headers
-    assert machines.asked == 0
+    assert people.asked == 0
 
 
 def test_a_role_is_needed_with_a_token_too(client):
@@ -196,8 +186,8 @@ def test_a_provider_without_tokens_knows_none():
         assert app.test_client().get("/", headers=ADA).status_code == 401
 
 
-def test_auth_that_is_off_knows_no_token(machines):
-    auth, app = Auth(machines), FlaskCarafe(__name__)
+def test_auth_that_is_off_knows_no_token(people):
+    auth, app = Auth(people), FlaskCarafe(__name__)
     app.config["CARAFE_AUTH_ENABLED"] = False
     app.secret_key = "a key for tests"
     auth.init_app(app)

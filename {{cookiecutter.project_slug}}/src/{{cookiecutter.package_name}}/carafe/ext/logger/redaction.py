@@ -251,6 +251,7 @@ _HEADERS = {
 }
 _REQUEST = ("request_id", "request_method", "request_path", "request_query", "request_remote_addr")
 _NO_REQUEST = dict.fromkeys((*_REQUEST, "request_headers"), "-")
+_DESCRIPTION = "carafe.description"
 MAX_FIELD_LENGTH = 512
 
 
@@ -272,6 +273,13 @@ def _add_request(record: logging.LogRecord) -> None:
 
 def _describe(request: Request) -> dict[str, object]:
     environ = environ_of(request)  # Describing a request is not reading it.
+    if _DESCRIPTION not in environ:  # Later records of the request have the same.
+        environ[_DESCRIPTION] = _described(request, environ)
+    description: dict[str, object] = environ[_DESCRIPTION]
+    return description
+
+
+def _described(request: Request, environ: dict[str, Any]) -> dict[str, object]:
     query = environ.get("QUERY_STRING", "")
     if pairs := _query(environ):
         query = urlencode([(name, MASK if is_sensitive(name) else text) for name, text in pairs])
@@ -373,11 +381,11 @@ class AccessRecord(CleanRecord):
     def __init__(self, name: str, message: str, fields: dict[str, Any]) -> None:
         now = time()
         own = {"name": name, "msg": message, "created": now, "msecs": now % 1 * 1000}
-        self.__dict__.update(_BLANK | fields | own, extra=fields)
+        self.__dict__ = {**_BLANK, **fields, **own, "extra": fields}
 
     def __copy__(self) -> "AccessRecord":
         copy = AccessRecord.__new__(AccessRecord)
-        copy.__dict__.update(vars(self))
+        copy.__dict__ = vars(self).copy()
         return copy
 
     @property
