@@ -36,7 +36,7 @@ NOT_RUN = {
     "Run in production": "test_readmes.py, test_compose.py and test_image.py",
     DEPLOY: "test_rolling.py",
     "Generate a client": "project/test_generated_client.py",
-    "Read metrics": "tests/test_metrics.py of every project",
+    "Read metrics": "project/test_metrics.py",
     "Survive outages": "project/test_outage.py",
     "Change only what has not changed": "tests/test_books.py of every project",
     "Know what is refused": "project/test_raw_input.py, and tests/test_openapi.py of every project",
