@@ -1,8 +1,12 @@
+from datetime import date
+from datetime import datetime
+from datetime import time
 from typing import Annotated
 from typing import Literal
 
 import pytest
 from carafe.operation import operation
+from carafe.schema import Body
 from pydantic import BaseModel
 from pydantic import Field
 
@@ -38,6 +42,34 @@ def test_the_body_is_loaded_and_the_result_sent_with_its_status(client):
     response = client.post("/", {"title": "Emma", "on": "2026-01-02", "tags": ["a"]})
     assert (response.status_code, response.mimetype) == (201, JSON)
     assert response.json == {"title": "Emma", "pages": 1, "on": "2026-01-02", "tags": ["a"]}
+
+
+class Times(Body):
+    on: date | None = None
+    at: Annotated[time | None, Field(alias="openAt")] = None
+    moment: datetime | None = None
+    days: list[date] = []
+    either: str | date = ""
+    number: int | datetime = 0
+
+
+@pytest.mark.parametrize("sent", ["0", "86400", " 86400", "1.5", "-1", 86400])
+@pytest.mark.parametrize("name", ["on", "openAt", "moment", "days"])
+def test_a_number_is_neither_a_date_nor_a_time(name, sent):
+    @operation()
+    def view(body: Times) -> None: ...
+
+    response = make_client(view).post("/", {name: [sent] if name == "days" else sent})
+    assert (response.status_code, faults_of(response)) == (422, [("body", name)])
+
+
+def test_a_number_may_be_what_else_the_field_takes():
+    @operation()
+    def view(body: Times) -> Times:
+        return body
+
+    response = make_client(view).post("/", {"either": "86400", "number": 86400})
+    assert (response.json["either"], response.json["number"]) == ("86400", 86400)
 
 
 @pytest.mark.parametrize("content_type", ["application/json; charset=utf-8", "application/a+json"])

@@ -1,5 +1,6 @@
 """A view may take a form with files, which the document describes."""
 
+from datetime import date
 from io import BytesIO
 
 import pytest
@@ -22,13 +23,14 @@ class Cover(Body):
     title: Line
     pages: int = 1
     tags: list[str] = []
+    printed_on: date | None = None
 
 
 class CoverView(MethodView):
     @operation(201)
     def post(self, form: Cover) -> dict[str, object]:
         """Add a cover."""
-        return {**form.model_dump(exclude={"file"}), "size": len(form.file.read())}
+        return {**form.model_dump(exclude={"file", "printed_on"}), "size": len(form.file.read())}
 
 
 @pytest.fixture
@@ -65,6 +67,7 @@ def test_a_form_has_texts_numbers_lists_and_files(client):
         (cover(title=""), "title"),
         (cover(pages="many"), "pages"),
         (cover(more="1"), "more"),
+        (cover(printed_on="86400"), "printed_on"),
     ],
 )
 def test_a_fault_of_a_form_is_a_422(client, form, path):

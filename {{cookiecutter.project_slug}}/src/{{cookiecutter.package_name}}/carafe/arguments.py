@@ -38,7 +38,7 @@ MAX_PATH_LENGTH = 200
 
 _MAX_FAULT_TEXT = 64 * 1024
 
-_TIMES = {"date", "date-time", "time"}
+_TIMES, _OTHERS = {"date", "date-time", "time"}, {"integer", "number", "string"}
 _NUMBER = re.compile(r"\s*[+-]?[\d.]+\s*")
 
 _UNQUOTED = {"union_tag_invalid": "Input tag does not match any of the expected tags"}
@@ -72,9 +72,11 @@ def load_body(kind: Any) -> Any:
         raise UnsupportedMediaType("Send the body as application/json.")
     body = request.get_data()
     try:
-        strict.loads(body)
+        value = strict.loads(body)
     except ValueError as error:
         raise BadRequest(str(error)) from None
+    if isinstance(value, dict) and isinstance(kind, type) and issubclass(kind, BaseModel):
+        _refuse_numbers("body", kind, value.items())
     return _checked("body", lambda: adapter_of(kind).validate_json(body))
 
 
@@ -90,6 +92,7 @@ def load_form(model: type[BaseModel]) -> BaseModel:
         raise BadRequest("The body has a NUL character.")
     if "\ufffd" in found:  # Werkzeug replaces other bytes with it.
         raise BadRequest("The body is not UTF-8.")
+    _refuse_numbers("form", model, texts)
     return _loaded("form", model, [*texts, *files])
 
 
@@ -97,12 +100,7 @@ def load_query(model: type[BaseModel]) -> BaseModel:
     """Return the arguments of the request's URL."""
     pairs = [*request.args.items(multi=True)]
     check_names(model, (name for name, _ in pairs))
-    times = {name for name, kinds in _arguments(model).items() if kinds & _TIMES}
-    detail = "Expected a date or a time, not a number."
-    wrong = [name for name, value in pairs if name in times and _NUMBER.fullmatch(value)]
-    if wrong:  # pydantic would count it as seconds since 1970.
-        faults = [Fault(place="query", path=name, detail=detail) for name in wrong[:MAX_FAULTS]]
-        raise Invalid(faults, len(wrong))
+    _refuse_numbers("query", model, pairs)
     return _loaded("query", model, pairs)
 
 
@@ -117,6 +115,22 @@ def check_names(model: type[BaseModel], names: Iterable[str]) -> None:
     ]
     if wrong:
         raise Invalid([_name_fault(name, known) for name in wrong[:MAX_FAULTS]], len(wrong))
+
+
+def _refuse_numbers(place: str, model: type[BaseModel], pairs: Iterable[tuple[str, Any]]) -> None:
+    """Refuse numbers for dates and times: pydantic would count them as seconds since 1970."""
+    fields = _arguments(model).items()
+    times = {name for name, kinds in fields if kinds & _TIMES and not kinds & _OTHERS}
+    wrong = [name for name, value in pairs if name in times and _has_number(value)]
+    if wrong:
+        detail = "Expected a date or a time, not a number."
+        faults = [Fault(place=place, path=name, detail=detail) for name in wrong[:MAX_FAULTS]]
+        raise Invalid(faults, len(wrong))
+
+
+def _has_number(value: Any) -> bool:
+    values = value if isinstance(value, list) else [value]
+    return any(_NUMBER.fullmatch(str(each)) for each in values)
 
 
 def _name_fault(name: str, known: Iterable[str]) -> Fault:
@@ -143,24 +157,20 @@ def _loaded(place: str, model: type[BaseModel], pairs: list[tuple[str, Any]]) ->
 
 
 @cache
-def _arguments(model: type[BaseModel]) -> dict[str, set[str]]:
-    """The types and formats of a model's fields, by their names in a query and their aliases.
+def _arguments(model: type[BaseModel]) -> dict[str, set[str | None]]:
+    """The types or formats of a model's fields, by their names in a request and their aliases.
 
     ``array`` is one of them if each item is an argument of its own.
     """
     schema = model.model_json_schema(by_alias=False, ref_template="{model}")
     definitions, config = schema.get("$defs", {}), model.model_config
 
-    def kinds(part: dict[str, Any]) -> set[str]:
+    def kinds(part: dict[str, Any]) -> set[str | None]:
         part = definitions.get(part.get("$ref"), part)
-        own = {
-            part.get("type", ""),
-            part.get("format", ""),
-            part.get("items", {}).get("format", ""),
-        }
+        own = {part.get("format", part.get("type")), part.get("items", {}).get("format")}
         return own.union(*map(kinds, part.get("anyOf", ())))
 
-    arguments: dict[str, set[str]] = {}
+    arguments: dict[str, set[str | None]] = {}
     for name, field in model.model_fields.items():
         part, alias = schema.get("properties", {}).get(name, {}), field.validation_alias
         names = [*getattr(alias, "choices", [alias or name])]
