@@ -18,6 +18,7 @@ from carafe.document import add_security_scheme
 from carafe.names import singular
 from carafe.operation import Headers
 from carafe.operation import operation
+from carafe.schema import NO_NUL
 from flask import abort
 from flask import Blueprint
 from flask.views import MethodView
@@ -242,6 +243,20 @@ def test_a_model_that_differs_as_a_body_has_two_names_without_hyphens(app, add):
 def test_a_title_of_the_owners_stays(app, add):
     add("/a", type("Thing", (BaseModel,), {"model_config": ConfigDict(title="A thing")}))
     assert described(app)["components"]["schemas"]["Thing"]["title"] == "A thing"
+
+
+def test_a_default_of_null_requires_no_client_to_send_the_field(app, add):
+    class BookIn(BaseModel):
+        subtitle: str | None = None
+        pages: int = 1
+
+    add("/books", method="POST", body=BookIn)
+    model = openapi.document(app)["components"]["schemas"]["BookIn"]
+    assert model["properties"] == {
+        "subtitle": {"anyOf": [{"type": "string", "pattern": NO_NUL}, {"type": "null"}]},
+        "pages": {"type": "integer", "default": 1},
+    }
+    assert "required" not in model
 
 
 @pytest.mark.parametrize(

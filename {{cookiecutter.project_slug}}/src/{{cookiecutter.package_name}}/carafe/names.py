@@ -3,8 +3,10 @@
 import re
 from collections.abc import Iterator
 from itertools import count
+from typing import Any
 
 from pydantic.json_schema import GenerateJsonSchema
+from pydantic_core.core_schema import WithDefaultSchema
 
 _VERBS = {"GET": "get", "POST": "create", "PUT": "replace", "PATCH": "update", "DELETE": "delete"}
 
@@ -70,6 +72,14 @@ class Schemas(GenerateJsonSchema):
     def field_title_should_be_set(self, schema: object) -> bool:
         """Return False: the title of a field would only repeat its name."""
         return False
+
+    def default_schema(self, schema: WithDefaultSchema) -> dict[str, Any]:
+        """Return the schema of a field with a default, unless that is null.
+
+        Generators of TypeScript take a default for a reason to require the field.
+        """
+        described = super().default_schema(schema)
+        return {key: it for key, it in described.items() if (key, it) != ("default", None)}
 
     def normalize_name(self, name: str) -> str:
         """Return the name of the component for the name of a class."""

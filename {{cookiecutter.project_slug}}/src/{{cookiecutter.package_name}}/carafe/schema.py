@@ -77,8 +77,4 @@ class Representation(BaseModel):
 
 def optional(**limits: Any) -> Any:
     """Return a field that may be left out, but not null; *limits* are those of ``Field``."""
-    return Field(default=None, json_schema_extra=_without_default, **limits)
-
-
-def _without_default(schema: dict[str, Any]) -> None:
-    schema.pop("default", None)
+    return Field(default=None, **limits)
