@@ -14,12 +14,12 @@ import os
 import sys
 import time
 from contextlib import suppress
-from copy import copy
 from dataclasses import dataclass
 from logging.handlers import QueueHandler
 from logging.handlers import QueueListener
 from queue import Queue
 from typing import Any
+from typing import NamedTuple
 
 from click import get_current_context
 from concurrent_log_handler import ConcurrentRotatingFileHandler
@@ -40,7 +40,6 @@ from .settings import Options
 from .settings import StreamOptions
 
 KEY = "carafe.logger"
-_STREAM = "carafe_stream"
 MAX_WAITING = 1000
 """The number of records that may wait while one is written."""
 FLUSH_SECONDS = 2.0
@@ -53,18 +52,26 @@ def complain(text: str) -> None:
         sys.stderr.write(f"{KEY}: {text}\n")
 
 
+class QueuedRecord(NamedTuple):
+    """A record in a queue: what is written, without secrets, and for standard output where."""
+
+    text: str
+    record: logging.LogRecord
+    stream: Any = None
+
+
 class Listener(QueueListener):
     """The thread that writes what is in the queue of a handler."""
 
     queue: Queue[Any]
     handlers: tuple["BaseHandler"]
 
-    def handle(self, record: logging.LogRecord) -> None:
+    def handle(self, queued: Any) -> None:
         try:
-            self.handlers[0].write(record)
+            self.handlers[0].write(queued)
         # Whatever is wrong with one record, the thread goes on with the next.
         except Exception:
-            self.handlers[0].handleError(record)
+            self.handlers[0].handleError(queued.record)
 
 
 class BaseHandler(QueueHandler):
@@ -83,8 +90,8 @@ class BaseHandler(QueueHandler):
         self.setFormatter(Formatter())
         self._process = self._dropped = 0
 
-    def write(self, record: logging.LogRecord) -> None:
-        """Write the ``message`` of *record*, which is formatted. Only the thread calls this."""
+    def write(self, queued: QueuedRecord) -> None:
+        """Write the text of *queued*. Only the thread calls this."""
         raise NotImplementedError
 
     def handle(self, record: logging.LogRecord) -> bool:
@@ -94,7 +101,7 @@ class BaseHandler(QueueHandler):
         seen.add(self.destination)
         try:
             is_clean = isinstance(record, AccessRecord)
-            clean = copy(record) if is_clean else CleanRecord(record, self.secrets)
+            clean = record if is_clean else CleanRecord(record, self.secrets)
         # Values on a record may raise anything; logging them must not.
         except Exception as error:
             complain(f"{type(error).__name__} in the record of {record.pathname}:{record.lineno}")
@@ -107,11 +114,10 @@ class BaseHandler(QueueHandler):
         state = current_app.extensions.get(KEY) if current_app else None
         return state is None or self.destination in [each.destination for each in state.handlers]
 
-    def prepare(self, record: logging.LogRecord) -> logging.LogRecord:
-        record.message = self.format(record)  # It is a copy, and clean.
-        return record
+    def prepare(self, record: logging.LogRecord) -> Any:
+        return QueuedRecord(self.format(record), record)
 
-    def enqueue(self, record: logging.LogRecord) -> None:
+    def enqueue(self, queued: Any) -> None:
         self.start()
         waiting = self.queue.unfinished_tasks
         if waiting > MAX_WAITING or (self._dropped and waiting):
@@ -120,7 +126,7 @@ class BaseHandler(QueueHandler):
         if self._dropped:
             self.add_warning(f"{self._dropped} records were dropped; the queue was full")
             self._dropped = 0
-        self.queue.put_nowait(record)
+        self.queue.put_nowait(queued)
         if self.is_awaited and not waiting:  # Otherwise the thread is stuck.
             self._wait()
 
@@ -170,15 +176,15 @@ class StreamHandler(BaseHandler):
         super().__init__(options)
         self.setFormatter(JSONFormatter() if options.format == "json" else Formatter())
 
-    def prepare(self, record: logging.LogRecord) -> logging.LogRecord:
-        record.__dict__[_STREAM] = sys.stderr if get_current_context(silent=True) else sys.stdout
-        return super().prepare(record)
+    def prepare(self, record: logging.LogRecord) -> Any:
+        stream = sys.stderr if get_current_context(silent=True) else sys.stdout
+        return QueuedRecord(self.format(record), record, stream)
 
-    def write(self, record: logging.LogRecord) -> None:
-        stream = record.__dict__[_STREAM]
+    def write(self, queued: QueuedRecord) -> None:
+        stream = queued.stream
         stream.flush()  # What was printed before comes first.
         encoding = getattr(stream, "encoding", None) or "utf-8"
-        data = f"{record.message}\n".encode(encoding, "backslashreplace")
+        data = f"{queued.text}\n".encode(encoding, "backslashreplace")
         if not hasattr(stream, "buffer"):
             stream.write(data.decode(encoding))
             stream.flush()
@@ -216,9 +222,9 @@ class FileHandler(BaseHandler):
                 "Give the path of a file that this process may write."
             ) from None
 
-    def write(self, record: logging.LogRecord) -> None:
+    def write(self, queued: QueuedRecord) -> None:
         encoding = self.options.encoding
-        line = record.message.encode(encoding, "backslashreplace").decode(encoding)
+        line = queued.text.encode(encoding, "backslashreplace").decode(encoding)
         self._file.emit(logging.makeLogRecord({"msg": line}))
 
     def close(self) -> None:

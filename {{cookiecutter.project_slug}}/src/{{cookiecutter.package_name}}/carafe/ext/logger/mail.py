@@ -25,6 +25,7 @@ from typing import Any
 
 from .handlers import BaseHandler
 from .handlers import Listener
+from .handlers import QueuedRecord
 from .settings import MailOptions
 
 WINDOW_SECONDS = 60.0
@@ -82,15 +83,16 @@ class MailHandler(BaseHandler):
     _listener: ThrottledListener
     _is_failing = False
 
-    def enqueue(self, record: logging.LogRecord) -> None:
+    def enqueue(self, queued: Any) -> None:
         self.start()
+        record = queued.record
         exception = record.__dict__["exception_type"]
         kind = (record.name, record.levelno, record.pathname, record.lineno, exception)
         if self._listener.admits(kind, _title(record)):
-            super().enqueue(record)
+            super().enqueue(queued)
 
-    def write(self, record: logging.LogRecord) -> None:
-        send(_compose(record, self.options), self.options)
+    def write(self, queued: QueuedRecord) -> None:
+        send(_compose(queued, self.options), self.options)
         self._is_failing = False
 
     def flush(self) -> None:
@@ -110,8 +112,8 @@ def _title(record: logging.LogRecord) -> str:
     return _QUERY.sub("?", title)[:MAX_SUBJECT]
 
 
-def _compose(record: logging.LogRecord, options: MailOptions) -> EmailMessage:
-    message = EmailMessage()
+def _compose(queued: QueuedRecord, options: MailOptions) -> EmailMessage:
+    record, message = queued.record, EmailMessage()
     message["Subject"] = _title(record)
     message["From"] = options.fromaddr
     message["To"] = ", ".join(options.toaddrs)
@@ -122,7 +124,7 @@ def _compose(record: logging.LogRecord, options: MailOptions) -> EmailMessage:
     headers = getattr(record, "request_headers", "-")
     lines = headers.items() if isinstance(headers, dict) else ()
     described = "\n".join(f"{name}: {value}" for name, value in lines)
-    message.set_content(f"{record.message}\n\n{described}")
+    message.set_content(f"{queued.text}\n\n{described}")
     return message
 
 

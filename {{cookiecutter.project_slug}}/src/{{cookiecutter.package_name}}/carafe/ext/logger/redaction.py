@@ -299,11 +299,10 @@ def _described(request: Request, environ: dict[str, Any]) -> dict[str, object]:
 
 def clean_fields(fields: dict[str, str]) -> dict[str, str]:
     """Return *fields* of a request without secrets, each on one line and not too long."""
-    fields = {name: _cut(text) for name, text in fields.items()}
     together = "".join(fields.values())
-    if together.isprintable() and not _has_hint(together):
+    if len(together) <= MAX_FIELD_LENGTH and together.isprintable() and not _has_hint(together):
         return fields
-    return {name: escape(redact_text(text)) for name, text in fields.items()}
+    return {name: escape(redact_text(_cut(text))) for name, text in fields.items()}
 
 
 def _cut(text: str) -> str:
@@ -382,11 +381,6 @@ class AccessRecord(CleanRecord):
         now = time()
         own = {"name": name, "msg": message, "created": now, "msecs": now % 1 * 1000}
         self.__dict__ = {**_BLANK, **fields, **own, "extra": fields}
-
-    def __copy__(self) -> "AccessRecord":
-        copy = AccessRecord.__new__(AccessRecord)
-        copy.__dict__ = vars(self).copy()
-        return copy
 
     @property
     def line(self) -> str:
