@@ -1,4 +1,7 @@
+import inspect
+import sys
 from dataclasses import dataclass
+from functools import partial
 
 import pytest
 from carafe import Client
@@ -111,14 +114,27 @@ def test_the_body_of_head_is_empty_and_its_headers_are_those_of_get():
     assert head.headers == get.headers
 
 
-def test_an_async_view_may_return_it_too():
-    async def view():
-        return Point(1), 201
+async def later():
+    return Point(1), 201
 
+
+COROUTINES = {"async def": later, "partial": partial(later)}
+if sys.version_info >= (3, 12):
+    COROUTINES["marked"] = inspect.markcoroutinefunction(lambda: later())
+
+
+@pytest.mark.parametrize("view", COROUTINES.values(), ids=COROUTINES)
+def test_an_async_view_may_return_it_too(view):
     app = FlaskCarafe(__name__)
-    app.add_url_rule("/", view_func=view)
+    app.add_url_rule("/", endpoint="index", view_func=view)
     response = app.test_client().get("/")
     assert (response.status_code, response.json) == (201, {"x": 1})
+
+
+def test_an_async_hook_runs_to_its_end():
+    app = FlaskCarafe(__name__)
+    app.before_request(later)
+    assert app.test_client().get("/").json == {"x": 1}
 
 
 def test_an_error_handler_may_return_it_too():

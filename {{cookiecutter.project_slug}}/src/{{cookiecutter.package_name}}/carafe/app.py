@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import is_dataclass
 from functools import wraps
+from inspect import CO_COROUTINE
 from inspect import iscoroutinefunction
 from typing import Any
 
@@ -69,6 +70,14 @@ class FlaskCarafe(Flask):
         elif isinstance(value, WerkzeugResponse) and not isinstance(value, self.response_class):
             value = self.response_class.force_type(value)
         return super().make_response((value, *rest) if rest else value)  # type: ignore[return-value]
+
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        """Return *func*, or for an ``async def`` a function that runs it in an event loop."""
+        code = getattr(func, "__code__", None)
+        is_marked = hasattr(func, "_is_coroutine_marker")  # by inspect.markcoroutinefunction
+        if code is None or is_marked or code.co_flags & CO_COROUTINE:
+            return super().ensure_sync(func)
+        return func  # Flask would inspect each view and each hook for each request.
 
     def make_default_options_response(self, *args: Any) -> FlaskResponse:
         """Return the response to OPTIONS, with the methods in ``Allow``."""

@@ -54,8 +54,8 @@ if hasattr(os, "register_at_fork"):
 def id_of(environ: dict[str, Any]) -> str:
     """Return the request id: the client's ``X-Request-ID``, or a new one if that is malformed."""
     if _ID not in environ:
-        sent = environ.get("HTTP_X_REQUEST_ID", "")
-        is_id = _WELL_FORMED_ID.fullmatch(sent) and not TOKEN.search(sent)
+        sent = environ.get("HTTP_X_REQUEST_ID")
+        is_id = sent and _WELL_FORMED_ID.fullmatch(sent) and not TOKEN.search(sent)
         environ[_ID] = sent if is_id else f"{_random.getrandbits(128):032x}"
     found: str = environ[_ID]
     return found
@@ -103,7 +103,7 @@ class _Withholding(SessionInterface):
     def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
         if WHO in environ_of(current_request()):
             response.vary.update(("Authorization", "Cookie"))
-        if not isinstance(session, _Withheld):
+        if type(session) is not _Withheld:
             super().save_session(app, session, response)
 
 

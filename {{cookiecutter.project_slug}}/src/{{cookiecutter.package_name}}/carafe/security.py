@@ -19,6 +19,7 @@ proxies says by ``X-Forwarded-Prefix`` below which path the application is mount
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from socket import AF_INET
 from socket import AF_INET6
 from socket import inet_ntop
@@ -65,11 +66,12 @@ _IPV4_IN_IPV6 = bytes(10) + b"\xff\xff"
 def init_app(app: Flask, hsts: int = 0, hops: int = 0, prefix_hops: int = 0) -> None:
     """Check the requests of *app*, and add the headers to its responses."""
     app.before_request(check_url)
-    inner = ClientAddress(SecurityHeaders(app.wsgi_app, hsts))
-    # Each proxy appends to X-Forwarded-For, but replaces X-Forwarded-Proto.
-    app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
-        inner, x_for=hops, x_proto=min(hops, 1), x_host=0, x_prefix=prefix_hops
-    )
+    inner: WSGIApplication = ClientAddress(SecurityHeaders(app.wsgi_app, hsts))
+    if hops or prefix_hops:
+        # Each proxy appends to X-Forwarded-For, but replaces X-Forwarded-Proto.
+        proto = min(hops, 1)
+        inner = ProxyFix(inner, x_for=hops, x_proto=proto, x_host=0, x_prefix=prefix_hops)
+    app.wsgi_app = inner  # type: ignore[method-assign]
 
 
 def check_url() -> None:
@@ -112,6 +114,7 @@ class ClientAddress:
         return self._application(environ, start_response)
 
 
+@lru_cache(1024)
 def ip_address(text: str | None) -> str | None:
     """Return the IP address in *text* in its usual spelling, or None if there is none."""
     host = (text or "").strip()

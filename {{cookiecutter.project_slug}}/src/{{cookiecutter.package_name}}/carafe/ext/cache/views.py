@@ -191,7 +191,7 @@ class CachedViews:
         """Return the part of *query* that the response depends on."""
         whole = query.encode("latin1")
         # Code that ran before the view may have read any argument.
-        if reads.QUERY in request.reads or (counted is True and not self._ignored):
+        if not whole or reads.QUERY in request.reads or (counted is True and not self._ignored):
             return whole
         pieces = []
         for piece in whole.split(b"&"):
