@@ -100,7 +100,7 @@ document = schemathesis.openapi.from_wsgi(
 
 @document.parametrize()
 @settings(
-    max_examples=40,
+    max_examples=20,
     database=None,
     derandomize=True,
     deadline=None,
