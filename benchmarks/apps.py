@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import hiredis
 import redis
+from carafe import FlaskCarafe
 from carafe import security
 from carafe.ext import session
 from carafe.ext.auth import Auth
@@ -50,7 +51,7 @@ def bare(view: View) -> Flask:
 
 def ours(view: View, url: str | None = None, **config: Any) -> Flask:
     """Carafe's ``cached_view``."""
-    app = Flask("ours")
+    app = FlaskCarafe("ours")
     cache = Cache()
     cache.init_app(app, config_for("ours:", url) | config)
     return _serving(app, cache.cached_view(namespace="books")(view))
@@ -58,7 +59,7 @@ def ours(view: View, url: str | None = None, **config: Any) -> Flask:
 
 def ours_guarded(view: View, url: str | None = None, provider: Any = None) -> Flask:
     """The same behind a guard, with a login; *provider* knows everybody by default."""
-    app = Flask("guarded")
+    app = FlaskCarafe("guarded")
     app.secret_key = "a key for benchmarks"
     cache = Cache()
     auth = Auth(provider or _Provider())
