@@ -66,7 +66,7 @@ _IPV4_IN_IPV6 = bytes(10) + b"\xff\xff"
 def init_app(app: Flask, hsts: int = 0, hops: int = 0, prefix_hops: int = 0) -> None:
     """Check the requests of *app*, and add the headers to its responses."""
     app.before_request(check_url)
-    inner: WSGIApplication = ClientAddress(SecurityHeaders(app.wsgi_app, hsts))
+    inner: Any = ClientAddress(SecurityHeaders(app.wsgi_app, hsts))
     if hops or prefix_hops:
         # Each proxy appends to X-Forwarded-For, but replaces X-Forwarded-Proto.
         proto = min(hops, 1)
