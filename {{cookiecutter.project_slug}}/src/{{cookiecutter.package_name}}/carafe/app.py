@@ -62,6 +62,8 @@ class FlaskCarafe(Flask):
 
     def make_response(self, rv: Any) -> Response:
         """Make a response of what a view returned."""
+        if isinstance(rv, self.response_class):
+            return rv
         value, *rest = rv if isinstance(rv, tuple) and rv else (rv,)
         if isinstance(value, BaseModel) or (is_dataclass(value) and not isinstance(value, type)):
             value = self.json.response(value)
