@@ -23,7 +23,7 @@ from .conftest import TEMPLATE
 from .processes import run
 
 
-def all_or_none_first():
+def all_and_none_by_default():
     """Every combination; what is between all and none takes its time, and shows little more."""
     for choice in choices():
         is_between = choice.values[0] not in (ALL, NONE)
@@ -69,7 +69,7 @@ def test_its_library_passes_its_tests_whatever_was_declined(project):
     assert done.returncode == 0, done.stdout
 
 
-@pytest.mark.parametrize("project", [*all_or_none_first()], indirect=True)
+@pytest.mark.parametrize("project", [*all_and_none_by_default()], indirect=True)
 def test_it_passes_the_tests_that_are_not_its_owners_to_keep(project, template, config, tmp_path):
     """They test what the owner of a project hardly changes, by faults and by chance.
 
