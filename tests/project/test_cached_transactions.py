@@ -2,7 +2,11 @@
 """A cached view and the transaction of its request do not disturb each other."""
 
 import pytest
+from conftest import cache
 from conftest import db
+from flask import request
+from sqlalchemy import insert
+from sqlalchemy import text
 from test_cache import app as app
 from test_cache import change_elsewhere
 from test_cache import Saying
@@ -30,6 +34,69 @@ def test_an_uncommitted_change_is_neither_lost_nor_cached(app, client, has_flush
 
     assert client.get("/saying").json == {"text": "new"}
     assert client.get("/saying").json == {"text": "old"}
+
+
+INSERT = "INSERT INTO test_sayings (id, text) VALUES (2, 'new')"
+WRITES = {
+    "text": lambda: db.session.execute(text(INSERT)),
+    "common table": lambda: db.session.execute(text(f"WITH a AS (SELECT 1) {INSERT}")),
+    "connection": lambda: db.session.connection().execute(insert(Saying).values(id=2, text="new")),
+    "driver": lambda: db.session.connection().exec_driver_sql(f" {INSERT}"),
+    "bulk": lambda: db.session.bulk_save_objects([Saying(id=2, text="new")]),
+}
+
+
+@pytest.mark.parametrize("way", WRITES)
+def test_no_way_to_write_before_a_miss_is_lost(app, client, way):
+    @app.before_request
+    def write():
+        WRITES[way]()
+
+    @app.after_request
+    def keep(response):
+        db.session.commit()
+        return response
+
+    response = client.get("/saying")
+    assert response.json == {"text": "old"}
+    assert "stored" not in response.headers["Cache-Status"]
+    with app.app_context():
+        assert db.session.get(Saying, 2).text == "new"
+
+
+@pytest.mark.parametrize("is_local", [True, False])
+def test_what_a_hook_sets_for_the_transaction_stays_set(make_app, postgresql, is_local):
+    app = make_app(DATABASE_URL=postgresql)
+    setting = text("SELECT set_config('app.tenant', :tenant, :is_local)")
+
+    @app.before_request
+    def set_tenant():
+        values = {"tenant": request.headers["X-Tenant"], "is_local": is_local}
+        db.session.execute(setting, values)
+
+    @app.get("/tenant")
+    @cache.cached_view()
+    def tenant():
+        return {"tenant": db.session.scalar(text("SELECT current_setting('app.tenant')"))}
+
+    for name in ("ada", "bob") * 2:
+        response = app.test_client().get("/tenant", headers={"X-Tenant": name})
+        assert response.json == {"tenant": name}
+
+
+def test_the_tenant_of_a_session_is_not_that_of_the_next_one(app, client):
+    @app.before_request
+    def set_tenant():
+        db.session.info["tenant"] = request.cookies["tenant"]
+
+    @app.get("/tenant")
+    @cache.cached_view(public=True)
+    def tenant():
+        return {"tenant": db.session.info["tenant"]}
+
+    for name in ("ada", "bob"):
+        client.set_cookie("tenant", name)
+        assert client.get("/tenant").json == {"tenant": name}
 
 
 @pytest.mark.parametrize("ends", ["commit", "rollback"])

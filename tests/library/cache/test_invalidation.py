@@ -1,5 +1,6 @@
 import gc
 import threading
+from itertools import count
 
 import pytest
 import redis
@@ -9,6 +10,7 @@ from carafe.ext.cache import after_post
 from carafe.ext.cache import after_put
 from carafe.ext.cache import Cache
 from flask import Flask
+from flask.views import MethodView
 
 SIGNALS = {"post": after_post, "put": after_put, "patch": after_patch, "delete": after_delete}
 
@@ -179,3 +181,33 @@ def test_an_app_that_is_gone_listens_no_more():
     assert set(after_post.receivers) > before
     gc.collect()
     assert set(after_post.receivers) == before
+
+
+@pytest.mark.parametrize("way", ["composed", "around"])
+def test_a_write_to_a_base_reaches_a_view_whose_decorator_an_owner_composed(make_app, way):
+    app = make_app()
+
+    def cached_for(seconds):
+        return lambda view: app.cache.cached_view(seconds)(view)
+
+    class Base(MethodView):
+        decorators = [cached_for(60)] if way == "composed" else []
+
+        def get(self):
+            return {"run": next(runs)}
+
+        def post(self):
+            return {}
+
+    class Derived(Base):
+        pass
+
+    runs, around = count(), cached_for(60) if way == "around" else lambda view: view
+    for kind in (Base, Derived):
+        app.add_url_rule(f"/{kind.__name__}", view_func=around(kind.as_view(kind.__name__)))
+    client = app.test_client()
+    for written in ("Base", "Derived"):
+        before = client.get("/Derived").json
+        assert client.get("/Derived").json == before
+        client.post(f"/{written}")
+        assert client.get("/Derived").json != before

@@ -2,6 +2,7 @@ import socket
 import threading
 from contextlib import contextmanager
 from contextlib import suppress
+from itertools import count
 
 import pytest
 import redis
@@ -111,6 +112,36 @@ def test_a_write_during_an_outage_is_seen_after_it(make_app, on_redis, method):
         assert app.cache.stats()["pending"] == 0
     until(lambda: state(other.application) == "up")
     assert other.get("/books").json == client.get("/books").json
+
+
+def test_what_is_deleted_during_an_outage_is_gone_after_it(make_app, on_redis):
+    app = make_app(**{**on_redis, "CACHE_OPTIONS": HASTY})
+    runs = count()
+
+    @app.cache.memoize()
+    def run(number):
+        return next(runs)
+
+    with app.app_context():
+        first = run(1), run(2)
+        app.cache.set("plain", 1)
+        app.cache.set("many", 1)
+    with stopped(on_redis["CACHE_REDIS_URL"]), app.app_context():
+        app.cache.delete("plain")
+        assert app.cache.clear_keys("many") is False
+        app.cache.delete_memoized(run, 1)
+    until(lambda: state(app) == "up")
+    with app.app_context():
+        assert app.cache.get_many("plain", "many") == [None, None]
+        assert run(1) not in first
+        assert app.cache.clear_keys("many") is True
+
+
+def test_a_value_that_redis_cannot_store_is_no_outage(make_app, on_redis):
+    app = make_app(**on_redis)
+    with app.app_context():
+        app.cache.set("plain", 1, timeout=True)
+    assert state(app) == "up"
 
 
 def test_a_full_redis_answers_what_it_has_and_forgets_what_was_written(app, refused, caplog):

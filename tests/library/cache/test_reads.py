@@ -1,9 +1,16 @@
 """What is read of a request, in whatever way and wherever, decides who gets its response."""
 
+import asyncio
+from contextvars import ContextVar
+from datetime import datetime
+from datetime import timedelta
+from datetime import UTC
 from itertools import count
+from threading import Event
 
 import pytest
 from carafe import FlaskCarafe
+from carafe import reads
 from carafe.ext.cache import Cache
 from carafe.reads import READ_BY
 from flask import Blueprint
@@ -16,6 +23,8 @@ from flask.views import MethodView
 from hypothesis import given
 from hypothesis import settings
 from hypothesis import strategies
+from werkzeug.datastructures import Headers
+from werkzeug.local import Local
 from werkzeug.routing import BaseConverter
 from werkzeug.utils import cached_property
 
@@ -42,6 +51,7 @@ WAYS = {
     "language header": lambda: request.headers.get("Accept-Language"),
     "languages": lambda: request.headers.getlist("Accept-Language"),
     "has language": lambda: "Accept-Language" in request.headers,
+    "changed since": lambda: str(request.if_modified_since),
     "agent": lambda: str(request.user_agent),
     "content type": lambda: request.mimetype,
     "arguments": lambda: request.args.to_dict(),
@@ -67,6 +77,7 @@ BASES = ["http://a.example", "https://a.example", "http://B.example", "http://a.
 HEADERS = {
     "Cookie": [cookie_of("ada"), cookie_of("bob")],
     "Accept-Language": ["fr", "en"],
+    "If-Modified-Since": ["Wed, 21 Oct 2026 07:28:00 GMT"],
     "User-Agent": ["x", "y"],
     "Content-Type": ["text/plain"],
 }
@@ -185,6 +196,226 @@ def app():
     app.cache.init_app(app)
     app.runs = count(1)
     return app
+
+
+def each_sees_its_own(app):
+    """Assert that ada and bob get what is theirs, twice."""
+    for name in ("ada", "bob") * 2:
+        client = app.test_client(use_cookies=False)
+        headers = {"Cookie": f"name={name}", "X-Name": name}
+        assert client.get("/it", headers=headers).json == {"name": name}
+
+
+class ReadsAtFirst(FlaskCarafe.request_class):
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.name = self.headers["X-Name"]
+
+
+class ReadsCookies(FlaskCarafe.request_class):
+    @property
+    def name(self):
+        return self.accept_languages
+
+    @property
+    def accept_languages(self):
+        return self.cookies["name"]
+
+    @cached_property
+    def args(self):
+        return {"name": self.cookies["name"]}
+
+
+@pytest.mark.parametrize(
+    ("request_class", "read"),
+    [
+        (ReadsAtFirst, lambda: request.name),
+        (ReadsCookies, lambda: request.name),
+        (ReadsCookies, lambda: request.args["name"]),
+    ],
+)
+def test_what_a_request_class_of_an_owner_reads_is_recorded(app, request_class, read):
+    app.request_class = request_class
+
+    @app.get("/it")
+    @app.cache.cached_view()
+    def it():
+        return {"name": read()}
+
+    each_sees_its_own(app)
+
+
+@pytest.mark.parametrize("kind", [FlaskCarafe.request_class, ReadsAtFirst])
+def test_an_owner_may_make_a_request_of_the_same_class(app, kind):
+    app.request_class = kind
+
+    @app.get("/it")
+    @app.cache.cached_view()
+    def it():
+        kind = type(request._get_current_object())
+        return {"name": kind(request.environ).cookies["name"]}
+
+    each_sees_its_own(app)
+
+
+def test_headers_that_a_hook_replaced_are_those_that_a_view_sees(app):
+    @app.before_request
+    def replace():
+        request.headers = Headers({"X-Replaced": request.cookies["name"]})
+
+    @app.get("/it")
+    @app.cache.cached_view()
+    def it():
+        return {"name": request.headers["X-Replaced"]}
+
+    each_sees_its_own(app)
+
+
+@pytest.mark.parametrize("way", ["cookie", "session", "header"])
+@pytest.mark.parametrize("decorate", ["memoize", "cached_view"])
+def test_threads_of_one_request_hide_nothing_from_each_other(app, way, decorate):
+    read = {
+        "cookie": lambda: request.cookies["name"],
+        "session": lambda: session.get("name"),
+        "header": lambda: request.headers["X-Name"],
+    }[way]
+    begun, ended = (Event(), Event()), Event()
+
+    @app.cache.memoize()
+    def find(number):
+        begun[number].set()
+        if number == 0:
+            begun[1].wait(5)
+            return None
+        ended.wait(5)
+        return read() if decorate == "memoize" else None
+
+    def find_in_turn(number):
+        if number:
+            begun[0].wait(5)
+        found = find(number)
+        if number == 0:
+            ended.set()
+        return found
+
+    @app.get("/it")
+    @app.cache.cached_view()
+    async def it():
+        _, found = await asyncio.gather(*(asyncio.to_thread(find_in_turn, each) for each in (0, 1)))
+        return {"name": found if decorate == "memoize" else read()}
+
+    for name in ("ada", "bob") * 2:
+        client = app.test_client(use_cookies=False)
+        headers = {"X-Name": name, "Cookie": f"name={name}; {cookie_of(name)}"}
+        assert client.get("/it", headers=headers).json == {"name": name}
+
+
+LOCAL, VARIABLE = Local(), ContextVar("name", default=None)
+LEFT = {
+    "Local": (lambda name: setattr(LOCAL, "name", name), lambda _: LOCAL.name),
+    "context variable": (VARIABLE.set, lambda _: VARIABLE.get()),
+    "argument": (lambda name: request.view_args.update(name=name), lambda values: values["name"]),
+    "attribute": (lambda name: setattr(request, "name", name), lambda _: request.name),
+}
+
+
+@pytest.mark.parametrize("way", LEFT)
+def test_what_a_guard_leaves_for_the_view_makes_it_personal(app, way):
+    leave, find = LEFT[way]
+
+    @app.before_request
+    def guard():
+        with reads.deciding():
+            leave(request.cookies["name"])
+
+    @app.get("/it")
+    @app.cache.cached_view()
+    def it(**values):
+        return {"name": find(values)}
+
+    each_sees_its_own(app)
+
+
+def test_a_guard_that_leaves_nothing_leaves_the_view_shared(app):
+    @app.before_request
+    def guard():
+        with reads.deciding():
+            assert request.cookies["name"]
+
+    @app.get("/it/<name>")
+    @app.cache.cached_view()
+    def it(name):
+        return {"run": next(app.runs)}
+
+    for name in ("ada", "bob"):
+        client = app.test_client(use_cookies=False)
+        assert client.get("/it/a", headers={"Cookie": f"name={name}"}).json == {"run": 1}
+
+
+@pytest.mark.parametrize("call", ["positional", "by name", "function"])
+def test_a_view_that_other_code_calls_is_not_mistaken_for_that_of_the_url(app, call):
+    class BookView(MethodView):
+        @app.cache.cached_view()
+        def get(self, id=0):
+            return {"id": id}
+
+    @app.cache.cached_view()
+    def book(id):
+        return {"id": id}
+
+    calls = {
+        "positional": lambda id: BookView().get(id),
+        "by name": lambda id: BookView().get(id=id),
+        "function": book,
+    }
+
+    @app.get("/shelves/<id>")
+    def shelf(id):
+        return [calls[call](number) for number in (1, 2, 3)]
+
+    client = app.test_client()
+    for _ in range(2):
+        assert client.get("/shelves/7").json == [{"id": 1}, {"id": 2}, {"id": 3}]
+
+
+@pytest.mark.parametrize("headers", [{}, {"Authorization": "Basic eDp5"}])
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_a_view_never_sees_the_arguments_that_do_not_count(app, method, headers):
+    seen = []
+
+    @app.get("/it")
+    @app.cache.cached_view(include_request_args=["page"])
+    def it():
+        seen.append(request.args.to_dict())
+        return seen[-1]
+
+    app.test_client().open("/it?page=2&utm=1", method=method, headers=headers)
+    assert seen == [{"page": "2"}]
+
+
+@pytest.mark.parametrize(("seconds", "is_hit"), [(-60, False), (60, True)])
+def test_a_response_that_has_expired_is_not_cached(app, seconds, is_hit):
+    @app.get("/it")
+    @app.cache.cached_view()
+    def it():
+        response = app.make_response({"run": next(app.runs)})
+        response.expires = datetime.now(UTC) + timedelta(seconds=seconds)
+        return response
+
+    client = app.test_client()
+    assert (client.get("/it").json == client.get("/it").json) is is_hit
+
+
+def test_a_path_on_one_subdomain_is_not_that_without_one(app):
+    app.config["SERVER_NAME"] = "example.com"
+    api = Blueprint("api", __name__, subdomain="api")
+    for place, name in ((app, "main"), (api, "api")):
+        view = app.cache.cached_view(namespace="index")(lambda name=name: {"name": name})
+        place.add_url_rule("/it", "index", view)
+    app.register_blueprint(api)
+    for _ in range(2):
+        for base, name in (("http://example.com", "main"), ("http://api.example.com", "api")):
+            assert app.test_client().get("/it", base_url=base).json == {"name": name}
 
 
 def test_a_path_on_two_subdomains_has_two_responses(app):

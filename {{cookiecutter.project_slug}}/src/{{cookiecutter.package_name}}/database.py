@@ -18,6 +18,7 @@ no connection of its parent.
 
 import enum
 import os
+import re
 from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Mapping
@@ -75,6 +76,12 @@ UNMIGRATED = 'Migrations are missing: run "flask db upgrade".'
 _PROBE = "database.probe"
 _REVISIONS = "database.revisions"
 _WROTE = "wrote"
+_READING = re.compile(
+    r"[\s(]*(?:SELECT|VALUES|WITH(?!.*\b(?:INSERT|UPDATE|DELETE|MERGE)\b)"
+    r"|BEGIN|EXPLAIN|PRAGMA|RELEASE|ROLLBACK|SAVEPOINT|SET|SHOW)\b",
+    re.IGNORECASE | re.DOTALL,
+)
+"""The statements that change nothing."""
 
 
 class Base(DeclarativeBase):
@@ -157,6 +164,7 @@ def init_app(app: Flask) -> None:
         if engine.dialect.name in _DIALECTS:
             _dialect(engine).tune(engine, seconds)
         column_types.use_on(engine)
+        event.listen(engine, "before_cursor_execute", _on_statement)
         _engines.add(engine)
 
 
@@ -228,12 +236,30 @@ def writes(function: Function) -> Function:
 
 
 def end_snapshot() -> bool:
-    """End the transaction, so that the next query reads anew; False if it has changes."""
-    session = db.session
-    if session.new or session.dirty or session.deleted or session.info.get(_WROTE):
+    """Let the next query read anew; False if the transaction has changes.
+
+    False also if something is in ``db.session.info``, such as the tenant whose rows are read.
+    Without a snapshot the transaction goes on, with what ``set_config`` set for it.
+    """
+    session = db.session()
+    if session.new or session.dirty or session.deleted or session.info:
         return False
-    session.rollback()
+    if session.in_transaction() and not _has_snapshot():
+        session.expire_all()
+    else:
+        session.rollback()
     return True
+
+
+def _has_snapshot() -> bool:
+    """Return whether a query sees what the first one saw: not on PostgreSQL, unless it is set."""
+    if {engine.dialect.name for engine in db.engines.values()} != {"postgresql"}:
+        return True
+    try:
+        level = db.session.scalar(text("SHOW transaction_isolation"))
+    except SQLAlchemyError:  # An earlier statement failed.
+        return True
+    return bool(level != "read committed")
 
 
 def fault() -> str | None:
@@ -281,15 +307,9 @@ def _dialect(engine: Engine) -> ModuleType:
     return _DIALECTS[engine.dialect.name]
 
 
-@event.listens_for(db.session, "after_flush")
-def _on_flush(session: Any, context: Any) -> None:
-    session.info[_WROTE] = True
-
-
-@event.listens_for(db.session, "do_orm_execute")
-def _on_execute(execution: Any) -> None:
-    if execution.is_insert or execution.is_update or execution.is_delete:
-        execution.session.info[_WROTE] = True
+def _on_statement(connection: Connection, cursor: Any, statement: str, *_: Any) -> None:
+    if not _READING.match(statement) and has_app_context() and db.session().in_transaction():
+        db.session.info[_WROTE] = True
 
 
 @event.listens_for(db.session, "after_transaction_end")

@@ -11,7 +11,7 @@ each request, whether or not the response is cached.
 from collections.abc import Callable
 from collections.abc import Iterator
 from contextlib import contextmanager
-from contextlib import nullcontext
+from contextvars import ContextVar
 from contextvars import copy_context
 from functools import cache
 from functools import partial
@@ -23,6 +23,7 @@ from flask import Request
 from flask.ctx import _AppCtxGlobals
 from flask.ctx import RequestContext
 from flask.globals import request_ctx
+from flask.sessions import SessionMixin
 from werkzeug.datastructures import EnvironHeaders
 
 CONTEXTS = "carafe.contexts"
@@ -98,10 +99,26 @@ def environ_of(request: Request) -> dict[str, Any]:
 
 def record(*names: str) -> None:
     """Record that something was read of the current request, if there is one."""
-    if request_ctx:
-        reads = getattr(request_ctx.request, "reads", None)
-        if reads is not None:
-            reads.update(names)
+    request = request_ctx.request if request_ctx else None
+    if isinstance(request, RecordedRequest):
+        request.record(*names)
+
+
+_places: ContextVar[tuple[Any, tuple[set[str], ...]]] = ContextVar("places", default=(None, ()))
+"""A request, and where the code in this context records what it reads of it.
+
+Threads of one request may run at once, each with what it makes. A block that ends in one of them
+must not change where another one records.
+"""
+
+
+@contextmanager
+def _recording_in(request: "RecordedRequest", *places: set[str]) -> Iterator[None]:
+    before = _places.set((request, places))
+    try:
+        yield
+    finally:
+        _places.reset(before)
 
 
 def reads_of(context: Any) -> set[str]:
@@ -116,12 +133,11 @@ def _session_of(context: Any) -> Any:
 
 
 @contextmanager
-def recording(query: bytes | None = None) -> Iterator[set[str]]:
+def recording() -> Iterator[set[str]]:
     """Yield a set in which is recorded what this block reads to make something to be cached.
 
-    At the end of the block the set is complete, and its names count for the request, too. If a
-    *query* is given, the block sees no other arguments than those in it. Nothing is recorded
-    without a request, or without a cache.
+    At the end of the block the set is complete. Its names count for the request, too. Nothing is
+    recorded without a request, or without a cache.
     """
     names: set[str] = set()
     context = current_context() if has_request_context() else None
@@ -129,24 +145,24 @@ def recording(query: bytes | None = None) -> Iterator[set[str]]:
     if not isinstance(request, RecordedRequest):
         yield names
         return
-    before, session, was_making = request.reads, _session_of(context), request.is_making
+    session = _session_of(context)
     was_accessed, session.accessed = session.accessed, False
-    request.reads, request.is_making = names, True
     try:
-        with nullcontext() if query is None else seeing(request, query):
+        with _recording_in(request, names, *request.places):
             yield names
     finally:
         if session.accessed is True:
             names.add(SESSION)
         session.accessed = was_accessed or session.accessed
-        before.update(names)
-        request.reads, request.is_making = before, was_making
 
 
 @contextmanager
 def seeing(request: Request, query: bytes) -> Iterator[None]:
     """Show no other arguments than those in *query* to the code in this block."""
     attributes = vars(request)
+    if attributes["query_string"] == query:
+        yield
+        return
     whole = {name: attributes.pop(name) for name in _OF_QUERY if name in attributes}
     attributes["query_string"] = query
     try:
@@ -165,27 +181,31 @@ _TO_DECIDE: Any = "to decide"
 def deciding() -> Iterator[None]:
     """Do not record what is read in this block, to decide whether the request may go on.
 
-    That is decided anew for each request. But if the block leaves something in ``g`` or on the
-    request that a view could find, then the identity is recorded as read.
+    That is decided anew for each request. But if the block leaves something where a view could find
+    it, in ``g``, on the request or in a context variable, the identity is recorded as read.
     """
     context: Any = current_context()
     request, session, names = context.request, _session_of(context), set[str]()
-    reads: set[str] = getattr(request, "reads", set())
-    was_accessed, known = session.accessed, vars(request).copy()
-    request.reads = names
+    was_accessed, known, variables = session.accessed, _attributes(request), copy_context()
     try:
-        yield
+        with _recording_in(request, names):
+            yield
     finally:
         session.accessed = was_accessed or (session.accessed and _TO_DECIDE)
-        request.reads = reads
-        if GLOBALS in names or _leaves_something(request, known):
-            reads.add(IDENTITY)
+        later = copy_context().items()
+        has_left = any(variables.get(variable) is not value for variable, value in later)
+        if has_left or GLOBALS in names or _leaves_something(request, known):
+            record(IDENTITY)
+
+
+def _attributes(request: Request) -> dict[str, Any]:
+    return {**vars(request), "view_args": dict(request.view_args or {})}
 
 
 def _leaves_something(request: Request, known: dict[str, Any]) -> bool:
     """Return whether an attribute that is not Flask's is not *known*, or may hold more now."""
-    values = vars(request)
-    return any(
+    values = _attributes(request)
+    return values["view_args"] != known["view_args"] or any(
         known.get(name) is not values[name] or not isinstance(values[name], _IMMUTABLE)
         for name in values.keys() - _OF_FLASK
     )
@@ -216,31 +236,68 @@ def install(app: Flask) -> None:
 class RecordedContext(RequestContext):
     """Flask's context of a request, which is recorded as soon as its session is open.
 
-    Until then only Flask reads it. The converters of its URL are the first code that is recorded.
+    Until then only Flask reads it, and a request class with an ``__init__`` of its own. The
+    converters of its URL are the first code that is recorded otherwise.
     """
+
+    def __init__(
+        self, app: Flask, environ: dict[str, Any], request: Any = None, session: Any = None
+    ) -> None:
+        self._read_first = None if isinstance(request, RecordedRequest) else set[str]()
+        kind: Any = app.request_class
+        if request is None and kind.__init__ is not Request.__init__:
+            request = _recorded(kind)(environ)
+            request.json_module = app.json
+            self._read_first = request.reads - {ENVIRON}  # which Flask's own ``__init__`` reads
+        super().__init__(app, environ, request, session)
 
     def match_request(self) -> None:
         request: Any = self.request
         if not isinstance(request, RecordedRequest):
             request.__class__ = _recorded(request.__class__)
-            request.reads = set()
+        if self._read_first is not None:
+            request.reads, self._read_first = self._read_first, None
         super().match_request()
         if CONTEXTS in environ_of(request):
             environ_of(request)[CONTEXTS].append(copy_context())
 
+    @property
+    def session(self) -> SessionMixin:
+        """The session, which is recorded as read."""
+        record(SESSION)
+        return super().session
+
 
 class RecordedRequest(Request):
-    """A request that records in *reads* what is read of it.
-
-    While *is_making*, the code makes something to be cached.
-    """
+    """A request that records in *reads* what is read of it."""
 
     reads: set[str]
-    is_making = False
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> "RecordedRequest":
+        """Record from the beginning."""
+        request = super().__new__(cls)
+        request.reads = set()
+        return request
+
+    @property
+    def places(self) -> tuple[set[str], ...]:
+        """Where is recorded what is read of this request now."""
+        request, places = _places.get()
+        return places if request is self else (self.reads,)
+
+    @property
+    def is_making(self) -> bool:
+        """Whether this code makes something to be cached."""
+        return len(self.places) > 1
+
+    def record(self, *names: str) -> None:
+        """Record what is read."""
+        for place in self.places:
+            place.update(names)
 
     def get_data(self, *args: Any, **kwargs: Any) -> Any:
         """Return the body as Flask does, and record that it was read."""
-        self.reads.add(BODY)
+        self.record(BODY)
         return super().get_data(*args, **kwargs)
 
 
@@ -248,34 +305,40 @@ class RecordedRequest(Request):
 def _recorded(base: type) -> type:
     """The subclass of a request class whose attributes are recorded."""
     attributes: dict[str, Any] = {
-        name: _Recorded(name, getattr(base, name, None)) for name in READ_BY
+        name: _Recorded(name, getattr(base, name, None), _is_known(base, name)) for name in READ_BY
     }
     attributes["headers"] = _Headers()
     return type(base.__name__, (RecordedRequest, base), attributes)
 
 
+def _is_known(base: type, name: str) -> bool:
+    """Return whether ``READ_BY`` has what it reads: an owner's class may replace an attribute."""
+    module = next((kind.__module__ for kind in base.__mro__ if name in vars(kind)), "flask")
+    return module.startswith(("flask.", "werkzeug.", f"{__package__}."))
+
+
 class _Recorded:
     """An attribute of a request that records each reading."""
 
-    def __init__(self, name: str, original: Any) -> None:
+    def __init__(self, name: str, original: Any, is_known: bool) -> None:
         self._name = name
         self._original = original
+        self._is_known = is_known
         self._reads = READ_BY[name]
 
     def __get__(self, request: Any, owner: type) -> Any:
         if request is None:
             return self._original
-        request.reads.update(self._reads)
+        request.record(*self._reads)
         values = vars(request)
         if self._name in values:
             return values[self._name]
         if self._original is None:
             raise AttributeError(self._name)
-        reads, request.reads = request.reads, set()  # READ_BY has what this reads.
-        try:
+        if not self._is_known:
             return self._original.__get__(request, owner)
-        finally:
-            request.reads = reads
+        with _recording_in(request):  # READ_BY has what this reads.
+            return self._original.__get__(request, owner)
 
     def __set__(self, request: Any, value: Any) -> None:
         vars(request)[self._name] = value
@@ -286,8 +349,10 @@ class _Headers:
 
     def __get__(self, request: Any, owner: type) -> Any:
         headers = vars(request)["headers"]
-        if not isinstance(headers, RecordedHeaders):
+        if type(headers) is EnvironHeaders:
             headers = vars(request)["headers"] = RecordedHeaders(environ_of(request), request)
+        elif not isinstance(headers, RecordedHeaders):
+            request.record(HEADERS)
         return headers
 
     def __set__(self, request: Any, value: Any) -> None:
@@ -302,15 +367,15 @@ class RecordedHeaders(EnvironHeaders):
         self._request = request
 
     def _get_key(self, key: str) -> str:
-        self._request.reads.add(str(key).lower())
+        self._request.record(str(key).lower())
         return super()._get_key(key)
 
     def getlist(self, key: str, *args: Any, **kwargs: Any) -> Any:
-        self._request.reads.add(str(key).lower())
+        self._request.record(str(key).lower())
         return EnvironHeaders(self.environ).getlist(key, *args, **kwargs)
 
     def __iter__(self) -> Iterator[tuple[str, str]]:
-        self._request.reads.add(HEADERS)
+        self._request.record(HEADERS)
         return super().__iter__()
 
 

@@ -253,13 +253,22 @@ class Cache(FlaskCache):
         """Remove what is under these prefixes, these keys, or everything.
 
         Everything is what starts with ``CACHE_KEY_PREFIX``; if that is empty, the cached views.
-        Returns False if the backend is unavailable.
+        Returns False if the backend is unavailable; the keys are removed as soon as it is back.
         """
         if keys:
             self.unlink(*keys)
         if not prefixes and (prefixes is not None or keys is not None):
-            return True
+            return not views_of(current_app).availability.is_open
         return bool(self.cache.clear_prefixes(prefixes))
+
+    def delete_memoized(self, f: Any, *args: Any, **kwargs: Any) -> None:
+        """Forget what *f* returned for these arguments, or for all.
+
+        If the backend is unavailable, all is forgotten as soon as it is back.
+        """
+        super().delete_memoized(f, *args, **kwargs)
+        if views_of(current_app).availability.is_open:
+            self.delete_memoized_verhash(f)
 
     def clear_prefixes(self, *prefixes: str) -> bool:
         """Remove the keys that start so, such as a namespace."""

@@ -75,7 +75,7 @@ class Backend(Protocol):
 class Availability:
     """The circuit breaker of one app's backend.
 
-    While it *is_open*, the backend is left alone; *pending* tokens are invalidated when it is back.
+    While it *is_open*, the backend is left alone; *pending* keys are removed when it is back.
     """
 
     def __init__(self, backend: Backend) -> None:
@@ -120,10 +120,14 @@ class Availability:
         try:
             self.run(self.backend.unlink, *keys)
         except Unavailable:
-            with self._lock:
-                self.pending.update(keys)
+            self.add_pending(keys)
             _distrusted_until[0] = time.time()
-            self._open()
+
+    def add_pending(self, keys: Collection[str]) -> None:
+        """Remove *keys* before anything is read here again."""
+        with self._lock:
+            self.pending.update(keys)
+        self._open()
 
     def _open(self) -> None:
         self.is_open = True
@@ -202,4 +206,6 @@ class FailOpen:
                 raise Unavailable
             return self._availability.run(partial(operation, *args, **kwargs), repeatable=not once)
         except Unavailable:
+            if name in {"delete", "delete_many", "unlink"}:
+                self._availability.add_pending(args)
             return [None] * len(args) if name == "get_many" else copy(self._NOTHING[name])

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from dataclasses import field
 from functools import cached_property
 from functools import lru_cache
+from math import ceil
 from typing import Annotated
 from typing import Any
 from typing import ClassVar
@@ -62,11 +63,10 @@ PERSONAL = {
 """What may differ from client to client, and the reason why a response is not shared."""
 
 _NEUTRAL = {
-    *("if-match", "if-modified-since", "if-none-match", "if-range", "if-unmodified-since"),
-    *(reads.BODY, reads.GLOBALS, reads.QUERY),
+    *("if-none-match", reads.BODY, reads.GLOBALS, reads.QUERY),
 }
-"""What makes no difference: conditional headers are evaluated for each client; a request with a
-body is not cached; the query is in the key; what ``g`` holds was read from elsewhere."""
+"""What makes no difference: who has the response gets a 304 instead; a request with a body is not
+cached; the query is in the key; what ``g`` holds was read from elsewhere."""
 
 STATUS = "carafe.cache.status"
 """The key in the environ of what the cache did."""
@@ -106,6 +106,8 @@ def seconds_for(response: Response, seconds: int) -> int:
     """Return how long to cache *response*: at most as long as it says, with random variation."""
     control = response.cache_control
     own = control.max_age if control.s_maxage is None else control.s_maxage
+    if own is None and "Expires" in response.headers:
+        own = ceil(response.expires.timestamp() - time.time()) if response.expires else 0
     longest = seconds if own is None else max(0, min(seconds, own))
     return longest - random.randrange(longest // 10 + 1)
 

@@ -48,7 +48,11 @@ class RedisCache(FlaskRedisCache):
     """Flask-Caching's Redis as a ``Backend``, with short timeouts and no retries."""
 
     failures: Errors = OSError, exceptions.RedisError, exceptions.RedisClusterException
-    refusals: Errors = exceptions.ResponseError, exceptions.MaxConnectionsError
+    refusals: Errors = (
+        exceptions.ResponseError,
+        exceptions.DataError,  # A value that Redis cannot store says nothing about Redis.
+        exceptions.MaxConnectionsError,
+    )
     is_shared = True
     serializer: Any = Serializer()
     options: ClassVar[dict[str, Any]] = OPTIONS

@@ -68,15 +68,14 @@ class View:
 class Lookup:
     """A request for the response of *view*, which *run* runs.
 
-    *query* holds the arguments that count, *base* is the cache key without variants, *token* joins
-    the current tokens. *leases* are the keys of the leases held by this request, and *entry* is
-    what it found or made for others, too, for so many *seconds*.
+    *base* is the cache key without variants, *token* joins the current tokens. *leases* are the
+    keys of the leases held by this request, and *entry* is what it found or made for others, too,
+    for so many *seconds*.
     """
 
     view: View
     request: Any
     run: Callable[[], Any]
-    query: bytes
     base: str
     token: str
     leases: tuple[str, ...] = ()
@@ -183,7 +182,7 @@ class SingleFlight:
     def _fresh(self, lookup: Lookup) -> Response:
         """Return what the view returns, and note an entry if it may be shared."""
         view, request, made = lookup.view, lookup.request, time.time()
-        with reads.recording(lookup.query):
+        with reads.recording():
             response = current_app.make_response(lookup.run())
         names = reads.reads_of(reads.current_context()) | response.vary.as_set()
         lookup.seconds = entries.seconds_for(response, view.seconds)
@@ -192,8 +191,6 @@ class SingleFlight:
             entries.note(request, "fwd=miss", reason or "it expires at once")
             return response
         varies = entries.varies_on(names)
-        if request.url_rule.subdomain or request.url_rule.host:
-            varies.add("host")  # The path alone does not identify them.
         view.varies.update(varies)
         if headers := [name.title() for name in sorted(varies - {"host", reads.SCHEME})]:
             response.vary.update(headers)

@@ -64,11 +64,27 @@ class CachedView:
             if not has_request_context():
                 return run(*args, **kwargs)
             context, owner = reads.current_context(), args[0] if args else call
-            views = views_of(context.app)
-            return views.respond(context, self, owner, partial(run, *args, **kwargs))
+            views, is_of_url = views_of(context.app), _is_of_url(context, args, kwargs)
+            return views.respond(context, self, owner, partial(run, *args, **kwargs), is_of_url)
 
         call.cached_view = self  # type: ignore[attr-defined]
         return call  # type: ignore[return-value]
+
+
+def _is_of_url(context: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+    """Return whether Flask calls the view, or other code, with arguments of its own."""
+    request = context.request
+    if args:
+        view_class = signals.class_of(context.app.view_functions.get(request.endpoint)) or ()
+        if len(args) > 1 or not (args[0] is view_class or isinstance(args[0], view_class)):
+            return False
+    query = {"query": None}  # which ``@operation`` adds
+    return kwargs | query == (request.view_args or {}) | query
+
+
+def _run(request: Any, query: bytes, view: Callable[[], Any]) -> Any:
+    with reads.seeing(request, query):
+        return view()
 
 
 class CachedViews:
@@ -98,21 +114,29 @@ class CachedViews:
         """Whether responses are cached now; writes always invalidate those that are."""
         return bool(self._app.config["CARAFE_CACHE_ENABLED"])
 
-    def respond(self, context: Any, options: CachedView, owner: Any, run: Callable[[], Any]) -> Any:
+    def respond(
+        self,
+        context: Any,
+        options: CachedView,
+        owner: Any,
+        run: Callable[[], Any],
+        is_of_url: bool,
+    ) -> Any:
         """Return the cached response, or what the view returns; it runs once at most.
 
-        *owner* is the view, or the instance of its class.
+        *owner* is the view, or the instance of its class; *is_of_url*, whether it was called with
+        the arguments of the URL.
         """
         request, environ = context.request, reads.environ_of(context.request)
         view = self._view(options, owner, request)
         if environ["REQUEST_METHOD"] not in SAFE_METHODS:
             environ.setdefault(signals.WRITERS, []).append(view.sender)
-        if reason := self._why_bypassed(options, context, environ):
+        query = self._counted(options.counted, request, environ)
+        run = partial(_run, request, query, run)
+        if reason := self._why_bypassed(options, context, environ, is_of_url):
             entries.note(request, "fwd=bypass", reason)
             return run()
-        if text := environ.get("QUERY_STRING", ""):
-            self._check_names(request, text)
-        query = self._counted(options.counted, request, text)
+        self._check_names(request, environ.get("QUERY_STRING"))
         key = entries.view_key(view.namespace, request.path, query, request.root_path)
         try:
             entry, token = self._find(view, request, key)
@@ -122,7 +146,7 @@ class CachedViews:
         if entry is None:
             self.misses += 1
             entries.note(request, "fwd=miss", "the view raised an error")  # until it returns
-            return self._flight.make(Lookup(view, request, run, query, key, token))
+            return self._flight.make(Lookup(view, request, run, key, token))
         self.hits += 1
         environ[entries.STATUS] = entries.HIT
         return self._responses.respond(entry, environ)
@@ -135,7 +159,7 @@ class CachedViews:
             return view
         sender, view_class = kind, signals.class_of(self._app.view_functions.get(request.endpoint))
         is_static = any(getattr(view_class, name, None) is owner for name in dir(view_class))
-        if is_static or options in (getattr(view_class, "decorators", None) or ()):
+        if is_static or self._decorates(options, owner, request.endpoint):
             owner = sender = view_class
         namespace = options.namespace or signals.namespace_of(owner)
         view = self._views.get((options, kind, namespace))
@@ -146,6 +170,8 @@ class CachedViews:
             tokens = tuple(map(entries.token_key, dict.fromkeys(every)))
             seconds = self._seconds if options.seconds is None else options.seconds
             view = View(options, options.namespace or sender, namespace, tokens, seconds)
+            if any(rule.subdomain or rule.host for rule in self._app.url_map.iter_rules()):
+                view.varies.add("host")  # The path alone does not identify a view.
         if len(self._views) >= _MAX_VIEWS:
             self._views.clear()
         may_change = is_static or callable(getattr(owner, "cache_namespace", None))
@@ -153,8 +179,18 @@ class CachedViews:
         self._views[options, kind, None if is_fixed else namespace] = view
         return view
 
+    def _decorates(self, options: CachedView, owner: Any, endpoint: str) -> bool:
+        """Return whether *options* decorate the function of a view class, not a method."""
+        function = self._app.view_functions.get(endpoint)
+        view_class = signals.class_of(function)
+        while view_class and function is not None:
+            if function is owner:
+                return True
+            function = getattr(function, "__wrapped__", None)
+        return options in (getattr(view_class, "decorators", None) or ())
+
     def _why_bypassed(
-        self, options: CachedView, context: Any, environ: dict[str, Any]
+        self, options: CachedView, context: Any, environ: dict[str, Any], is_of_url: bool
     ) -> str | None:
         """Return why the cache must not be used for the request, or None if it may."""
         request = context.request
@@ -174,24 +210,31 @@ class CachedViews:
             return "the request has a body"
         if request.is_making:
             return "the view that calls it is cached itself"
+        if not is_of_url:
+            return "it was called with other arguments than those of the URL"
         if environ.get("wsgi.multiprocess") and not self.availability.backend.is_shared:
             return "several processes cannot share a cache in memory"
         if options.seconds == 0:
             return "the timeout is 0"
         return "unless is true" if options.unless and options.unless() else None
 
-    def _check_names(self, request: Any, query: str) -> None:
+    def _check_names(self, request: Any, query: str | None) -> None:
         """Raise Invalid for arguments that the view would refuse on a miss."""
-        operation = operation_of(request)
+        operation = operation_of(request) if query else None
         if operation and operation.query:
             names = (name for name, _ in parse_qsl(query, keep_blank_values=True))
             check_names(operation.query, names)
 
-    def _counted(self, counted: bool | Sequence[str], request: Any, query: str) -> bytes:
-        """Return the part of *query* that the response depends on."""
-        whole = query.encode("latin1")
+    def _counted(
+        self, counted: bool | Sequence[str], request: Any, environ: dict[str, Any]
+    ) -> bytes:
+        """Return the part of the query that the response depends on, and that the view sees."""
+        whole: bytes = environ.get("QUERY_STRING", "").encode("latin1")
+        if not whole or (counted is True and not self._ignored):
+            return whole
         # Code that ran before the view may have read any argument.
-        if not whole or reads.QUERY in request.reads or (counted is True and not self._ignored):
+        was_read = reads.QUERY in getattr(request, "reads", ())
+        if was_read or not self.is_on or environ["REQUEST_METHOD"] not in {"GET", "HEAD"}:
             return whole
         pieces = []
         for piece in whole.split(b"&"):
