@@ -172,6 +172,13 @@ def test_the_first_of_those_with_one_name_gets_it(app, add):
     ]
 
 
+def test_a_rule_without_a_view_is_not_an_operation(app, add):
+    app.add_url_rule("/media/<path:name>", endpoint="media", build_only=True)
+    add("/books", list[BookOut])
+    assert ids(app) == ["list_books"]
+    assert app.test_client().get("/nowhere").status_code == 404
+
+
 def test_a_given_name_wins_and_is_given_once(app, add):
     add("/books", list[BookOut])
     add("/other", operation_id="list_books")

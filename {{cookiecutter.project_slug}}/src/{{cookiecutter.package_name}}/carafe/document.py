@@ -157,7 +157,7 @@ class Entry:
 def entries_of(app: Flask) -> Iterator[Entry]:
     """Return the operations of *app*."""
     for rule in app.url_map.iter_rules():
-        function = app.view_functions[rule.endpoint]
+        function: Any = app.view_functions.get(rule.endpoint)  # None if it only builds URLs
         view_class = getattr(function, "view_class", None)
         *blueprints, _ = str(rule.endpoint).split(".")
         places = [None, *accumulate(blueprints, "{}.{}".format)]
