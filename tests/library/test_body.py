@@ -5,10 +5,12 @@ from typing import Annotated
 from typing import Literal
 
 import pytest
+from carafe import openapi
 from carafe.operation import operation
 from carafe.schema import Body
 from pydantic import BaseModel
 from pydantic import Field
+from pydantic import model_validator
 
 from .operations import BookIn
 from .operations import faults_of
@@ -70,6 +72,26 @@ def test_a_number_may_be_what_else_the_field_takes():
 
     response = make_client(view).post("/", {"either": "86400", "number": 86400})
     assert (response.json["either"], response.json["number"]) == ("86400", 86400)
+
+
+def test_a_validator_may_raise_anything_for_what_it_does_not_expect():
+    class Lowered(Body):
+        name: str
+
+        @model_validator(mode="before")
+        @classmethod
+        def lower(cls, data):
+            return {name.lower(): value for name, value in data.items()}
+
+    @operation()
+    def view(body: Lowered) -> str:
+        return body.name
+
+    client = make_client(view)
+    openapi.init_app(client.application)
+    assert client.post("/", {"NAME": "Emma"}).json == "Emma"
+    [described] = client.get("/openapi.json").json["paths"].values()
+    assert described["post"]["requestBody"]["required"] is True
 
 
 @pytest.mark.parametrize("content_type", ["application/json; charset=utf-8", "application/a+json"])
