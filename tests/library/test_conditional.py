@@ -18,6 +18,7 @@ from flask.views import MethodView
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel
+from pydantic import create_model
 
 TAG = st.text(st.characters(min_codepoint=33, max_codepoint=255, exclude_characters='"\x7f'))
 TAGS = st.lists(st.builds('{}"{}"'.format, st.sampled_from(["", "W/"]), TAG), min_size=1)
@@ -293,6 +294,33 @@ def test_what_get_does_not_show_has_no_etag(app, client):
     changed = client.put("/draft/1", headers={"If-Match": etag})
     assert (changed.status_code, changed.headers.get("ETag")) == (200, None)
     assert client.put("/draft/1", headers={"If-Match": etag}).status_code == 412
+
+
+@pytest.mark.parametrize(("sent", "status"), [({}, 201), ({"If-Match": "*"}, 412)])
+def test_what_a_change_would_make_is_not_there_yet(app, client, pens, sent, status):
+    class Made(PenView):
+        @operation(201, problems=[412])
+        def put(self, id: int, body: PenIn) -> Pen:
+            """Replace or add a pen."""
+            check_if_match(self.get, id)
+            self.pens[id] = body.color
+            return Pen(color=body.color)
+
+    app.add_url_rule("/made/<int:id>", view_func=Made.as_view("made", pens))
+    assert client.put("/made/7", {"color": "blue"}, headers=sent).status_code == status
+    assert (7 in pens) is (status == 201)
+
+
+def test_a_get_that_requires_an_argument_has_no_etag_to_check(app, client, pens):
+    class Picked(PenView):
+        @operation()
+        def get(self, id: int, query: create_model("Pick", verbose=(bool, ...))) -> Pen:
+            """Show a pen."""
+
+    app.add_url_rule("/picked/<int:id>", view_func=Picked.as_view("picked", pens))
+    with pytest.raises(RuntimeError, match="Picked.get"):
+        client.put("/picked/1", {"color": "blue"})
+    assert pens == {1: "red"}
 
 
 def test_the_arguments_of_the_change_are_not_those_of_get(app, client):

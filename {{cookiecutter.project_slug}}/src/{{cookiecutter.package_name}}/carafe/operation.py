@@ -48,6 +48,7 @@ from flask import Request
 from flask import Response
 from pydantic import BaseModel
 from pydantic import TypeAdapter
+from pydantic import ValidationError
 from werkzeug.exceptions import BadRequest
 from werkzeug.exceptions import HTTPException
 from werkzeug.exceptions import NotFound
@@ -164,9 +165,11 @@ def check_if_match(view: View, *args: Any) -> None:
     tags = _if_match(environ)
     if tags is None and current_app.config.get("REQUIRE_IF_MATCH"):
         raise PreconditionRequired("Send the ETag of what you change as If-Match.")
-    if tags not in (None, ANY) and _etag_of(view, args) not in tags:
+    current_etag = partial(_etag_of, view, args, _query_without_arguments(view))
+    etag = current_etag() if tags else None
+    if tags and (etag is None or (tags != ANY and etag not in tags)):
         raise PreconditionFailed("This has changed since you read it.")
-    environ[_CURRENT_ETAG] = partial(_etag_of, view, args)
+    environ[_CURRENT_ETAG] = current_etag
 
 
 def operation_of(request: Request) -> Operation | None:
@@ -288,11 +291,21 @@ def _etag_to_send(
     return etag_of(response.get_data())
 
 
-def _etag_of(view: Any, args: tuple[Any, ...]) -> str | None:
+def _query_without_arguments(view: Any) -> dict[str, BaseModel]:
+    contract: Operation = view.__operation__
+    try:
+        return {"query": contract.query()} if contract.query else {}
+    except ValidationError:
+        raise RuntimeError(
+            f"{view.__qualname__} requires an argument in its query. "
+            "Give it a default, so that check_if_match can call the view."
+        ) from None
+
+
+def _etag_of(view: Any, args: tuple[Any, ...], query: dict[str, BaseModel]) -> str | None:
     """The ETag of what *view*, a function or a method, would send to this client, or None."""
     contract: Operation = view.__operation__
     owner = [view.__self__] if hasattr(view, "__self__") else []
-    query = {"query": contract.query()} if contract.query else {}
     try:
         with seeing(current_request(), b""):
             response = _respond(contract, contract.view(*owner, *args, **query))
