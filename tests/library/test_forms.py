@@ -11,6 +11,7 @@ from carafe.operation import operation
 from carafe.schema import Body
 from carafe.schema import File
 from carafe.schema import Line
+from flask import request
 from flask.views import MethodView
 
 from .operations import faults_of
@@ -92,6 +93,48 @@ def test_a_form_that_is_not_utf_8_is_refused(client):
         body, mimetype = head + text + b"\r\n--b--\r\n", "multipart/form-data; boundary=b"
         sent = client.post("/covers", body, content_type=mimetype)
         assert (sent.status_code, sent.json["detail"]) == (400, "The body is not UTF-8.")
+
+
+PART = b'--b\r\nContent-Disposition: form-data; name="title"\r\n\r\nMathilda'
+MALFORMED = {
+    "cut": PART[:-3],
+    "cut in its head": PART[:20],
+    "without a part's head": b"--b\r\n\r\nMathilda\r\n--b--\r\n",
+    "without its end": PART + b"\r\n--b\r\n",
+    "of another boundary": PART.replace(b"--b", b"--c") + b"\r\n--c--\r\n",
+    "something else": b"hunter2",
+}
+WHOLE = PART + b"\r\n--b--\r\n"
+
+
+@pytest.fixture
+def read(app):
+    """Send a form to a view that reads it without an operation: ``read(body, content_type)``."""
+    app.add_url_rule("/dict", view_func=lambda: request.get_dict(), methods=["POST"])
+    return lambda body, of: app.test_client().post("/dict", data=body, content_type=of)
+
+
+@pytest.mark.parametrize("body", MALFORMED.values(), ids=MALFORMED)
+def test_a_malformed_form_is_not_an_empty_one(client, read, body):
+    of = "multipart/form-data; boundary=b"
+    for sent in (read(body, of), client.post("/covers", data=body, content_type=of)):
+        assert (sent.status_code, sent.json["detail"]) == (400, "The form is malformed.")
+
+
+@pytest.mark.parametrize("of", ["", "; boundary=", "; boundary=\xe9", "; boundary=c"])
+def test_a_form_needs_its_boundary(read, of):
+    assert read(WHOLE, f"multipart/form-data{of}").status_code == 400
+    assert read(WHOLE, "multipart/form-data; boundary=b").json == {"title": "Mathilda"}
+
+
+@pytest.mark.parametrize("of", ["multipart/form-data", "multipart/form-data; boundary=b"])
+def test_no_body_is_an_empty_form(read, of):
+    assert read(b"", of).json == read(b"", "application/x-www-form-urlencoded").json == {}
+
+
+def test_a_form_of_too_many_parts_is_a_413(app, client):
+    app.config["MAX_FORM_PARTS"] = 2
+    assert client.post("/covers", cover(tags=["a"] * 2), **MULTIPART).status_code == 413
 
 
 @pytest.mark.parametrize("content_type", ["application/json", "text/plain", None])

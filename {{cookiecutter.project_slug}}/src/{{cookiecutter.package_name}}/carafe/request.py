@@ -21,6 +21,7 @@ from flask.sessions import SessionMixin
 from flask.wrappers import Response
 from werkzeug.exceptions import BadRequest
 from werkzeug.exceptions import HTTPException
+from werkzeug.formparser import FormDataParser
 from werkzeug.utils import cached_property
 from werkzeug.wsgi import get_input_stream
 from werkzeug.wsgi import LimitedStream
@@ -107,8 +108,24 @@ class _Withholding(SessionInterface):
             super().save_session(app, session, response)
 
 
+class FormParser(FormDataParser):
+    """Refuses a malformed form, which Werkzeug takes for an empty one."""
+
+    def parse(self, stream: IO[bytes], *args: Any, **kwargs: Any) -> Any:
+        """Return the stream, the fields and the files. Raises BadRequest."""
+        self.silent = False
+        try:
+            return super().parse(stream, *args, **kwargs)
+        except ValueError:
+            if stream.tell() or stream.read(1):
+                raise BadRequest("The form is malformed.") from None
+        return stream, self.cls(), self.cls()
+
+
 class Request(FlaskRequest):
     """Flask's request, with an id, and with its data as one dict."""
+
+    form_data_parser_class = FormParser
 
     _dict: dict[str, Any] | None = None
 
