@@ -1,13 +1,17 @@
 from datetime import date
 from datetime import datetime
 from datetime import time
+from ipaddress import IPv4Address
 from typing import Annotated
 from typing import Literal
+from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import pytest
 from carafe import openapi
 from carafe.operation import operation
 from carafe.schema import Body
+from pydantic import AfterValidator
 from pydantic import BaseModel
 from pydantic import Field
 from pydantic import model_validator
@@ -164,6 +168,63 @@ def test_the_value_that_was_sent_is_never_repeated(client, body):
     response = client.post("/", body)
     assert response.status_code == 422
     assert "hunter2" not in response.text
+
+
+def in_lower_case(text):
+    if text != text.lower():
+        raise ValueError("Use lower case.")
+    return text
+
+
+def free(value):
+    raise ValueError(f"{value} is taken.")
+
+
+class Picky(Body):
+    ip: IPv4Address | None = None
+    zone: ZoneInfo | None = None
+    id: UUID | None = None
+    name: Annotated[str, AfterValidator(in_lower_case)] = ""
+    taken: Annotated[str, AfterValidator(free)] = ""
+    number: Annotated[int, AfterValidator(free)] = 0
+    pet: Annotated[dict[str, list[str]], AfterValidator(free)] = {}
+
+
+@pytest.fixture
+def picky():
+    @operation()
+    def view(body: Picky | list[Picky]) -> None: ...
+
+    return make_client(view)
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        {"ip": "hunter2"},
+        {"ip": "1.2.3.hunter2"},
+        {"zone": "hunter2"},
+        {"zone": "hunter2" * 1000},
+        {"id": "hunter2"},
+        {"taken": "hunter2"},
+        {"taken": " Hunter2 "},
+        {"taken": 'a "hunter2"!'},
+        {"number": 12345},
+        {"pet": {"names": ["hunter2"]}},
+    ],
+)
+def test_nor_does_what_a_validator_says_repeat_it(picky, sent):
+    for body in (sent, [sent] * 30):
+        response = picky.post("/", body)
+        assert response.status_code == 422
+        for value in ("hunter2", "12345", "`h`"):
+            assert value not in response.text.casefold()
+
+
+def test_else_a_validator_speaks_for_itself(picky):
+    for body in ({"name": "Emma"}, [{"name": "Emma"}] * 30):
+        faults = picky.post("/", body).json["errors"]
+        assert "Value error, Use lower case." in [fault["detail"] for fault in faults]
 
 
 def test_nor_is_the_tag_of_a_union():

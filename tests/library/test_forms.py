@@ -2,6 +2,7 @@
 
 from datetime import date
 from io import BytesIO
+from typing import Annotated
 
 import pytest
 from carafe import errors
@@ -13,6 +14,8 @@ from carafe.schema import File
 from carafe.schema import Line
 from flask import request
 from flask.views import MethodView
+from pydantic import AfterValidator
+from pydantic import create_model
 
 from .operations import faults_of
 
@@ -73,6 +76,18 @@ def test_a_form_has_texts_numbers_lists_and_files(client):
 )
 def test_a_fault_of_a_form_is_a_422(client, form, path):
     assert faults_of(client.post("/covers", form, **MULTIPART)) == [("form", path)]
+
+
+def test_no_validator_repeats_the_name_of_a_file(app, client):
+    def refuse(file):
+        raise ValueError(f"{file.filename} is no image.")
+
+    @app.post("/images")
+    @operation()
+    def add(form: create_model("Image", file=Annotated[File, AfterValidator(refuse)])) -> None: ...
+
+    refused = client.post("/images", {"file": (BytesIO(b"x"), "hunter2.png")}, **MULTIPART)
+    assert faults_of(refused) == [("form", "file")] and "hunter2" not in refused.text
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,11 @@ import re
 from collections import Counter
 from collections.abc import Callable
 from collections.abc import Iterable
+from collections.abc import Iterator
 from difflib import get_close_matches
 from functools import cache
 from typing import Any
+from typing import get_args
 from typing import TypeVar
 
 from flask import request
@@ -21,6 +23,7 @@ from pydantic import RootModel
 from pydantic import TypeAdapter
 from pydantic import ValidationError
 from pydantic_core import from_json
+from pydantic_core.core_schema import ErrorType
 from werkzeug.exceptions import BadRequest
 from werkzeug.exceptions import UnsupportedMediaType
 
@@ -40,9 +43,20 @@ _MAX_FAULT_TEXT = 64 * 1024
 
 _TIMES, _OTHERS = {"date", "date-time", "time"}, {"integer", "number", "string"}
 _NUMBER = re.compile(r"\s*[+-]?[\d.]+\s*")
+_WORD = re.compile(r"\w+")
 
-_UNQUOTED = {"union_tag_invalid": "Input tag does not match any of the expected tags"}
+_INVALID = "The value is not valid."
+_UNQUOTED = {
+    "union_tag_invalid": "Input tag does not match any of the expected tags",
+    "uuid_parsing": "Input should be a valid UUID",
+}
 """Details of faults whose own message would repeat a value of the request."""
+
+_KNOWN_KINDS = {*get_args(ErrorType)} - {"value_error", "assertion_error"}
+"""The kinds of faults whose messages are pydantic's own; others are those of a validator."""
+
+_MAX_MESSAGE_LENGTH = 500
+"""A longer message of a validator is not repeated."""
 
 
 @cache
@@ -77,7 +91,7 @@ def load_body(kind: Any) -> Any:
         raise BadRequest(str(error)) from None
     if isinstance(value, dict) and isinstance(kind, type) and issubclass(kind, BaseModel):
         _refuse_numbers("body", kind, value.items())
-    return _checked("body", lambda: adapter_of(kind).validate_json(body))
+    return _checked("body", lambda: adapter_of(kind).validate_json(body), value)
 
 
 def load_form(model: type[BaseModel]) -> BaseModel:
@@ -153,7 +167,7 @@ def _loaded(place: str, model: type[BaseModel], pairs: list[tuple[str, Any]]) ->
         for name, found in lists.items()
     }
     # All values are text, so a strict model would refuse every number.
-    return _checked(place, lambda: model.model_validate(values, strict=False))
+    return _checked(place, lambda: model.model_validate(values, strict=False), values)
 
 
 @cache
@@ -184,7 +198,7 @@ def _arguments(model: type[BaseModel]) -> dict[str, set[str | None]]:
     return arguments
 
 
-def _checked(place: str, load: Callable[[], Model]) -> Model:
+def _checked(place: str, load: Callable[[], Model], sent: Any) -> Model:
     try:
         return load()
     except ValidationError as error:
@@ -192,10 +206,33 @@ def _checked(place: str, load: Callable[[], Model]) -> Model:
         text = error.json(include_url=False, include_input=False, include_context=False)
         count = error.error_count()
     found = from_json(text[:_MAX_FAULT_TEXT], allow_partial="trailing-strings")[:MAX_FAULTS]
-    raise Invalid([_fault(place, each) for each in found], count)
+    said = "".join(_words(each.get("msg", "")) for each in found if _is_of_a_validator(each))
+    values = {text for text in _texts(sent) if text in said} if said else set()
+    raise Invalid([_fault(place, each, values) for each in found], count)
 
 
-def _fault(place: str, found: dict[str, Any]) -> Fault:
-    kind, detail = found.get("type", ""), found.get("msg", "The value is not valid.")
+def _is_of_a_validator(found: dict[str, Any]) -> bool:
+    return found.get("type") not in _KNOWN_KINDS
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """The words of each text and number in *value*."""
+    if isinstance(value, dict | list):
+        for each in value.values() if isinstance(value, dict) else value:
+            yield from _texts(each)
+    elif value not in (None, True, False):
+        yield _words(str(getattr(value, "filename", value)))
+
+
+def _words(text: str) -> str:
+    return f" {' '.join(_WORD.findall(text.casefold()))} "
+
+
+def _fault(place: str, found: dict[str, Any], values: set[str]) -> Fault:
+    """The fault that pydantic has *found*, without any of the *values* that were sent."""
+    kind, detail = found.get("type", ""), found.get("msg", _INVALID)
+    is_long = len(detail) > _MAX_MESSAGE_LENGTH
+    if _is_of_a_validator(found) and (is_long or any(value in _words(detail) for value in values)):
+        detail = _INVALID
     path = "/".join(map(str, found.get("loc", ())))
     return Fault(place=place, path=path[:MAX_PATH_LENGTH], detail=_UNQUOTED.get(kind, detail))
