@@ -1,6 +1,8 @@
+from dataclasses import dataclass
 from datetime import date
 from datetime import datetime
 from datetime import time
+from datetime import timedelta
 from ipaddress import IPv4Address
 from typing import Annotated
 from typing import Literal
@@ -13,8 +15,12 @@ from carafe.operation import operation
 from carafe.schema import Body
 from pydantic import AfterValidator
 from pydantic import BaseModel
+from pydantic import BeforeValidator
+from pydantic import ConfigDict
 from pydantic import Field
+from pydantic import InstanceOf
 from pydantic import model_validator
+from typing_extensions import TypedDict
 
 from .operations import BookIn
 from .operations import faults_of
@@ -66,7 +72,161 @@ def test_a_number_is_neither_a_date_nor_a_time(name, sent):
     def view(body: Times) -> None: ...
 
     response = make_client(view).post("/", {name: [sent] if name == "days" else sent})
-    assert (response.status_code, faults_of(response)) == (422, [("body", name)])
+    path = "days/0" if name == "days" else name
+    assert (response.status_code, faults_of(response)) == (422, [("body", path)])
+
+
+class Ticket(TypedDict):
+    on: date
+
+
+@dataclass
+class Visit:
+    at: datetime
+
+
+class Event(Body):
+    on: date = Field(date(2026, 1, 1), alias="day")
+    ticket: Ticket | None = None
+    visits: list[Visit] = []
+    by_name: dict[str, time] = {}
+    after: list["Event"] = []
+
+    model_config = ConfigDict(validate_by_name=True, strict=False)
+
+
+class Concert(Body):
+    kind: Literal["concert"]
+    at: datetime
+
+
+class Note(Body):
+    kind: Literal["note"]
+    at: str
+
+
+class Fair(Body):
+    at: date
+    stalls: int
+
+
+class Plan(Body):
+    at: str
+
+
+Key = Annotated[str, Field(pattern="^[a-z]+$")]
+EITHER = Annotated[Concert | Note, Field(discriminator="kind")]
+OF_TYPES = [
+    (date, "86400", ""),
+    (date | None, 86400, ""),
+    (Annotated[Times, Field(description="Times.")], {"on": 1}, "on"),
+    (Times | None, {"days": ["2026-01-01", 86400]}, "days/1"),
+    (list[date], ["1"], "0"),
+    (dict[str, date], {"a": 1}, "a"),
+    (dict[Key, date], {"a": 1}, "a"),
+    (dict[date, int], {"86400": 1}, "86400"),
+    (tuple[date, int], [1, 1], "0"),
+    (Ticket, {"on": "1"}, "on"),
+    (Visit, {"at": 1.5}, "at"),
+    (Visit, {"at": 1e-5}, "at"),
+    (Event, {"day": "1"}, "day"),
+    (Event, {"on": "1"}, "on"),
+    (Event, {"ticket": {"on": 1}}, "ticket/on"),
+    (Event, {"visits": [{"at": 1}]}, "visits/0/at"),
+    (Event, {"by_name": {"a": 1}}, "by_name/a"),
+    (Event, {"after": [{"after": [{"on": 1}]}]}, "after/0/after/0/on"),
+    (Event | list[Event], [{"on": 1}], "0/on"),
+    (EITHER, {"kind": "concert", "at": "1"}, "at"),
+    (Fair | Plan, {"at": "1", "stalls": 2}, "at"),
+    (int | date, "86400", ""),
+    (str | date, 86400, ""),
+    (Literal["1"] | date, "86400", ""),
+]
+
+
+@pytest.mark.parametrize(("kind", "sent", "path"), OF_TYPES)
+def test_a_number_is_not_a_time_wherever_it_is(kind, sent, path):
+    @operation()
+    def view(body: kind) -> None: ...
+
+    response = make_client(view).post("/", json=sent)
+    assert faults_of(response) == [("body", path)]
+    assert response.json["errors"][0]["detail"] == "Expected a date or a time, not a number."
+
+
+def test_a_number_is_found_as_deep_as_a_body_may_be():
+    @operation()
+    def view(body: Event) -> None: ...
+
+    sent = {"on": 1}
+    for _ in range(25):
+        sent = {"after": [sent]}
+    assert faults_of(make_client(view).post("/", sent)) == [
+        ("body", ("after/0/" * 30 + "on")[:200])
+    ]
+
+
+def test_at_most_20_numbers_are_listed():
+    @operation()
+    def view(body: list[date]) -> None: ...
+
+    refused = make_client(view).post("/", json=[1] * 50)
+    assert len(faults_of(refused)) == 20
+    assert "30 more" in refused.json["detail"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "sent"),
+    [
+        (EITHER, {"kind": "note", "at": "1"}),
+        (Plan | Fair, {"at": "1"}),
+        (Literal["1"] | date, "1"),
+        (date | float, 86400.5),
+        (object, 86400),
+        (dict[str, date | int], {"a": 1}),
+        (list[str | date], ["86400"]),
+    ],
+)
+def test_a_number_may_be_another_option(kind, sent):
+    @operation()
+    def view(body: kind) -> kind:
+        return body
+
+    assert make_client(view).post("/", json=sent).json == sent
+
+
+def test_a_number_may_be_a_duration():
+    class Stay(BaseModel):
+        length: timedelta | date
+
+    @operation()
+    def view(body: Stay) -> str:
+        return str(body.length)
+
+    assert make_client(view).post("/", json={"length": 86400}).json == "1 day, 0:00:00"
+
+
+def test_a_type_that_json_schema_cannot_describe_is_a_body_too():
+    class Point:
+        def __init__(self, at):
+            self.at = at
+
+    known = Annotated[InstanceOf[Point], BeforeValidator(Point)]
+
+    class Walk(BaseModel):
+        start: known
+        on: date | None = None
+
+    @operation()
+    def view(body: Walk) -> int:
+        return body.start.at
+
+    client = make_client(view)
+    openapi.init_app(client.application)
+    assert client.post("/", {"start": 7}).json == 7
+    assert faults_of(client.post("/", {"start": 7, "on": 7})) == [("body", "on")]
+    schemas = client.get("/openapi.json").json["components"]["schemas"]
+    assert schemas["Walk"]["properties"]["start"] == {}
 
 
 def test_a_number_may_be_what_else_the_field_takes():

@@ -30,8 +30,10 @@ from werkzeug.exceptions import UnsupportedMediaType
 from . import strict
 from .errors import Fault
 from .errors import Invalid
+from .names import Schemas
 
 Model = TypeVar("Model")
+Schema = dict[str, Any]
 
 FORM_TYPES = {"application/x-www-form-urlencoded", "multipart/form-data"}
 
@@ -41,8 +43,12 @@ MAX_PATH_LENGTH = 200
 
 _MAX_FAULT_TEXT = 64 * 1024
 
-_TIMES, _OTHERS = {"date", "date-time", "time"}, {"integer", "number", "string"}
-_NUMBER = re.compile(r"\s*[+-]?[\d.]+\s*")
+_BODY = "the body"
+_TIMES = {"date", "date-time", "time"}
+_TEXTS, _AMOUNTS = {None, "string"}, {None, "integer", "number", "duration"}
+_OTHERS = {"integer", "number", "string"}
+_TIME_FORMAT = re.compile(r"'format': '(date|date-time|time)'")
+_NUMBER = re.compile(r"\s*[+-]?[\d.]+(e[+-]?\d+)?\s*")
 _WORD = re.compile(r"\w+")
 
 _INVALID = "The value is not valid."
@@ -89,8 +95,8 @@ def load_body(kind: Any) -> Any:
         value = strict.loads(body)
     except ValueError as error:
         raise BadRequest(str(error)) from None
-    if isinstance(value, dict) and isinstance(kind, type) and issubclass(kind, BaseModel):
-        _refuse_numbers("body", kind, value.items())
+    if schemas := _schemas_with_times(kind):
+        _refuse_numbers("body", _numbers(value, [{"$ref": _BODY}], schemas))
     return _checked("body", lambda: adapter_of(kind).validate_json(body), value)
 
 
@@ -106,7 +112,7 @@ def load_form(model: type[BaseModel]) -> BaseModel:
         raise BadRequest("The body has a NUL character.")
     if "\ufffd" in found:  # Werkzeug replaces other bytes with it.
         raise BadRequest("The body is not UTF-8.")
-    _refuse_numbers("form", model, texts)
+    _refuse_numbers("form", _numbers_for_fields(model, texts))
     return _loaded("form", model, [*texts, *files])
 
 
@@ -114,7 +120,7 @@ def load_query(model: type[BaseModel]) -> BaseModel:
     """Return the arguments of the request's URL."""
     pairs = [*request.args.items(multi=True)]
     check_names(model, (name for name, _ in pairs))
-    _refuse_numbers("query", model, pairs)
+    _refuse_numbers("query", _numbers_for_fields(model, pairs))
     return _loaded("query", model, pairs)
 
 
@@ -131,20 +137,88 @@ def check_names(model: type[BaseModel], names: Iterable[str]) -> None:
         raise Invalid([_name_fault(name, known) for name in wrong[:MAX_FAULTS]], len(wrong))
 
 
-def _refuse_numbers(place: str, model: type[BaseModel], pairs: Iterable[tuple[str, Any]]) -> None:
+def _refuse_numbers(place: str, paths: Iterable[str]) -> None:
     """Refuse numbers for dates and times: pydantic would count them as seconds since 1970."""
-    fields = _arguments(model).items()
-    times = {name for name, kinds in fields if kinds & _TIMES and not kinds & _OTHERS}
-    wrong = [name for name, value in pairs if name in times and _has_number(value)]
-    if wrong:
+    if wrong := [*paths]:
         detail = "Expected a date or a time, not a number."
-        faults = [Fault(place=place, path=name, detail=detail) for name in wrong[:MAX_FAULTS]]
+        first = [path[:MAX_PATH_LENGTH] for path in wrong[:MAX_FAULTS]]
+        faults = [Fault(place=place, path=path, detail=detail) for path in first]
         raise Invalid(faults, len(wrong))
 
 
-def _has_number(value: Any) -> bool:
-    values = value if isinstance(value, list) else [value]
-    return any(_NUMBER.fullmatch(str(each)) for each in values)
+@cache
+def _schemas_with_times(body: Any) -> dict[str, list[Schema]]:
+    """The schemas of the body and of its parts, by aliases and by names; none without a time."""
+    schemas: dict[str, list[Schema]] = {}
+    for by_alias in (True, False):
+        schema = adapter_of(body).json_schema(
+            by_alias=by_alias, ref_template="{model}", schema_generator=Schemas
+        )
+        for name, each in {**schema.pop("$defs", {}), _BODY: schema}.items():
+            if each not in schemas.setdefault(name, []):
+                schemas[name].append(each)
+    return schemas if _TIME_FORMAT.search(str(schemas)) else {}
+
+
+def _numbers(
+    value: Any, parts: list[Schema], schemas: dict[str, list[Schema]], *path: Any
+) -> Iterator[str]:
+    """The paths of numbers in *value* that pydantic would take for nothing but times."""
+    found = {id(option): option for part in parts for option in _options(part, schemas)}
+    options = [*found.values()]  # Without repetitions, which a recursive type would multiply.
+    if len(options) > 1:
+        options = [option for option in options if _may_be(value, option)] or options
+    if isinstance(value, dict | list):
+        names = [option["propertyNames"] for option in options if "propertyNames" in option]
+        for key, each in value.items() if isinstance(value, dict) else enumerate(value):
+            if names:
+                yield from _numbers(key, names, schemas, *path, key)
+            if isinstance(each, dict | list) or _NUMBER.fullmatch(str(each)):
+                below = [part for option in options for part in _below(option, key)]
+                yield from _numbers(each, below, schemas, *path, key)
+    elif _NUMBER.fullmatch(str(value)):
+        kinds = {option.get("format", option.get("type")) for option in options}
+        if kinds & _TIMES and not kinds & (_TEXTS if isinstance(value, str) else _AMOUNTS):
+            yield "/".join(map(str, path))
+
+
+def _options(part: Schema, schemas: dict[str, list[Schema]]) -> Iterator[Schema]:
+    """The schemas of which a value has to match one, without references to *schemas*."""
+    options = [*part.get("anyOf", ()), *part.get("oneOf", ()), *part.get("allOf", ())]
+    options += schemas.get(part.get("$ref", ""), ())
+    for option in options:
+        yield from _options(option, schemas)
+    if not options:
+        yield part
+
+
+def _may_be(value: Any, option: Schema) -> bool:
+    """Return whether *value* is among the listed ones, or has the names and tags of an object."""
+    if not isinstance(value, dict):
+        return value in option.get("enum", [option.get("const", value)])
+    fields, is_closed = option.get("properties", {}), option.get("additionalProperties") is False
+    return (
+        value.keys() >= {*option.get("required", ())}
+        and not (is_closed and value.keys() - fields.keys())
+        and all(_may_be(value[name], field) for name, field in fields.items() if name in value)
+    )
+
+
+def _below(option: Schema, key: str | int) -> list[Schema]:
+    """The schemas of what is at this name of an object, or at this index of a list."""
+    if isinstance(key, int):
+        found = option.get("prefixItems", [])[key : key + 1] or [option.get("items")]
+    elif key in option.get("properties", {}):
+        found = [option["properties"][key]]
+    else:
+        found = [*option.get("patternProperties", {}).values(), option.get("additionalProperties")]
+    return [{} if each is True else each for each in found if each not in (None, False)]
+
+
+def _numbers_for_fields(model: type[BaseModel], pairs: Iterable[tuple[str, str]]) -> Iterator[str]:
+    fields = _arguments(model).items()
+    times = {name for name, kinds in fields if kinds & _TIMES and not kinds & _OTHERS}
+    return (name for name, text in pairs if name in times and _NUMBER.fullmatch(text))
 
 
 def _name_fault(name: str, known: Iterable[str]) -> Fault:
@@ -176,7 +250,9 @@ def _arguments(model: type[BaseModel]) -> dict[str, set[str | None]]:
 
     ``array`` is one of them if each item is an argument of its own.
     """
-    schema = model.model_json_schema(by_alias=False, ref_template="{model}")
+    schema = model.model_json_schema(
+        by_alias=False, ref_template="{model}", schema_generator=Schemas
+    )
     definitions, config = schema.get("$defs", {}), model.model_config
 
     def kinds(part: dict[str, Any]) -> set[str | None]:

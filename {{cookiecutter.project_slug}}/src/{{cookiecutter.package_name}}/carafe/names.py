@@ -73,6 +73,10 @@ class Schemas(GenerateJsonSchema):
         """Return False: the title of a field would only repeat its name."""
         return False
 
+    def handle_invalid_for_json_schema(self, schema: object, error_info: str) -> dict[str, Any]:
+        """Return a schema that any value matches, for a type that JSON schema cannot describe."""
+        return {}
+
     def default_schema(self, schema: WithDefaultSchema) -> dict[str, Any]:
         """Return the schema of a field with a default, unless that is null.
 
