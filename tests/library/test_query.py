@@ -1,10 +1,13 @@
 from datetime import date
+from enum import Enum
+from typing import Literal
 
 import pytest
 from carafe.operation import operation
 from pydantic import AliasChoices
 from pydantic import BaseModel
 from pydantic import ConfigDict
+from pydantic import create_model
 from pydantic import Field
 from pydantic import RootModel
 
@@ -132,6 +135,50 @@ def test_an_argument_that_comes_twice_is_refused_unless_it_is_a_list(lenient, na
     refused = lenient.get(f"/?{name}=2026-01-01&{name}=2026-01-01")
     assert refused.json["errors"] == [{"place": "query", "path": name, "detail": "Send it once."}]
     assert lenient.get("/?days=2026-01-01&days=2026-01-02").json == ["days"]
+
+
+class Share(Enum):
+    HALF = 0.5
+    WHOLE = 1.0
+
+
+class Switch(Enum):
+    ON, OFF = True, False
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "loaded"),
+    [
+        (Literal[10, 50], "10", 10),
+        (Literal[10, 50] | None, "50", 50),
+        (Literal[True], "true", True),
+        (Literal["all", 1], "1", 1),
+        (Literal["all", 1], "all", "all"),
+        (Share, "0.5", 0.5),
+        (Share, "1.0", 1.0),
+        (Share, "1", 1.0),
+        (Switch, "false", False),
+        (list[Literal[1, 2]], "2", [2]),
+    ],
+)
+@pytest.mark.parametrize("place", ["query", "form"])
+def test_a_listed_value_is_sent_as_text(place, kind, text, loaded):
+    model = create_model("Choice", choice=(kind, ...))
+
+    def view(**given) -> kind:
+        return given[place].choice
+
+    view.__annotations__[place] = model
+    client = make_client(operation()(view))
+
+    def send(text):
+        if place == "query":
+            return client.get("/", {"choice": text})
+        return client.post("/", {"choice": text}, content_type="multipart/form-data")
+
+    sent = send(text)
+    assert (sent.json, type(sent.json)) == (loaded, type(loaded))
+    assert send("7").status_code == 422
 
 
 @pytest.mark.parametrize("value", ["0", "1767225600", "-1", "1.5", "+7", "%207"])

@@ -12,6 +12,7 @@ from difflib import get_close_matches
 from functools import cache
 from typing import Any
 from typing import get_args
+from typing import NamedTuple
 from typing import TypeVar
 
 from flask import request
@@ -131,7 +132,7 @@ def check_names(model: type[BaseModel], names: Iterable[str]) -> None:
     wrong = [
         name
         for name, times in Counter(names).items()
-        if (times > 1 and "array" not in known[name] if name in known else not takes_any)
+        if (times > 1 and "array" not in known[name].kinds if name in known else not takes_any)
     ]
     if wrong:
         raise Invalid([_name_fault(name, known) for name in wrong[:MAX_FAULTS]], len(wrong))
@@ -216,8 +217,8 @@ def _below(option: Schema, key: str | int) -> list[Schema]:
 
 
 def _numbers_for_fields(model: type[BaseModel], pairs: Iterable[tuple[str, str]]) -> Iterator[str]:
-    fields = _arguments(model).items()
-    times = {name for name, kinds in fields if kinds & _TIMES and not kinds & _OTHERS}
+    kinds = {name: argument.kinds for name, argument in _arguments(model).items()}
+    times = {name for name in kinds if kinds[name] & _TIMES and not kinds[name] & _OTHERS}
     return (name for name, text in pairs if name in times and _NUMBER.fullmatch(text))
 
 
@@ -232,35 +233,38 @@ def _name_fault(name: str, known: Iterable[str]) -> Fault:
 
 def _loaded(place: str, model: type[BaseModel], pairs: list[tuple[str, Any]]) -> BaseModel:
     """The model made of *pairs*; values with the same name make a list."""
-    lists: dict[str, list[Any]] = {}
+    arguments, lists = _arguments(model), dict[str, list[Any]]()
     for name, value in pairs:
-        lists.setdefault(name, []).append(value)
-    arguments = _arguments(model)
+        choices = arguments[name].choices if name in arguments else {}
+        lists.setdefault(name, []).append(
+            choices.get(value, value) if isinstance(value, str) else value
+        )
+    are_lists = {name for name, argument in arguments.items() if "array" in argument.kinds}
     values = {
-        name: found if len(found) > 1 or "array" in arguments.get(name, ()) else found[0]
+        name: found if len(found) > 1 or name in are_lists else found[0]
         for name, found in lists.items()
     }
     # All values are text, so a strict model would refuse every number.
     return _checked(place, lambda: model.model_validate(values, strict=False), values)
 
 
-@cache
-def _arguments(model: type[BaseModel]) -> dict[str, set[str | None]]:
-    """The types or formats of a model's fields, by their names in a request and their aliases.
+class Argument(NamedTuple):
+    """What an argument of a query, or a field of a form, may be."""
 
-    ``array`` is one of them if each item is an argument of its own.
-    """
+    kinds: set[str | None]
+    """Types or formats; ``array`` is one of them if each item is an argument of its own."""
+    choices: dict[str, Any]
+    """The listed numbers and booleans by their texts, which pydantic would not take for them."""
+
+
+@cache
+def _arguments(model: type[BaseModel]) -> dict[str, Argument]:
+    """The arguments of a model by their names in a request and their aliases."""
     schema = model.model_json_schema(
         by_alias=False, ref_template="{model}", schema_generator=Schemas
     )
-    definitions, config = schema.get("$defs", {}), model.model_config
-
-    def kinds(part: dict[str, Any]) -> set[str | None]:
-        part = definitions.get(part.get("$ref"), part)
-        own = {part.get("format", part.get("type")), part.get("items", {}).get("format")}
-        return own.union(*map(kinds, part.get("anyOf", ())))
-
-    arguments: dict[str, set[str | None]] = {}
+    schemas = {name: [each] for name, each in schema.get("$defs", {}).items()}
+    config, arguments = model.model_config, dict[str, Argument]()
     for name, field in model.model_fields.items():
         part, alias = schema.get("properties", {}).get(name, {}), field.validation_alias
         names = [*getattr(alias, "choices", [alias or name])]
@@ -268,10 +272,21 @@ def _arguments(model: type[BaseModel]) -> dict[str, set[str | None]]:
             names.append(name)
         for each in names:
             argument = str(each.path[0] if isinstance(each, AliasPath) else each)
-            arguments[argument] = kinds(part) - (
-                {"array"} if part.get("explode") is False else set()
-            )
+            arguments[argument] = _argument(part, schemas)
     return arguments
+
+
+def _argument(part: Schema, schemas: dict[str, list[Schema]]) -> Argument:
+    options = [*_options(part, schemas)]
+    for items in [option["items"] for option in options if "items" in option]:
+        options += _options(items, schemas)
+    kinds = {option.get("format", option.get("type")) for option in options}
+    listed = [each for o in options for each in (*o.get("enum", ()), o.get("const"))]
+    texts = {str(each).lower(): each for each in listed if isinstance(each, int | float)}
+    choices = {text.removesuffix(".0"): each for text, each in texts.items()} | texts
+    if part.get("explode") is False:  # One argument has all items.
+        return Argument(kinds - {"array"}, {})
+    return Argument(kinds, choices)
 
 
 def _checked(place: str, load: Callable[[], Model], sent: Any) -> Model:
