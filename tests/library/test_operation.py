@@ -1,5 +1,7 @@
+from dataclasses import dataclass
 from functools import wraps
 from types import SimpleNamespace
+from typing import Annotated
 from typing import NamedTuple
 
 import pytest
@@ -213,6 +215,29 @@ def test_an_annotation_without_a_schema_is_refused_at_start():
 
         @operation()
         def view() -> MethodView: ...
+
+
+@dataclass
+class Choice:
+    page: int = 1
+
+
+@pytest.mark.parametrize("name", ["query", "form"])
+@pytest.mark.parametrize("kind", [Paging | None, Choice, int, list[Paging], None])
+def test_a_query_or_a_form_that_is_no_model_is_refused_at_start(name, kind):
+    def view(**given): ...
+
+    view.__annotations__[name] = kind
+    with pytest.raises(TypeError, match=rf"{name}.* is not a model\. "):
+        operation()(view)
+
+
+def test_a_query_may_be_annotated():
+    @operation()
+    def view(query: Annotated[Paging, Field(description="Which page.")]) -> int:
+        return query.page
+
+    assert make_client(view).get("/?page=7").json == 7
 
 
 class Camel(BaseModel):

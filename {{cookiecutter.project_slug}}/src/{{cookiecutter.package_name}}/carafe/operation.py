@@ -37,6 +37,7 @@ from datetime import datetime
 from datetime import UTC
 from functools import partial
 from functools import wraps
+from typing import Annotated
 from typing import Any
 from typing import get_args
 from typing import get_origin
@@ -223,11 +224,24 @@ def _read(view: View, status: int, *described: Any) -> Operation:
         as_sync(view),
         status,
         body,
-        hints.get("form"),
-        hints.get("query"),
+        _model_of(view, "form", hints),
+        _model_of(view, "query", hints),
         None if has_no_body else TypeAdapter(returned),
         adds_headers,
         *described,
+    )
+
+
+def _model_of(view: View, name: str, hints: dict[str, Any]) -> type[BaseModel] | None:
+    if name not in hints:
+        return None
+    hint = hints[name]
+    model = get_args(hint)[0] if get_origin(hint) is Annotated else hint
+    if isinstance(model, type) and issubclass(model, BaseModel):
+        return model
+    raise TypeError(
+        f"The {name} of {view.__qualname__}, {hint}, is not a model. "
+        "Use a subclass of BaseModel, or another name for a variable of the URL."
     )
 
 
