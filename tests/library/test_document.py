@@ -18,10 +18,13 @@ from carafe.document import add_security_scheme
 from carafe.names import singular
 from carafe.operation import Headers
 from carafe.operation import operation
+from carafe.operation import operation_of
 from carafe.schema import NO_NUL
 from flask import abort
 from flask import Blueprint
+from flask import request
 from flask.views import MethodView
+from flask.views import View
 from openapi_spec_validator import validate
 from pydantic import BaseModel
 from pydantic import ConfigDict
@@ -200,6 +203,21 @@ def test_a_view_of_blueprints_in_blueprints_and_of_two_paths_has_names_that_diff
         app.register_blueprint(outer)
     app.add_url_rule("/volumes", view_func=app.view_functions["shop.books.list"], endpoint="x")
     assert ids(app) == ["list_shop_books", "list_library_books", "list_volumes"]
+
+
+def test_a_view_class_of_one_function_is_described_and_says_when_it_ends(app):
+    class Old(View):
+        @operation(deprecated=date(2027, 1, 1))
+        def dispatch_request(self) -> BookOut:
+            """Show the old book."""
+            return {"id": 1}
+
+    app.add_url_rule("/old", view_func=Old.as_view("old"))
+    assert described(app)["paths"]["/old"]["get"]["summary"] == "Show the old book."
+    for method in ("GET", "HEAD"):
+        with app.test_request_context("/old", method=method):
+            assert operation_of(request) is Old.dispatch_request.__operation__
+        assert "Deprecation" in app.test_client().open("/old", method=method).headers
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,7 @@ from .examples import NoExample
 from .names import operation_names
 from .names import Schemas
 from .operation import Operation
+from .operation import view_of
 from .schema import NO_NUL
 
 Schema = dict[str, Any]
@@ -157,13 +158,12 @@ class Entry:
 def entries_of(app: Flask) -> Iterator[Entry]:
     """Return the operations of *app*."""
     for rule in app.url_map.iter_rules():
-        function: Any = app.view_functions.get(rule.endpoint)  # None if it only builds URLs
-        view_class = getattr(function, "view_class", None)
+        function = app.view_functions.get(rule.endpoint)  # None if it only builds URLs
         *blueprints, _ = str(rule.endpoint).split(".")
         places = [None, *accumulate(blueprints, "{}.{}".format)]
         hooks = [hook for place in places for hook in app.before_request_funcs.get(place, ())]
         for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
-            view = getattr(view_class, method.lower(), function)
+            view = view_of(function, method)
             if hasattr(view, "__operation__"):
                 contract: Operation = view.__operation__
                 is_required = contract.evaluates_if_match and app.config.get("REQUIRE_IF_MATCH")

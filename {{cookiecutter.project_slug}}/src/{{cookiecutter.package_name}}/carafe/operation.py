@@ -176,13 +176,17 @@ def check_if_match(view: View, *args: Any) -> None:
 def operation_of(request: Request) -> Operation | None:
     """Return the contract of the view of *request*, if it has one."""
     function = current_app.view_functions.get(request.endpoint or "")
-    view_class, method = getattr(function, "view_class", None), request.method.lower()
-    if method == "head" and not hasattr(view_class, "head"):
-        method = "get"
-    contract: Operation | None = getattr(
-        getattr(view_class, method, function), "__operation__", None
-    )
+    contract: Operation | None = getattr(view_of(function, request.method), "__operation__", None)
     return contract
+
+
+def view_of(function: Any, method: str) -> Any:
+    """Return the view for *method* that a view function calls: one of its class, or itself."""
+    view_class, name = getattr(function, "view_class", None), method.lower()
+    if name == "head" and not hasattr(view_class, name):
+        name = "get"
+    whole = getattr(view_class, "dispatch_request", None)
+    return getattr(view_class, name, whole if hasattr(whole, "__operation__") else function)
 
 
 def takes_form(request: Request) -> bool:
