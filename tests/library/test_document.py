@@ -220,6 +220,17 @@ def test_a_view_class_of_one_function_is_described_and_says_when_it_ends(app):
         assert "Deprecation" in app.test_client().open("/old", method=method).headers
 
 
+def test_the_variables_of_a_subdomain_are_not_in_the_path(app):
+    app.add_url_rule("/books/<int:id>", view_func=operation()(lambda **_: None), subdomain="<shop>")
+    [described_view] = [each["get"] for each in described(app)["paths"].values()]
+    assert [each["name"] for each in described_view["parameters"] if each["in"] == "path"] == ["id"]
+
+
+def test_a_problem_may_have_a_status_without_a_name(app, add):
+    add("/books", problems=[499])
+    assert described(app)["paths"]["/books"]["get"]["responses"]["499"]["description"] == "Error"
+
+
 @pytest.mark.parametrize(
     ("model", "name"),
     [

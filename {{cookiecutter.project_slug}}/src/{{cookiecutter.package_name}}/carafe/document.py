@@ -25,6 +25,7 @@ from werkzeug.routing.converters import NumberConverter
 from .arguments import adapter_of
 from .errors import MIMETYPE as PROBLEM_MIMETYPE
 from .errors import Problem
+from .errors import title_of
 from .examples import example_of
 from .examples import NoExample
 from .names import operation_names
@@ -258,7 +259,7 @@ def _operation(
         "tags": [entry.tag],
         "summary": entry.summary,
         "parameters": [
-            *_path_parameters(entry.rule),
+            *_path_parameters(entry),
             *_query_parameters(query, definitions),
             *_conditions(entry),
         ],
@@ -310,8 +311,10 @@ def _forbid_nul(schema: Any, definitions: dict[str, Any], seen: set[str]) -> Non
         _forbid_nul(value, definitions, seen)
 
 
-def _path_parameters(rule: Rule) -> Iterator[dict[str, Any]]:
-    for name, converter in rule._converters.items():
+def _path_parameters(entry: Entry) -> Iterator[dict[str, Any]]:
+    for name, converter in entry.rule._converters.items():
+        if f"{{{name}}}" not in entry.path:  # It is a variable of the subdomain.
+            continue
         schema = dict(_CONVERTERS.get(type(converter).__name__, {"type": "string", "minLength": 1}))
         if isinstance(converter, NumberConverter):
             least = converter.min if converter.signed else max(converter.min or 0, 0)
@@ -364,7 +367,7 @@ def _responses(
         success["content"] = {"application/json": content}
     refusals = {
         str(code): {
-            "description": HTTPStatus(code).phrase,
+            "description": title_of(code),
             "headers": _usual(*_SENT_WITH.get(code, ())) | always,
             "content": {PROBLEM_MIMETYPE: {"schema": schemas[None, "problem"]}},
         }

@@ -88,7 +88,7 @@ def problem(error: HTTPException) -> WerkzeugResponse:
     status = error.code or 500
     request_id = id_of(environ_of(current_request())) if has_request_context() else None
     details = Problem(
-        title=_title(status),
+        title=title_of(status),
         status=status,
         detail=_text(error.description),
         errors=getattr(error, "faults", None),
@@ -101,7 +101,8 @@ def problem(error: HTTPException) -> WerkzeugResponse:
     return response
 
 
-def _title(status: int) -> str:
+def title_of(status: int) -> str:
+    """Return the name of a status."""
     try:
         return HTTPStatus(status).phrase
     except ValueError:
