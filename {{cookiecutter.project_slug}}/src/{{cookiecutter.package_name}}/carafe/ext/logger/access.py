@@ -98,9 +98,13 @@ class LoggedResponse:
         return self._start_response(status, *rest)
 
     def __iter__(self) -> Iterator[bytes]:
-        for chunk in self.body:
-            self._bytes += len(chunk)
-            yield chunk
+        try:
+            for chunk in self.body:
+                self._bytes += len(chunk)
+                yield chunk
+        except Exception:  # Whatever the application raised; it is raised again.
+            self._status = "500"
+            raise
         self.log()
 
     def close(self) -> None:
