@@ -3,6 +3,8 @@
 import enum
 from datetime import datetime
 from decimal import Decimal
+from ipaddress import IPv4Address
+from ipaddress import IPv4Network
 from pathlib import Path
 from tempfile import gettempdir
 from typing import Annotated
@@ -25,11 +27,16 @@ from hypothesis import given
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.configuration import set_hypothesis_home_dir
+from pydantic import AfterValidator
 from pydantic import BaseModel
 from pydantic import ConfigDict
 from pydantic import create_model
 from pydantic import Field
+from pydantic import FutureDate
+from pydantic import NaiveDatetime
 from pydantic import RootModel
+from pydantic import SecretStr
+from pydantic import UUID4
 
 set_hypothesis_home_dir(Path(gettempdir(), "hypothesis"))  # and not the folder of the project
 
@@ -81,6 +88,13 @@ TYPES = [
     Annotated[str, Field(pattern="^[a-z-]+$")] | Annotated[str, Field(pattern="^x{3}$")],
     Annotated[str, Field(pattern="^x{3}$")] | None,
     Annotated[Inner, Field(examples=[{"word": "xxx"}])],
+    Annotated[float, Field(gt=0, lt=1)],
+    Annotated[float, Field(gt=0, le=0.5)],
+    Annotated[Decimal, Field(ge=Decimal("0.05"), le=Decimal("0.5"))],
+    Annotated[float, Field(ge=0.3, le=0.9, multiple_of=0.25)],
+    IPv4Address,
+    UUID4,
+    SecretStr,
 ]
 
 
@@ -132,6 +146,34 @@ def test_a_field_that_may_be_left_out_is_left_out_rather_than_wrong():
         code: Annotated[str, Field(pattern="^x{3}$")] = optional()
 
     example, response = post(Author)
+    assert (example, response.status_code) == ({"name": "Name"}, 204)
+
+
+def even(number):
+    if number % 2:
+        raise ValueError("Expected an even number.")
+    return number
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        IPv4Network,
+        NaiveDatetime,
+        FutureDate,
+        Annotated[dict[str, int], Field(min_length=1)],
+        Annotated[int, AfterValidator(even)],
+        Annotated[int, AfterValidator({}.__getitem__)],
+    ],
+)
+def test_an_example_that_is_not_accepted_is_left_out(kind):
+    with pytest.raises(KeyError, match="example"):
+        post(create_model("Thing", __base__=Body, it=(kind, ...)))
+
+
+def test_an_optional_field_of_an_unknown_format_is_left_out():
+    fields = {"name": (Line, ...), "network": (IPv4Network, optional())}
+    example, response = post(create_model("Thing", __base__=Body, **fields))
     assert (example, response.status_code) == ({"name": "Name"}, 204)
 
 

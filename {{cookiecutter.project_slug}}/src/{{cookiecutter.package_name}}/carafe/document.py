@@ -19,6 +19,7 @@ from typing import Any
 
 from flask import Flask
 from pydantic import TypeAdapter
+from pydantic_core import to_json
 from werkzeug.routing import Rule
 from werkzeug.routing.converters import NumberConverter
 
@@ -271,17 +272,24 @@ def _operation(
         described["deprecated"] = True
     for place, kind in [("body", "application/json"), ("form", "multipart/form-data")]:
         if (entry, place) in schemas:
-            content = {kind: _with_example(schemas[entry, place], definitions)}
+            adapter = adapter_of(entry.contract.body) if place == "body" else None
+            content = {kind: _with_example(schemas[entry, place], definitions, adapter)}
             required = not entry.contract.is_optional
             described["requestBody"] = {"required": required, "content": content}
     return described
 
 
-def _with_example(schema: Schema, definitions: dict[str, Schema]) -> dict[str, Any]:
+def _with_example(
+    schema: Schema, definitions: dict[str, Schema], adapter: TypeAdapter[Any] | None = None
+) -> dict[str, Any]:
+    """The *schema*, and an example if there is one, which the *adapter* has to accept."""
     try:
-        return {"schema": schema, "example": example_of(schema, definitions)}
-    except NoExample:
+        example = example_of(schema, definitions)
+        if adapter:
+            adapter.validate_json(to_json(example))
+    except Exception:  # NoExample, or whatever a validator of the owner's raises.
         return {"schema": schema}
+    return {"schema": schema, "example": example}
 
 
 def _add_examples(schema: Schema, definitions: dict[str, Schema]) -> None:

@@ -17,10 +17,14 @@ _FORMATS = {
     "date-time": "2026-11-26T10:00:00Z",
     "duration": "P1D",
     "email": "you@example.com",
+    "ipv4": "192.0.2.1",
+    "ipv6": "2001:db8::1",
     "time": "10:00:00Z",
     "uri": "https://example.com/",
-    "uuid": "123e4567-e89b-12d3-a456-426614174000",
+    "uuid": "3f2504e0-4f89-41d3-9a0c-0305e82c3301",
+    "uuid4": "3f2504e0-4f89-41d3-9a0c-0305e82c3301",
 }
+_FORMATS_OF_ANY_TEXT = {None, "binary", "password", "path"}
 
 
 class NoExample(Exception):
@@ -67,7 +71,7 @@ def _of_type(schema: Schema, definitions: dict[str, Schema], name: str) -> Any:
         case "string":
             return _text(schema, name)
         case "integer" | "number":
-            return _number(schema)
+            return _number(schema, name)
         case "boolean":
             return True
         case "null":
@@ -83,12 +87,17 @@ def _of_fields(schema: Schema, definitions: dict[str, Schema]) -> dict[str, Any]
         except NoExample:
             if name in schema.get("required", ()):
                 raise
+    if len(found) < schema.get("minProperties", 0):
+        raise NoExample
     return found
 
 
 def _text(schema: Schema, name: str) -> str:
-    if schema.get("format") in _FORMATS:
-        return _FORMATS[schema["format"]]
+    kind = schema.get("format")
+    if kind in _FORMATS:
+        return _FORMATS[kind]
+    if kind not in _FORMATS_OF_ANY_TEXT:
+        raise NoExample(name)
     words, shortest = name.replace("_", " ").capitalize(), schema.get("minLength", 0)
     while len(words) < shortest:
         words += f" {words}"
@@ -101,9 +110,15 @@ def _text(schema: Schema, name: str) -> str:
     raise NoExample(name)
 
 
-def _number(schema: Schema) -> int:
+def _number(schema: Schema, name: str) -> float:
     step = schema.get("multipleOf", 1)
-    least = schema.get("minimum", schema.get("exclusiveMinimum", -inf) + step)
-    most = schema.get("maximum", schema.get("exclusiveMaximum", inf) - step)
+    low: Any = schema.get("exclusiveMinimum", -inf)
+    high: Any = schema.get("exclusiveMaximum", inf)
+    least, most = schema.get("minimum", low + step), schema.get("maximum", high - step)
     number = ceil(max(1, least) / step) * step
-    return int(number if number <= most else most // step * step)
+    number = number if number <= most else most // step * step
+    if least <= number <= most:
+        return int(number) if number == int(number) else float(number)
+    if schema["type"] == "integer" or "multipleOf" in schema:
+        raise NoExample(name)
+    return float(schema.get("minimum", low) + schema.get("maximum", high)) / 2
