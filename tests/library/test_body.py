@@ -1,4 +1,3 @@
-from dataclasses import dataclass
 from datetime import date
 from datetime import datetime
 from datetime import time
@@ -20,7 +19,6 @@ from pydantic import ConfigDict
 from pydantic import Field
 from pydantic import InstanceOf
 from pydantic import model_validator
-from typing_extensions import TypedDict
 
 from .operations import BookIn
 from .operations import faults_of
@@ -76,23 +74,14 @@ def test_a_number_is_neither_a_date_nor_a_time(name, sent):
     assert (response.status_code, faults_of(response)) == (422, [("body", path)])
 
 
-class Ticket(TypedDict):
-    on: date
-
-
-@dataclass
-class Visit:
-    at: datetime
-
-
 class Event(Body):
     on: date = Field(date(2026, 1, 1), alias="day")
-    ticket: Ticket | None = None
-    visits: list[Visit] = []
     by_name: dict[str, time] = {}
+    default: dict[str, datetime] = {}
+    either: int | date = 1
     after: list["Event"] = []
 
-    model_config = ConfigDict(validate_by_name=True, strict=False)
+    model_config = ConfigDict(validate_by_name=True)
 
 
 class Concert(Body):
@@ -105,15 +94,6 @@ class Note(Body):
     at: str
 
 
-class Fair(Body):
-    at: date
-    stalls: int
-
-
-class Plan(Body):
-    at: str
-
-
 Key = Annotated[str, Field(pattern="^[a-z]+$")]
 EITHER = Annotated[Concert | Note, Field(discriminator="kind")]
 OF_TYPES = [
@@ -123,24 +103,16 @@ OF_TYPES = [
     (Times | None, {"days": ["2026-01-01", 86400]}, "days/1"),
     (list[date], ["1"], "0"),
     (dict[str, date], {"a": 1}, "a"),
-    (dict[Key, date], {"a": 1}, "a"),
-    (dict[date, int], {"86400": 1}, "86400"),
     (tuple[date, int], [1, 1], "0"),
-    (Ticket, {"on": "1"}, "on"),
-    (Visit, {"at": 1.5}, "at"),
-    (Visit, {"at": 1e-5}, "at"),
     (Event, {"day": "1"}, "day"),
     (Event, {"on": "1"}, "on"),
-    (Event, {"ticket": {"on": 1}}, "ticket/on"),
-    (Event, {"visits": [{"at": 1}]}, "visits/0/at"),
     (Event, {"by_name": {"a": 1}}, "by_name/a"),
+    (Event, {"default": {"a": 1}}, "default/a"),
     (Event, {"after": [{"after": [{"on": 1}]}]}, "after/0/after/0/on"),
-    (Event | list[Event], [{"on": 1}], "0/on"),
-    (EITHER, {"kind": "concert", "at": "1"}, "at"),
-    (Fair | Plan, {"at": "1", "stalls": 2}, "at"),
-    (int | date, "86400", ""),
-    (str | date, 86400, ""),
-    (Literal["1"] | date, "86400", ""),
+    (Event, {"either": "1e3"}, "either/date"),
+    (list[Event], [{"on": 1}], "0/on"),
+    (EITHER, {"kind": "concert", "at": "1"}, "concert/at"),
+    (int | date, "86400", "date"),
 ]
 
 
@@ -149,9 +121,9 @@ def test_a_number_is_not_a_time_wherever_it_is(kind, sent, path):
     @operation()
     def view(body: kind) -> None: ...
 
-    response = make_client(view).post("/", json=sent)
-    assert faults_of(response) == [("body", path)]
-    assert response.json["errors"][0]["detail"] == "Expected a date or a time, not a number."
+    faults = make_client(view).post("/", json=sent).json["errors"]
+    detail = "Expected a date or a time, not a number."
+    assert {"place": "body", "path": path, "detail": detail} in faults
 
 
 def test_a_number_is_found_as_deep_as_a_body_may_be():
@@ -179,10 +151,7 @@ def test_at_most_20_numbers_are_listed():
     ("kind", "sent"),
     [
         (EITHER, {"kind": "note", "at": "1"}),
-        (Plan | Fair, {"at": "1"}),
-        (Literal["1"] | date, "1"),
         (date | float, 86400.5),
-        (object, 86400),
         (dict[str, date | int], {"a": 1}),
         (list[str | date], ["86400"]),
     ],
@@ -382,9 +351,8 @@ def test_nor_does_what_a_validator_says_repeat_it(picky, sent):
 
 
 def test_else_a_validator_speaks_for_itself(picky):
-    for body in ({"name": "Emma"}, [{"name": "Emma"}] * 30):
-        faults = picky.post("/", body).json["errors"]
-        assert "Value error, Use lower case." in [fault["detail"] for fault in faults]
+    faults = picky.post("/", {"name": "Emma"}).json["errors"]
+    assert "Value error, Use lower case." in [fault["detail"] for fault in faults]
 
 
 def test_nor_is_the_tag_of_a_union():

@@ -1,5 +1,6 @@
 """Base models and types of requests and responses, within the limits of every database."""
 
+import re
 from datetime import datetime
 from datetime import UTC
 from typing import Annotated
@@ -11,10 +12,12 @@ from pydantic import BaseModel
 from pydantic import BeforeValidator
 from pydantic import ConfigDict
 from pydantic import Field
+from pydantic import GetCoreSchemaHandler
 from pydantic import InstanceOf
 from pydantic import Strict
 from pydantic import StringConstraints
 from pydantic import WithJsonSchema
+from pydantic_core import PydanticCustomError
 from werkzeug.datastructures import FileStorage
 
 MAX_ID = 2**31 - 1
@@ -44,6 +47,51 @@ def _utc(moment: datetime) -> datetime:
         raise ValueError("The time is out of range.") from None
 
 
+NO_TIME = "Expected a date or a time, not a number."
+NUMBER = re.compile(r"\s*[+-]?[\d.]+(e[+-]?\d+)?\s*")
+"""What pydantic would count as seconds since 1970."""
+
+_TIMES = {"date", "datetime", "time"}
+_NO_SCHEMAS = {"default", "expected", "metadata", "serialization"}
+
+
+class WrittenOut:
+    """The annotation of a type whose dates and times are texts in ISO 8601, not numbers."""
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> Any:
+        return _without_numbers(handler(source))
+
+
+def _without_numbers(schema: Any) -> Any:
+    """The *schema* of pydantic's core, in which each date and each time refuses a number."""
+    if isinstance(schema, list | tuple):
+        return type(schema)(map(_without_numbers, schema))
+    if not isinstance(schema, dict) or schema.get("function") == _REFUSAL["function"]:
+        return schema
+    kind = schema.get("type")  # Otherwise it has the fields of a model by their names.
+    skipped = _NO_SCHEMAS if isinstance(kind, str) else ()
+    rest = {
+        key: value if key in skipped else _without_numbers(value) for key, value in schema.items()
+    }
+    if kind == "union":  # The paths of its faults have the names of its options.
+        rest["choices"] = [
+            (option, each["type"]) if isinstance(each, dict) and each["type"] in _TIMES else option
+            for option, each in zip(rest["choices"], schema["choices"], strict=True)
+        ]
+    # A strict time takes a text from JSON alone, which it is not once a function has seen it.
+    return {**_REFUSAL, "schema": {**rest, "strict": False}} if kind in _TIMES else rest
+
+
+def _refuse_number(value: Any) -> Any:
+    if isinstance(value, int | float | str) and NUMBER.fullmatch(str(value)):
+        raise PydanticCustomError("time_number", NO_TIME)
+    return value
+
+
+_REFUSAL = {"type": "function-before", "function": {"type": "no-info", "function": _refuse_number}}
+
+
 def _written_out(moment: Any) -> Any:
     if ":" not in str(moment):  # pydantic would count a number as seconds since 1970.
         raise ValueError("Expected a time with a zone, such as 2027-01-31T12:00:00Z.")
@@ -67,6 +115,11 @@ class Body(BaseModel):
     model_config = ConfigDict(
         strict=True, extra="forbid", allow_inf_nan=False, hide_input_in_errors=True
     )
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> Any:
+        """Return the schema, in which no number is a date or a time."""
+        return _without_numbers(handler(source))
 
 
 class Representation(BaseModel):
