@@ -30,6 +30,7 @@ from sqlalchemy import String
 from sqlalchemy import text
 from sqlalchemy import TIMESTAMP
 from sqlalchemy import TypeDecorator
+from sqlalchemy import update
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import StatementError
 from sqlalchemy.orm import Mapped
@@ -56,6 +57,11 @@ class Tags(TypeDecorator[Any]):
     cache_ok = True
 
 
+class Money(TypeDecorator[Any]):
+    impl = Numeric(20, 2)
+    cache_ok = True
+
+
 class Row(Base):
     __tablename__ = "rows"
 
@@ -65,6 +71,7 @@ class Row(Base):
     seen: Mapped[datetime | None] = mapped_column(TIMESTAMP(timezone=True))
     local: Mapped[datetime | None] = mapped_column(DateTime)
     price: Mapped[Decimal | None] = mapped_column(Numeric(20, 2))
+    cost: Mapped[Any] = mapped_column(Money, nullable=True)
     exact: Mapped[Decimal | None]
     color: Mapped[Color | None]
     data: Mapped[Any] = mapped_column(JSON, default=lambda: {"names": []})
@@ -147,6 +154,20 @@ def test_a_decimal_is_compared_as_a_number(stored, value):
     for other in (found * 2, found - 1):
         higher = select(Row.price).where(Row.price * 2 > other + found)
         assert db.session.scalars(higher).all() == ([] if other >= found else [found])
+
+
+def test_what_a_decimal_is_compared_with_or_multiplied_by_is_not_rounded(stored):
+    price = stored("price", Decimal("100"))
+    assert db.session.scalar(select(Row.price).where(Row.price == Decimal("99.996"))) is None
+    assert db.session.scalar(select(Row.price).where(Row.price < Decimal(10) ** 30)) == price
+    assert db.session.scalar(select(Row.price * Decimal("1.075"))) == Decimal("107.5")
+    db.session.execute(update(Row).values(price=Row.price * Decimal("1.075")))
+    assert db.session.scalar(select(Row.price)) == Decimal("107.5")
+    db.session.execute(update(Row).values(price=Decimal("1.005"), cost=Decimal("1.005")))
+    assert db.session.scalar(select(Row.price).where(Row.price == Decimal("1.01"))) is not None
+    assert db.session.scalar(select(Row.price).where(Row.cost == Decimal("1.01"))) is not None
+    with pytest.raises((DBAPIError, StatementError)):
+        db.session.execute(update(Row).values(price=Decimal(10) ** 18))
 
 
 @pytest.mark.parametrize("value", ["1e400", "9" * 2000, "NaN", "Infinity"])

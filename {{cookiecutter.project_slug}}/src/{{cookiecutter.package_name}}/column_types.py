@@ -3,7 +3,8 @@
 - A ``DateTime(timezone=True)``, as of ``Mapped[datetime]``, is a time in UTC: other time zones are
   converted, and a time without one is taken for UTC. A ``DateTime`` without a time zone stores the
   same time, and gives it back without a zone.
-- A ``Numeric`` is a decimal on SQLite, too, exact to 15 digits.
+- A ``Numeric`` is a decimal on SQLite, too, exact to 15 digits. What is stored is rounded to the scale
+  of its column; what a column is compared with, or multiplied by, is not.
 - A list or a dict in a ``JSON`` or ``ARRAY`` column may be changed in place, at any depth.
 
 Values that are out of range raise OverflowError.
@@ -12,8 +13,10 @@ Values that are out of range raise OverflowError.
 from collections.abc import Callable
 from datetime import datetime
 from datetime import UTC
+from decimal import Context
 from decimal import Decimal
 from decimal import ROUND_HALF_UP
+from functools import cached_property
 from functools import partial
 from functools import wraps
 from math import isfinite
@@ -28,11 +31,15 @@ from sqlalchemy import event
 from sqlalchemy import JSON
 from sqlalchemy import Numeric
 from sqlalchemy import TIMESTAMP
+from sqlalchemy.dialects.sqlite.base import SQLiteCompiler
 from sqlalchemy.orm import attributes
 from sqlalchemy.orm import Mapper
 from sqlalchemy.types import TypeEngine
 
 Processor = Callable[[Any], Any]
+
+_ROUNDING = Context(prec=400, rounding=ROUND_HALF_UP)
+"""Rounds as PostgreSQL does, with digits enough for any float."""
 
 
 def use_on(engine: Engine) -> None:
@@ -42,6 +49,7 @@ def use_on(engine: Engine) -> None:
         specs[kind] = type("UTC", (_UTCDateTime, specs.get(kind, kind)), {})
     if engine.dialect.name == "sqlite":
         specs[Numeric] = _ExactNumeric
+        engine.dialect.statement_compiler = _RoundingCompiler
     engine.dialect.colspecs = specs
 
 
@@ -68,26 +76,44 @@ def _utc(value: Any, has_zone: bool = True) -> Any:
     return in_utc.replace(tzinfo=UTC if has_zone else None)
 
 
+class _RoundingCompiler(SQLiteCompiler):
+    """Rounds decimals where they are stored."""
+
+    @cached_property
+    def _bind_processors(self) -> Any:
+        processors: dict[str, Any] = dict(super()._bind_processors)
+        for parameter, name in self.bind_names.items():
+            kind = parameter.type.dialect_impl(self.dialect)
+            kind = getattr(kind, "impl_instance", kind)
+            if parameter._is_crud and isinstance(kind, _ExactNumeric):
+                processors[name] = partial(kind.stored, processors[name])
+        return processors
+
+
 class _ExactNumeric(Numeric[Any]):
     """A decimal, which SQLite stores as an integer or a float."""
 
     def bind_processor(self, dialect: Dialect) -> Processor:
-        return lambda value: None if value is None else _number(self._rounded(_decimal(value)))
+        return lambda value: None if value is None else _number(_decimal(value))
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Processor:
         kind = Decimal if self.asdecimal else float
         return lambda value: None if value is None else kind(self._rounded(_decimal(value)))
 
-    def _rounded(self, value: Decimal) -> Decimal:
-        """*value*, rounded as PostgreSQL does it."""
-        if self.scale is None:
-            return value
-        if self.precision is not None and value.adjusted() >= self.precision:
-            raise OverflowError("The number has too many digits.")
-        rounded = value.quantize(Decimal(1).scaleb(-self.scale), ROUND_HALF_UP)
+    def stored(self, process: Processor, value: Any) -> int | float | None:
+        """The number that *process* makes of *value*, if it fits the column."""
+        number = process(value)
+        if number is None or self.scale is None:
+            return number  # type: ignore[no-any-return]
+        rounded = self._rounded(_decimal(number))
         if self.precision is not None and rounded.adjusted() >= self.precision - self.scale:
             raise OverflowError("The number has too many digits.")
-        return rounded
+        return _number(rounded)
+
+    def _rounded(self, value: Decimal) -> Decimal:
+        if self.scale is None:
+            return value
+        return value.quantize(Decimal(1).scaleb(-self.scale), context=_ROUNDING)
 
 
 def _decimal(value: Any) -> Decimal:
