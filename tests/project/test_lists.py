@@ -147,6 +147,8 @@ class RowQuery(PageQuery):
     number_max: int = optional()
     real: float = optional()
     on_min: date = optional()
+    at: schema.Timestamp = optional()
+    at_min: schema.Timestamp = optional()
     at_max: schema.Timestamp = optional()
     color: list[Color] = []
     yes: bool = optional()
@@ -389,6 +391,25 @@ def test_a_refusal_names_the_nearest(rows, query, nearest):
 
 def test_a_value_that_is_out_of_range_is_refused(rows):
     assert rows.test_client().get(f"/rows?number={2**70}").status_code == 422
+
+
+def test_a_time_with_and_one_without_a_fraction_that_is_zero_are_in_one_order(rows):
+    seconds = {str(each): each % 3 for each in range(10)}
+    times = {
+        name: datetime(2026, 1, 1, 12, 0, second, tzinfo=UTC) for name, second in seconds.items()
+    }
+    add(*(row(second=name, number=int(name), at=time) for name, time in times.items()))
+    if db.engine.dialect.name == "sqlite":  # As CURRENT_TIMESTAMP is written.
+        db.session.execute(text("UPDATE rows SET at = substr(at, 1, 19) WHERE number < 5"))
+        db.session.commit()
+    client = rows.test_client()
+    for order in ("at", "-at"):
+        found = [each["second"] for each in walk(client, f"/rows?sort={order}&limit=2")]
+        assert sorted(found) == [*seconds]
+        found = [seconds[name] for name in found]
+        assert found == sorted(found, reverse=order == "-at")
+    for bound, expected in {"at": "147", "at_min": "124578", "at_max": "0134679"}.items():
+        assert "".join(sorted(names(client, **{bound: times["1"].isoformat()}))) == expected
 
 
 @pytest.fixture

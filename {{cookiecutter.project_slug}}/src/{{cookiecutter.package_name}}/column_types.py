@@ -3,8 +3,8 @@
 - A ``DateTime(timezone=True)``, as of ``Mapped[datetime]``, is a time in UTC: other time zones are
   converted, and a time without one is taken for UTC. A ``DateTime`` without a time zone stores the
   same time, and gives it back without a zone.
-- A ``Numeric`` is a decimal on SQLite, too, exact to 15 digits. What is stored is rounded to the scale
-  of its column; what a column is compared with, or multiplied by, is not.
+- A ``Numeric`` is a decimal on SQLite, too, exact to 15 digits. What is stored is rounded to the
+  scale of its column; what a column is compared with, or multiplied by, is not.
 - A list or a dict in a ``JSON`` or ``ARRAY`` column may be changed in place, at any depth.
 
 Values that are out of range raise OverflowError.

@@ -52,6 +52,7 @@ from pydantic_core import PydanticCustomError
 from sqlalchemy import and_
 from sqlalchemy import cast
 from sqlalchemy import ColumnElement
+from sqlalchemy import DateTime
 from sqlalchemy import Dialect
 from sqlalchemy import Enum
 from sqlalchemy import false
@@ -62,6 +63,7 @@ from sqlalchemy import literal
 from sqlalchemy import or_
 from sqlalchemy import Select
 from sqlalchemy import String
+from sqlalchemy import Time
 from sqlalchemy import tuple_
 from sqlalchemy import type_coerce
 from sqlalchemy import TypeDecorator
@@ -222,9 +224,11 @@ def _conditions(entity: Any, given: Mapping[str, Any], dialect: str) -> Iterator
         elif name in columns:
             values = value if isinstance(value, list | set | tuple) else [value]
             if values:
-                yield column.in_([_typed(each, column.type) for each in values])
+                typed = [_typed(each, column.type) for each in values]
+                shortest = [_shortest(each, dialect) for each in typed]
+                yield column.in_(dict.fromkeys([*typed, *shortest]))
         elif base in columns and bound == "min":
-            yield column >= _typed(value, column.type)
+            yield column >= _shortest(_typed(value, column.type), dialect)
         elif base in columns and bound == "max":
             yield column <= _typed(value, column.type)
 
@@ -244,6 +248,12 @@ def _typed(value: Any, kind: Any) -> ColumnElement[Any]:
     return cast(literal(value, kind), kind) if isinstance(kind, Float) else literal(value, kind)
 
 
+def _shortest(value: ColumnElement[Any], dialect: str) -> ColumnElement[Any]:
+    """*value*, on SQLite a time as its own clock stores it: without a fraction that is zero."""
+    is_text = dialect == "sqlite" and isinstance(value.type, DateTime | Time)
+    return func.replace(value, ".000000", "") if is_text else value
+
+
 class _Key:
     """A column that a list is sorted by, with the type that its database stores."""
 
@@ -252,6 +262,8 @@ class _Key:
         if isinstance(kind, TypeDecorator):
             kind = kind.dialect_impl(dialect)
             kind = getattr(kind, "impl_instance", kind)
+        if dialect.name == "sqlite" and isinstance(kind, DateTime | Time):
+            kind = String()  # The same time may be stored with and without a fraction.
         self.kind, self.descends = kind, descends
         self.is_nullable: bool = getattr(column, "nullable", True)
         self.column: ColumnElement[Any] = type_coerce(column, kind)
