@@ -2,6 +2,7 @@
 
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from threading import Event
 
 import pytest
@@ -16,6 +17,7 @@ from sqlalchemy import select
 from sqlalchemy import Table
 from sqlalchemy import text
 from sqlalchemy import update
+from sqlalchemy.exc import OperationalError
 from werkzeug.utils import import_string
 
 writes = import_string(f"{create_app.__module__}.database:writes")
@@ -127,6 +129,19 @@ def test_what_says_that_it_writes_waits_its_turn(counting):
         done = [pool.submit(one) for one in [job, get] * 100]
         assert {each.result() for each in done} == {200}
     assert counting.test_client().get("/read").text == "200"
+
+
+@pytest.mark.parametrize("statement", ["SELECT 1", "UPDATE count SET number = 7; SELECT"])
+def test_the_write_lock_is_released_at_the_end_without_a_commit(counting, statement):
+    def job():
+        for each in statement.split(";"):
+            db.session.execute(text(each))
+
+    with counting.app_context(), ThreadPoolExecutor(1) as elsewhere:
+        with suppress(OperationalError):
+            writes(job)()
+        done = elsewhere.submit(counting.test_client().post, "/count")
+        assert done.result(60).json == {"number": 1}
 
 
 def test_what_forgets_to_say_so_is_refused_and_the_log_names_the_remedy(counting, caplog):

@@ -221,16 +221,24 @@ def writes(function: Function) -> Function:
 
     Use it for a command, a job, or a view for GET that writes. Like a POST, the function waits for
     the write lock before its first read, for at most ``DATABASE_TIMEOUT`` seconds. Load rows in the
-    function: those that were loaded before are expired.
+    function: those that were loaded before are expired. At its end, the lock is released, unless
+    there are changes to commit; if it raises, they are rolled back.
     """
     run = as_sync(function)
 
     @wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
-        if has_app_context():
-            end_snapshot()
         with sqlite.writing():
-            return run(*args, **kwargs)
+            if not has_app_context():
+                return run(*args, **kwargs)
+            end_snapshot()
+            try:
+                returned = run(*args, **kwargs)
+            except BaseException:
+                db.session.rollback()
+                raise
+            end_snapshot()
+            return returned
 
     return call  # type: ignore[return-value]
 
