@@ -1,12 +1,19 @@
 # feature: auth
 """What keeps logins true and cheap, whatever a cookie or the database says."""
 
+from contextlib import ExitStack
 from datetime import timedelta
+from threading import Timer
+from time import monotonic
 
+import pytest
 import time_machine
 from accounts import log_in
 from accounts import thief_of
 from conftest import db
+from conftest import MIGRATIONS
+from conftest import schema
+from flask_migrate import upgrade
 from sqlalchemy import event
 from sqlalchemy import text
 from test_login import ada as ada
@@ -49,6 +56,26 @@ def test_a_token_costs_one_select_on_an_index(app, ada):
         plan = db.session.connection().exec_driver_sql(f"{explain} {statement}", parameters)
         assert "tokens" in (found := " ".join(map(str, plan)))
         assert "SCAN tokens" not in found and "Seq Scan on tokens" not in found
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_the_note_of_a_use_waits_for_a_lock_as_long_as_a_request(make_app, kind, tmp_path):
+    with ExitStack() as stack:
+        is_file = kind == "sqlite"
+        url = f"sqlite:///{tmp_path}/test.db" if is_file else stack.enter_context(schema())
+        app = make_app(DATABASE_URL=url, DATABASE_TIMEOUT=1)
+        stack.enter_context(app.app_context())
+        upgrade(str(MIGRATIONS))
+        token = log_in(app).post("/tokens", {"name": "Job"}).json["token"]
+        sent = app.test_client().get("/login", headers={"Authorization": f"Bearer {token}"})
+        lock = "UPDATE tokens SET name = name" if is_file else "LOCK TABLE tokens IN SHARE MODE"
+        db.session.execute(text(lock))
+        release = Timer(8, db.session().close)
+        release.start()
+        since = monotonic()
+        sent.close()
+        release.cancel()
+        assert monotonic() - since < 5
 
 
 def test_a_login_is_worth_nothing_to_another_user(app, ada):

@@ -123,12 +123,12 @@ def _on_error(context: ExceptionContext) -> None:
 
 
 def _on_begin(seconds: float, connection: Connection) -> None:
-    """In a request, let the server itself end a statement that takes too long.
+    """In a request or before a deadline, let the server itself end a statement that takes too long.
 
     The limit ends with the transaction, so no other client of pgbouncer inherits it. It is sent
     together with the BEGIN of the transaction, and costs no round trip of its own.
     """
-    if not has_request_context():
+    if remaining() == inf:
         return
     driver: Any = connection.connection.driver_connection
     try:
