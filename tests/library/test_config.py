@@ -18,6 +18,20 @@ def test_a_setting_that_is_missing_gets_its_default(app):
     assert app.config["CARAFE_PEN_WIDTH"] == 2
 
 
+@pytest.mark.parametrize("value", ["False", "no", 0, False])
+def test_a_switch_is_off_however_that_is_written(app, value):
+    app.config["CARAFE_PEN_ENABLED"] = value
+    declare(app, "CARAFE_PEN_", ENABLED=True)
+    assert app.config["CARAFE_PEN_ENABLED"] is False
+
+
+@pytest.mark.parametrize("value", ["never", "", None, 2, []])
+def test_a_switch_that_is_not_a_boolean_is_refused(app, value):
+    app.config["CARAFE_PEN_ENABLED"] = value
+    with pytest.raises(ValueError, match="CARAFE_PEN_ENABLED is not valid. Give True or False."):
+        declare(app, "CARAFE_PEN_", ENABLED=True)
+
+
 def test_an_unknown_setting_warns_once_and_names_the_nearest(app):
     app.config["CARAFE_PEN_COLOUR"] = "red"
     with pytest.warns(UserWarning, match="CARAFE_PEN_COLOUR. Did you mean CARAFE_PEN_COLOR?"):

@@ -3,21 +3,37 @@
 import difflib
 import warnings
 from collections.abc import Callable
+from collections.abc import Mapping
 from typing import Any
 
 from flask import Flask
+from pydantic import TypeAdapter
+from pydantic import ValidationError
 
 _KEY = "carafe.config"
 _CHECKS = "carafe.checks"
 
 
 def declare(app: Flask, prefix: str, **defaults: Any) -> None:
-    """Set the defaults of *prefix* + name, and warn about other settings with this prefix."""
+    """Set the defaults of *prefix* + name, and warn about other settings with this prefix.
+
+    Raises ValueError if a setting whose default is a boolean is not one.
+    """
     for name, default in defaults.items():
         app.config.setdefault(f"{prefix}{name}", default)
+        if isinstance(default, bool):
+            app.config[f"{prefix}{name}"] = is_on(app.config, f"{prefix}{name}")
     declared: set[str] = app.extensions.setdefault(_KEY, set())
     declared |= {f"{prefix}{name}" for name in defaults}
     _warn_about_unknown(app, prefix, declared)
+
+
+def is_on(config: Mapping[str, Any], key: str) -> bool:
+    """Return whether the switch *key* of *config* is on. Raises ValueError if it is no boolean."""
+    try:
+        return TypeAdapter(bool).validate_python(config[key])
+    except ValidationError:
+        raise ValueError(f"{key} is not valid. Give True or False.") from None
 
 
 def before_start(app: Flask, check: Callable[[Flask], None]) -> None:

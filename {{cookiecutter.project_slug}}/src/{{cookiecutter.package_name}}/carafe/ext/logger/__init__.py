@@ -21,6 +21,7 @@ from typing import Any
 from flask import Flask
 
 from ...app import logger as current_logger
+from ...config import is_on
 from .access import AccessLog
 from .handlers import attach
 from .handlers import FileHandler
@@ -33,7 +34,6 @@ from .redaction import JSONFormatter as JSONFormatter
 from .redaction import RequestFilter as RequestFilter
 from .settings import declare_settings
 from .settings import FileOptions
-from .settings import is_on
 from .settings import MailOptions
 from .settings import StreamOptions
 

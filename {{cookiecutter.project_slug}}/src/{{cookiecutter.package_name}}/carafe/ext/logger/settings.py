@@ -22,11 +22,11 @@ from pydantic import BeforeValidator
 from pydantic import Field
 from pydantic import field_validator
 from pydantic import model_validator
-from pydantic import TypeAdapter
 from pydantic import ValidationError
 from pydantic import ValidationInfo
 
 from ...config import declare
+from ...config import is_on
 
 PREFIX = "CARAFE_LOGGER_"
 
@@ -181,14 +181,6 @@ class MailOptions(Options):
     @property
     def tls(self) -> Literal["none", "starttls", "implicit"]:
         return "implicit" if self.port == 465 else "starttls" if self.use_tls else "none"
-
-
-def is_on(config: Mapping[str, Any], key: str) -> bool:
-    """Whether the switch *key* of *config* is on."""
-    try:
-        return TypeAdapter(bool).validate_python(config[key])
-    except ValidationError:
-        raise ValueError(f"{key} is not valid. Give True or False.") from None
 
 
 def declare_settings(app: Flask) -> None:
