@@ -2,9 +2,11 @@ import logging
 import os
 import time
 import timeit
+from collections import namedtuple
 
 import pytest
 from carafe.ext.logger import Formatter
+from carafe.ext.logger import JSONFormatter
 from carafe.ext.logger import Logger
 from carafe.ext.logger.redaction import MAX_LENGTH
 from carafe.ext.logger.redaction import redact_text
@@ -43,6 +45,25 @@ def log(app, message, *args, **extra):
     record = app.logger.makeRecord("shop", 40, __file__, 1, message, args, None, extra=extra)
     for handler in app.extensions["carafe.logger"].handlers:
         handler.handle(record)
+
+
+Person = namedtuple("Person", "name password")
+
+
+def test_a_named_tuple_has_its_names(app, file):
+    log(app, "%s", Person("ada", CANARY))
+    assert "Person(name='ada', password=***)" in file.read_text()
+
+
+@pytest.mark.parametrize("formatter", [Formatter, JSONFormatter])
+def test_the_formatter_of_another_handler_knows_the_secrets_of_the_process(monkeypatch, formatter):
+    monkeypatch.setenv("STRIPE_TOKEN", CANARY)
+    app = Flask("shop")
+    app.config["SHOP_SECRET"] = "another-" + CANARY[::-1]
+    message = f"paid with {CANARY} and {app.config['SHOP_SECRET']}"
+    record = logging.makeLogRecord({"msg": message})
+    with app.app_context():
+        assert "paid with *** and ***" in formatter().format(record)
 
 
 class Account:

@@ -27,6 +27,7 @@ from urllib.parse import unquote
 from urllib.parse import urlencode
 from urllib.parse import urlsplit
 
+from flask import current_app
 from flask import has_request_context
 from flask import Request
 from pydantic_core import from_json
@@ -129,6 +130,9 @@ def redact(
             leaf(name): MASK if is_sensitive(name) else redact(item, leaf, depth - 1)
             for name, item in value.items()
         }
+    if isinstance(value, tuple) and hasattr(value, "_fields"):
+        fields: Any = redact(dict(zip(value._fields, value, strict=True)), leaf, depth)
+        return value._make(fields.values())
     items = [redact(item, leaf, depth - 1) for item in value]
     if len(items) == 2 and all(isinstance(item, str) for item in items) and is_sensitive(items[0]):
         items[1] = MASK
@@ -328,7 +332,7 @@ class Formatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         if isinstance(record, AccessRecord):
             return f"{self.formatTime(record)} {record.levelname} {record.name} {record.line}"
-        return super().format(record if isinstance(record, CleanRecord) else CleanRecord(record))
+        return super().format(_clean_record(record))
 
     def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:
         moment = datetime.fromtimestamp(record.created, UTC)
@@ -370,6 +374,12 @@ class CleanRecord(logging.LogRecord):
         _add_request(self)
 
 
+def _clean_record(record: logging.LogRecord) -> CleanRecord:
+    if isinstance(record, CleanRecord):
+        return record
+    return CleanRecord(record, secrets_of_process(current_app.config if current_app else {}))
+
+
 _BLANK = vars(logging.makeLogRecord({"levelno": logging.INFO, "levelname": "INFO"})) | _NO_REQUEST
 _BLANK |= dict.fromkeys(("exception_type", "thread", "threadName", "process", "processName"))
 
@@ -405,7 +415,7 @@ class JSONFormatter(Formatter):
     """Formats records as a line of JSON in ASCII, with their ``extra`` and without empty fields."""
 
     def format(self, record: logging.LogRecord) -> str:
-        safe = record if isinstance(record, CleanRecord) else CleanRecord(record)
+        safe = _clean_record(record)
         own = {
             "time": self.formatTime(safe),
             "level": safe.levelname,
