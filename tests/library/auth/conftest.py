@@ -11,9 +11,12 @@ class People:
     def __init__(self):
         self.roles = {0: ["editor"], 1: [], "ada": ["admin"]}
         self.asked = 0
+        self.instead = None
 
     def identify(self, identity):
         self.asked += 1
+        if self.instead is not None:
+            return self.instead
         if identity.id not in self.roles:
             return None
         identity.provides |= {RoleNeed(role) for role in self.roles[identity.id]}

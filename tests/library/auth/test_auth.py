@@ -6,7 +6,9 @@ from flask import Flask
 from flask import g
 from flask import session
 from flask_principal import AnonymousIdentity
+from flask_principal import Identity
 from flask_principal import identity_changed
+from flask_principal import identity_loaded
 from flask_principal import RoleNeed
 from flask_principal import TypeNeed
 from flask_principal import UserNeed
@@ -140,6 +142,43 @@ def test_what_a_provider_aborts_with_is_the_answer(client, login, app):
     login("ada")
     app.extensions["carafe.auth"]._identify = lambda identity: abort(418)
     assert client.get("/inside").status_code == 418
+
+
+class Fixed(Identity):
+    """An identity of the owner's, whose needs cannot be replaced."""
+
+    id, auth_type, provides = 0, None, property(lambda self: set())
+
+    def __init__(self):
+        """Set nothing."""
+
+
+class Listed(Identity):
+    def __init__(self):
+        self.id, self.provides = 0, []
+
+
+@pytest.mark.parametrize("identity", [Fixed(), Listed()])
+def test_an_identity_that_takes_no_needs_is_refused_with_the_remedy(
+    client, login, people, caplog, identity
+):
+    login("ada")
+    people.instead = identity
+    assert login(0).status_code == 503
+    people.instead = None
+    assert "Let its provides be a set" in caplog.text
+    assert client.get("/me").json == {"id": "ada"}
+
+
+def test_a_login_that_a_receiver_fails_leaves_the_session_as_it_was(app, client, login):
+    login("ada")
+
+    def fail(app, identity):
+        raise LookupError
+
+    with identity_loaded.connected_to(fail, app):
+        assert login(0).status_code == 500
+    assert client.get("/me").json == {"id": "ada"}
 
 
 def test_a_login_that_the_provider_fails_leaves_the_session_as_it_was(client, login, people):

@@ -36,7 +36,6 @@ from flask_principal import AnonymousIdentity
 from flask_principal import Identity
 from flask_principal import identity_changed
 from werkzeug.exceptions import Forbidden
-from werkzeug.exceptions import HTTPException
 
 from ...config import declare
 from ...document import add_security_scheme
@@ -127,8 +126,8 @@ class Auth:
 
         Without *propagate*, ``identity_changed`` is not sent, and the provider is not called until
         the identity is used. Raises TypeError for anything that is not an id of the provider's key
-        type. The session is unchanged then, and also if the provider fails. Raises NeedsSession in
-        a request with a token.
+        type. The session is unchanged then, and also if the provider, or a receiver of the signal,
+        fails. Raises NeedsSession in a request with a token.
         """
         self.refuse_token()
         identities = _identities()
@@ -139,7 +138,7 @@ class Auth:
             identities.remember(user_id)
             session.update(values)
             _announce(Identity(user_id), propagate)
-        except HTTPException:
+        except Exception:  # Whatever failed, nobody may be logged in by it.
             session.clear()
             session.update(before)
             raise

@@ -125,7 +125,14 @@ class Identities:
         found = self._call_provider(identity, token)
         if found is None or found.id is None:
             return None
-        found.provides |= {LOGGED_IN, UserNeed(found.id)}
+        try:
+            found.provides |= {LOGGED_IN, UserNeed(found.id)}
+        except (AttributeError, TypeError) as error:
+            logger.error(
+                "The identity of the auth provider takes no needs. Let its provides be a set, in an "
+                "attribute that can be assigned."
+            )
+            raise ServiceUnavailable(retry_after=RETRY_AFTER) from error
         return found
 
     def _call_provider(self, identity: Identity, token: str | None) -> Identity | None:
