@@ -10,6 +10,7 @@ import pytest
 import time_machine
 from accounts import log_in
 from accounts import thief_of
+from conftest import create_app
 from conftest import db
 from conftest import MIGRATIONS
 from conftest import schema
@@ -18,6 +19,7 @@ from sqlalchemy import event
 from sqlalchemy import text
 from test_login import ada as ada
 from test_login import GOOD
+from werkzeug.utils import import_string
 
 
 def test_logins_that_are_too_old_are_removed(app):
@@ -76,6 +78,20 @@ def test_the_note_of_a_use_waits_for_a_lock_as_long_as_a_request(make_app, kind,
         sent.close()
         release.cancel()
         assert monotonic() - since < 5
+
+
+def test_a_view_of_the_owner_logs_a_user_in(lasting):
+    provider = import_string(f"{create_app.__module__}.accounts.provider")
+
+    @lasting.post("/sso")
+    def sso():
+        provider.auth.login(1)
+        return {"id": provider.auth.user_id}
+
+    client = log_in(lasting)
+    assert client.delete("/login").status_code == 204
+    assert client.post("/sso").json == {"id": 1}
+    assert [login["current"] for login in client.get("/logins").json["items"]] == [True]
 
 
 def test_a_login_is_worth_nothing_to_another_user(app, ada):

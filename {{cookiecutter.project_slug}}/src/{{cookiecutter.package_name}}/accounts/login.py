@@ -24,11 +24,9 @@ from ..lists import PageQuery
 from . import audit
 from . import passwords
 from .models import Login
-from .models import LOGIN_KEY
 from .models import User
 from .provider import auth
 from .provider import end_login
-from .provider import open_login
 from .throttling import Attempt
 
 bp = Blueprint("login", __name__, url_prefix="/login")
@@ -83,7 +81,7 @@ class LoginView(MethodView):
             if user is None:
                 attempt.fail()
                 raise TokenRequired("Wrong e-mail address or password.")
-            _log_in(user)
+            auth.login(user.id)
             attempt.succeed()
         audit.record("logged in", user_id=user.id)
         return UserOut.model_validate(user)
@@ -117,7 +115,7 @@ class PasswordView(MethodView):
                 attempt.fail()
                 audit.record("password change failed", user_id=auth.user_id)
                 abort(403, "The current password is wrong.")
-        _log_in(user)
+        auth.login(user.id)
         audit.record("changed the password", user_id=user.id)
 
 
@@ -142,11 +140,6 @@ class LoginItemView(MethodView):
 
 def _user() -> User:
     return db.get_or_404(User, auth.user_id)
-
-
-def _log_in(user: User) -> None:
-    """Open a login of *user*, commit, and send its cookie."""
-    auth.login(user.id, **{LOGIN_KEY: open_login(user)})
 
 
 def _own() -> Select[Any]:

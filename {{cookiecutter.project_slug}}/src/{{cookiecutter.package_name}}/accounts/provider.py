@@ -101,16 +101,25 @@ def _note_use(app: Flask, token_id: int) -> None:
             db.session.rollback()
 
 
-auth = Auth(Accounts(db.session), roles=["admin", "editor"])
+class LoginAuth(Auth):
+    """Auth whose sessions each belong to an open login."""
+
+    def login(self, user_id: Any, propagate: object = True, **values: Any) -> None:
+        """Open a login instead of the current one, commit, and log the user in."""
+        self.refuse_token()
+        super().login(user_id, propagate, **{**values, LOGIN_KEY: _open_login(user_id)})
+
+
+auth = LoginAuth(Accounts(db.session), roles=["admin", "editor"])
 """The auth of the application, with the roles that users may have."""
 
 
-def open_login(user: User) -> str:
+def _open_login(user_id: int) -> str:
     """Open a login instead of the current one, commit, and return its token."""
     _end(Login.token == _current())
-    _end(Login.user_id == user.id, ~Login.is_open())
+    _end(Login.user_id == user_id, ~Login.is_open())
     login = Login(
-        user_id=user.id,
+        user_id=user_id,
         address=request.remote_addr or "",
         user_agent=request.user_agent.string.replace("\0", "")[:200],
     )

@@ -129,8 +129,8 @@ class Identities:
             found.provides |= {LOGGED_IN, UserNeed(found.id)}
         except (AttributeError, TypeError) as error:
             logger.error(
-                "The identity of the auth provider takes no needs. Let its provides be a set, in an "
-                "attribute that can be assigned."
+                "The identity of the auth provider takes no needs. "
+                "Let its provides be a set, in an attribute that can be assigned."
             )
             raise ServiceUnavailable(retry_after=RETRY_AFTER) from error
         return found

@@ -130,7 +130,7 @@ def redact(
             leaf(name): MASK if is_sensitive(name) else redact(item, leaf, depth - 1)
             for name, item in value.items()
         }
-    if isinstance(value, tuple) and hasattr(value, "_fields"):
+    if isinstance(value, tuple) and hasattr(value, "_fields") and hasattr(value, "_make"):
         fields: Any = redact(dict(zip(value._fields, value, strict=True)), leaf, depth)
         return value._make(fields.values())
     items = [redact(item, leaf, depth - 1) for item in value]
