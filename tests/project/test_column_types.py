@@ -33,6 +33,7 @@ from sqlalchemy import TypeDecorator
 from sqlalchemy import update
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import StatementError
+from sqlalchemy.ext.mutable import MutableDict
 from sqlalchemy.orm import Mapped
 from sqlalchemy.orm import mapped_column
 
@@ -57,6 +58,18 @@ class Tags(TypeDecorator[Any]):
     cache_ok = True
 
 
+class Flags(dict[str, Any]):
+    """A class of the owner's."""
+
+
+class FlagsType(TypeDecorator[Any]):
+    impl = JSON
+    cache_ok = True
+
+    def process_result_value(self, value, dialect):
+        return value and Flags(value)
+
+
 class Money(TypeDecorator[Any]):
     impl = Numeric(20, 2)
     cache_ok = True
@@ -76,6 +89,8 @@ class Row(Base):
     color: Mapped[Color | None]
     data: Mapped[Any] = mapped_column(JSON, default=lambda: {"names": []})
     tags: Mapped[Any] = mapped_column(Tags, nullable=True)
+    flags: Mapped[Any] = mapped_column(FlagsType, nullable=True)
+    counts: Mapped[Any] = mapped_column(MutableDict.as_mutable(JSON), nullable=True)
     names: Mapped[Any] = mapped_column(ARRAY(String).with_variant(JSON(), "sqlite"), nullable=True)
 
 
@@ -247,6 +262,18 @@ def test_other_types_that_hold_lists_are_tracked_like_json(lasting, name):
         getattr(row, name).append("b")
         db.session.commit()
         assert db.session.scalar(select(getattr(Row, name))) == ["a", "b"]
+
+
+def test_a_dict_of_another_class_is_left_as_it_is(lasting):
+    with lasting.app_context():
+        Base.metadata.create_all(db.engine)
+        row = Row(flags=Flags(a=1), counts={"a": 1})
+        db.session.add(row)
+        for _ in range(2):
+            assert (type(row.flags), type(row.counts)) == (Flags, MutableDict)
+            row.counts["a"] += 1
+            db.session.commit()
+        assert (row.flags, row.counts) == ({"a": 1}, {"a": 3})
 
 
 def test_what_is_added_to_json_is_tracked_in_its_turn(lasting):

@@ -5,7 +5,8 @@
   same time, and gives it back without a zone.
 - A ``Numeric`` is a decimal on SQLite, too, exact to 15 digits. What is stored is rounded to the
   scale of its column; what a column is compared with, or multiplied by, is not.
-- A list or a dict in a ``JSON`` or ``ARRAY`` column may be changed in place, at any depth.
+- A list or a dict in a ``JSON`` or ``ARRAY`` column may be changed in place, at any depth. One of a
+  class of your own is left as it is.
 
 Values that are out of range raise OverflowError.
 """
@@ -169,9 +170,9 @@ def _save(reference: "ref[object]", name: str) -> None:
 
 def _tracked(value: Any, save: Callable[[], None]) -> Any:
     """*value*, in which each list and each dict calls *save* after a change."""
-    if isinstance(value, list):
+    if type(value) in (list, TrackedList):
         tracked: Any = TrackedList(_tracked(each, save) for each in value)
-    elif isinstance(value, dict):
+    elif type(value) in (dict, TrackedDict):
         tracked = TrackedDict((key, _tracked(each, save)) for key, each in value.items())
     else:
         return value
