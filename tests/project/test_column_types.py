@@ -8,6 +8,7 @@ from datetime import timedelta
 from datetime import timezone
 from datetime import UTC
 from decimal import Decimal
+from secrets import token_hex
 from typing import Any
 
 import pytest
@@ -342,3 +343,16 @@ def test_what_does_not_fit_its_column_is_a_422_on_postgresql(lasting, name, valu
             pytest.skip("SQLite stores what does not fit")
         Base.metadata.create_all(db.engine)
     assert lasting.test_client().post("/rows").status_code == 422
+
+
+def test_a_text_that_is_too_long_for_its_index_is_a_422_on_postgresql(lasting):
+    @lasting.post("/slugs")
+    def add():
+        db.session.execute(text("INSERT INTO slugs VALUES (:value)"), {"value": token_hex(5000)})
+
+    with lasting.app_context():
+        if db.engine.dialect.name != "postgresql":
+            pytest.skip("SQLite indexes what is long")
+        db.session.execute(text("CREATE TABLE slugs (slug text UNIQUE)"))
+        db.session.commit()
+    assert lasting.test_client().post("/slugs").status_code == 422

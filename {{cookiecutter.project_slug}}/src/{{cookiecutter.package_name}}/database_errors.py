@@ -52,6 +52,9 @@ _UNUSABLE = {
 _BAD_VALUES = {"22001", "22003", "22007", "22008", "22021", "22P02", "22P05", None}
 """PostgreSQL's codes for values that do not fit; psycopg refuses some without a code."""
 
+_TOO_LONG = "54000"
+"""PostgreSQL's code for a value that is too long for an index."""
+
 
 def init_app(app: Flask) -> None:
     """Respond to errors of the database of *app*."""
@@ -89,12 +92,17 @@ def _constraint(error: Any) -> str:
 
 
 def _is_out_of_range(error: Any) -> bool:
-    if isinstance(error, DataError):
-        return getattr(error.orig, "sqlstate", None) in _BAD_VALUES
     if not isinstance(error, StatementError):
         return False
+    code = getattr(error.orig, "sqlstate", None)
+    if isinstance(error, DataError):
+        return code in _BAD_VALUES
     is_in_no_enum = type(error.orig) is LookupError
-    return is_in_no_enum or isinstance(error.orig, OverflowError | InvalidOperation)
+    return (
+        code == _TOO_LONG
+        or is_in_no_enum
+        or isinstance(error.orig, OverflowError | InvalidOperation)
+    )
 
 
 def _unavailable(error: SQLAlchemyError) -> str | None:
