@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from conftest import create_app
@@ -103,6 +104,20 @@ def folder(tmp_path):
         return str(path)
 
     return folder
+
+
+def test_a_branch_that_depends_on_another_is_ready_when_both_are_applied(
+    empty, folder, monkeypatch
+):
+    path = folder()
+    branch = HEAD.format(revision="3", down=None) + 'depends_on = "2"\n'
+    Path(path, "versions/3.py").write_text(f"{branch}\n\ndef upgrade():\n    pass\n")
+    with empty.app_context():
+        monkeypatch.setattr(empty.extensions["migrate"].migrate, "directory", path)
+        upgrade(path, "2")
+        assert empty.test_client().get("/health/ready").status_code == 503
+        upgrade(path, "heads")
+        assert empty.test_client().get("/health/ready").status_code == 200
 
 
 def batch(change):

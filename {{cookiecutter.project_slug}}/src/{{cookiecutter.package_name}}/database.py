@@ -298,7 +298,8 @@ def _revisions() -> tuple[set[str], set[str]]:
             script = ScriptDirectory.from_config(migrate.get_config())
         except CommandError:  # There is no folder.
             return set(), set()
-        revisions = set(script.get_heads()), {each.revision for each in script.walk_revisions()}
+        heads = script.get_heads(consider_depends_on=True)
+        revisions = set(heads), {each.revision for each in script.walk_revisions()}
         current_app.extensions[_REVISIONS] = revisions
     found: tuple[set[str], set[str]] = current_app.extensions[_REVISIONS]
     return found
