@@ -1,13 +1,17 @@
 """Each engine is prepared with the same care, whatever its owner adds."""
 
 import os
+import sqlite3
 import traceback
 from datetime import datetime
 from datetime import UTC
+from functools import partial
 
 import pytest
 from conftest import db
+from conftest import MIGRATIONS
 from conftest import schema
+from flask_migrate import upgrade
 from sqlalchemy import CheckConstraint
 from sqlalchemy import Column
 from sqlalchemy import DateTime
@@ -51,6 +55,15 @@ def test_a_pool_of_another_kind_is_taken(make_app, url):
     with app.app_context():
         assert db.session.scalar(text("SELECT 1")) == 1
         assert isinstance(db.engine.pool, NullPool)
+
+
+def test_the_health_check_connects_as_the_owner_does(make_app, tmp_path):
+    creator = partial(sqlite3.connect, tmp_path / "test.db", check_same_thread=False)
+    url, options = f"sqlite:///{tmp_path}/nowhere/test.db", {"creator": creator}
+    app = make_app(DATABASE_URL=url, SQLALCHEMY_ENGINE_OPTIONS=options)
+    with app.app_context():
+        upgrade(str(MIGRATIONS))
+    assert app.test_client().get("/health/ready").status_code == 200
 
 
 @pytest.mark.parametrize("as_dict", [False, True], ids=["text", "dict"])

@@ -156,7 +156,7 @@ def init_app(app: Flask) -> None:
             db.engine.url,
             poolclass=NullPool,
             hide_parameters=True,
-            connect_args=options.get("connect_args", {}),
+            **{name: options[name] for name in ("connect_args", "creator") if name in options},
         )
     app.extensions[_PROBE] = probe
     _dialect(probe).tune(probe, min(seconds, MAX_PROBE_SECONDS))
