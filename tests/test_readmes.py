@@ -107,7 +107,7 @@ def test_running_it_for_real(newcomer):
     production["REDIS_URL"] = "redis://localhost:6379/15"  # It may be down.
     newcomer.run(UPGRADE, **production)
     assert newcomer.run(CHECK, **production, fails=1).startswith("PROXY_HOPS: ")
-    production["PROXY_HOPS"] = "0"
+    production |= {"PROXY_HOPS": "0", "WEB_CONCURRENCY": "1"}
     assert newcomer.run(CHECK, **production) == ""
     newcomer.run(USER, answers=dict.fromkeys(PASSWORD_PROMPTS, "correct horse"), **production)
     with newcomer.serving(GUNICORN, **production) as ask:

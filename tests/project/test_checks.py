@@ -54,7 +54,9 @@ SEEDED = [
     ("SESSION_COOKIE_SAMESITE", None, "unset"),  # feature: session or auth
     ("SESSION_COOKIE_SAMESITE", "None", "unset"),  # feature: session or auth
     ("SESSION_COOKIE_NAME", "session", "__Host-"),  # feature: session or auth
+    ("SESSION_COOKIE_NAME", 123, "__Host-"),  # feature: session or auth
     ("SESSION_COOKIE_DOMAIN", "example.com", "unset"),  # feature: session or auth
+    ("APPLICATION_ROOT", "/api", "SESSION_COOKIE_PATH=/"),  # feature: session or auth
     ("PERMANENT_SESSION_LIFETIME", 10**8, "90 days"),  # feature: session or auth
     ("CARAFE_CSRF_ENABLED", False, "unset"),  # feature: session or auth
     ("CARAFE_CSRF_FORMS", True, "unset"),  # feature: session or auth
@@ -100,8 +102,9 @@ def faults(safe, make_app, tmp_path, monkeypatch):
     """The faults that the command finds, as pairs of a setting and a text."""
     (tmp_path / "migrations").symlink_to(MIGRATIONS, target_is_directory=True)
     monkeypatch.chdir(tmp_path)
-    for name in ("PGPASSWORD", "PGPASSFILE", "PGSSLMODE", "WEB_CONCURRENCY"):
+    for name in ("PGPASSWORD", "PGPASSFILE", "PGSSLMODE"):
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("WEB_CONCURRENCY", "1")
 
     def faults(**changes):
         done = make_app(**safe | changes).test_cli_runner().invoke(args=["check-deploy"])
@@ -148,8 +151,11 @@ def test_neighbours_need_neither_encryption_nor_credentials(faults):
     assert faults(REDIS_URL="redis://redis:6379/0") == []  # feature: cache
 
 
-def test_several_workers_need_a_server_for_their_database(faults, monkeypatch):
-    monkeypatch.setenv("WEB_CONCURRENCY", "4")
+@pytest.mark.parametrize("workers", ["4", "auto", None])
+def test_several_workers_need_a_server_for_their_database(faults, monkeypatch, workers):
+    monkeypatch.delenv("WEB_CONCURRENCY")
+    if workers is not None:
+        monkeypatch.setenv("WEB_CONCURRENCY", workers)
     assert [name for name, _ in faults()] == ["DATABASE_URL"]
 
 

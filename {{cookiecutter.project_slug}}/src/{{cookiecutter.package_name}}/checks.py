@@ -118,10 +118,12 @@ def _cookies(app: Flask) -> Iterator[str]:  # feature: session or auth
     trusted = {*config["CARAFE_CSRF_TRUSTED_ORIGINS"]} - {*config["CORS_ORIGINS"]}
     if same_site not in {"Lax", "Strict"}:
         yield "SESSION_COOKIE_SAMESITE: other sites send it; unset it"
-    if not config["SESSION_COOKIE_NAME"].startswith("__Host-"):
+    if not str(config["SESSION_COOKIE_NAME"]).startswith("__Host-"):
         yield "SESSION_COOKIE_NAME: subdomains can set it; start it with __Host-"
     if domain or path not in {None, "/"}:
         yield "SESSION_COOKIE_DOMAIN: __Host- allows none, and no path; unset both"
+    elif app.session_interface.get_cookie_path(app) != "/":
+        yield "APPLICATION_ROOT: __Host- allows no path; set FLASK_SESSION_COOKIE_PATH=/"
     if app.permanent_session_lifetime > MAX_LIFETIME:
         yield "PERMANENT_SESSION_LIFETIME: it is long; set 90 days at most"
     if any(map(_is_insecure, trusted)):
@@ -176,8 +178,8 @@ def _database(app: Flask) -> Iterator[str]:
 def _sqlite(url: URL) -> Iterator[str]:
     if url.database in {None, "", ":memory:"}:
         yield "DATABASE_URL: all data is lost when the process ends; name a file, or PostgreSQL"
-    elif int(os.environ.get("WEB_CONCURRENCY", "1")) > 1:
-        yield "DATABASE_URL: SQLite lets one worker write at a time; use PostgreSQL"
+    elif os.environ.get("WEB_CONCURRENCY") != "1":
+        yield "DATABASE_URL: SQLite lets one worker write; use PostgreSQL, or set WEB_CONCURRENCY=1"
 
 
 def _postgresql(url: URL) -> Iterator[str]:
