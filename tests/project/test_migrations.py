@@ -15,6 +15,7 @@ from flask_migrate import downgrade
 from flask_migrate import migrate
 from flask_migrate import upgrade
 from sqlalchemy import inspect
+from sqlalchemy import make_url
 from sqlalchemy import text
 
 HEAD = """
@@ -210,6 +211,19 @@ def test_upgrades_at_once_wait_for_each_other(empty, folder):
     assert [process.returncode for process in started] == [0] * 4, said
     with empty.app_context():
         assert "made" in [index["name"] for index in inspect(db.engine).get_indexes("parents")]
+
+
+def test_a_long_migration_keeps_its_lock_and_needs_one_connection_of_the_pool(make_app, folder):
+    path = folder("op.execute('SELECT pg_sleep(1)')")
+    with schema() as url:
+        found = make_url(url)
+        limit = f"{found.query['options']} -c idle_in_transaction_session_timeout=300"
+        url = found.update_query_dict({"options": limit}).render_as_string(hide_password=False)
+        options = {"pool_size": 1, "max_overflow": 0}
+        with make_app(DATABASE_URL=url, SQLALCHEMY_ENGINE_OPTIONS=options).app_context():
+            upgrade(path)
+            assert db.session.scalar(text("SELECT version_num FROM alembic_version")) == "2"
+            assert db.session.scalar(text("SHOW idle_in_transaction_session_timeout")) == "300ms"
 
 
 def test_a_dropped_table_of_sqlite_comes_back_on_postgresql(make_app, folder, tmp_path):

@@ -41,7 +41,10 @@ from sqlalchemy import URL
 from sqlalchemy.exc import OperationalError as SQLAlchemyOperationalError
 
 _OPTIONS = {option.keyword.decode() for option in Conninfo.get_defaults()}
-_TRY_LOCK = text("SELECT pg_try_advisory_xact_lock(hashtext('alembic_version'))")
+_TRY_LOCK = text(
+    "SELECT pg_try_advisory_xact_lock(hashtext('alembic_version'))"
+    " FROM set_config('idle_in_transaction_session_timeout', '0', true)"
+)
 
 _DATA_EXCEPTION = "22"
 """The class of errors whose first line quotes a value, too."""
@@ -87,6 +90,7 @@ def migrating(engine: Engine) -> Iterator[Connection]:
     CONCURRENTLY`` would wait for its end.
     """
     with engine.connect() as lock:
+        lock.detach()  # The pool may have but one connection, which the migration needs.
         while not lock.scalar(_TRY_LOCK):
             lock.rollback()
             sleep(0.1)
