@@ -91,8 +91,26 @@ def test_a_bind_is_treated_as_the_first_engine(make_app, tmp_path, as_dict):
     ],
 )
 def test_a_url_with_an_unknown_option_refuses_the_start(make_app, config, name):
-    with pytest.raises(ValueError, match=f"{name} has unknown options. Remove nonsense"):
+    with pytest.raises(
+        ValueError, match=f"{name} has unknown or invalid options. Correct nonsense"
+    ):
         make_app(**config)
+
+
+@pytest.mark.parametrize(
+    ("option", "good"),
+    [
+        ("sqlite:///app.db?timeout=abc", "sqlite:///app.db?timeout=2.5"),
+        ("postgresql://h/a?connect_timeout=abc", "postgresql://h/a?connect_timeout=3"),
+        ("postgresql://h/a?sslmode=requird", "postgresql://h/a?sslmode=require"),
+        ("postgresql://h/a?keepalives_idle=5s", "postgresql://h/a?options=-csearch_path%3Da"),
+    ],
+)
+def test_an_option_with_a_value_that_is_refused_fails_at_start(make_app, option, good):
+    make_app(DATABASE_URL=good)
+    name = option.partition("?")[2].partition("=")[0]
+    with pytest.raises(ValueError, match=f"DATABASE_URL has .* Correct {name}.$"):
+        make_app(DATABASE_URL=option)
 
 
 @pytest.mark.parametrize(

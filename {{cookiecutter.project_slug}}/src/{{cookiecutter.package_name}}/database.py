@@ -189,8 +189,10 @@ def _options(name: str, url: Any, given: Mapping[str, Any], seconds: float) -> d
     dialect = _DIALECTS.get(parsed.get_backend_name())
     if dialect is None:
         return dict(given)
-    if unknown := dialect.unknown_options(parsed):
-        raise ValueError(f"{name} has unknown options. Remove {', '.join(sorted(unknown))}.")
+    if bad := dialect.bad_options(parsed):
+        raise ValueError(
+            f"{name} has unknown or invalid options. Correct {', '.join(sorted(bad))}."
+        )
     ours = dialect.options(seconds)
     if "poolclass" in given:
         ours = {key: value for key, value in ours.items() if not key.startswith("pool")}

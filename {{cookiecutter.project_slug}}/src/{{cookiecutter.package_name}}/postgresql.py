@@ -6,6 +6,7 @@ stopped, or cut off by its network, sends no error, so the client has a deadline
 request, for example in a migration, a response may take any time.
 """
 
+import re
 from collections.abc import Callable
 from collections.abc import Generator
 from collections.abc import Iterator
@@ -41,6 +42,11 @@ from sqlalchemy import URL
 from sqlalchemy.exc import OperationalError as SQLAlchemyOperationalError
 
 _OPTIONS = {option.keyword.decode() for option in Conninfo.get_defaults()}
+_VALUES = {
+    "sslmode": "disable|allow|prefer|require|verify-ca|verify-full",
+    **{name: r"-?\d+(\.\d+)?" for name in _OPTIONS if name.endswith("_timeout")},
+    **{name: r"-?\d+" for name in _OPTIONS if name.startswith("keepalives")},
+}
 _TRY_LOCK = text(
     "SELECT pg_try_advisory_xact_lock(hashtext('alembic_version'))"
     " FROM set_config('idle_in_transaction_session_timeout', '0', true)"
@@ -69,9 +75,13 @@ def options(seconds: float) -> dict[str, Any]:
     }
 
 
-def unknown_options(url: URL) -> set[str]:
-    """Return the options in *url* that libpq does not know."""
-    return set(url.query) - _OPTIONS
+def bad_options(url: URL) -> set[str]:
+    """Return the options in *url* that libpq does not know, or whose value it refuses."""
+    return {
+        name
+        for name, value in url.query.items()
+        if name not in _OPTIONS or not re.fullmatch(_VALUES.get(name, "(?s:.*)"), str(value))
+    }
 
 
 def tune(engine: Engine, seconds: float) -> None:

@@ -5,6 +5,7 @@ the write lock at its start: of two that read and then write, the second waits f
 instead of losing its update. One that only reads takes no lock, so an open shell blocks nobody.
 """
 
+import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -48,9 +49,14 @@ def options(seconds: float) -> dict[str, Any]:
     return {}
 
 
-def unknown_options(url: URL) -> set[str]:
-    """Return the options in *url* that the driver does not know; a URI may have SQLite's, too."""
-    return set() if "uri" in url.query else set(url.query) - _OPTIONS
+def bad_options(url: URL) -> set[str]:
+    """Return the options in *url* that the driver does not know, or a timeout that is no number.
+
+    A URI may have SQLite's, too.
+    """
+    unknown = set() if "uri" in url.query else set(url.query) - _OPTIONS
+    is_number = re.fullmatch(r"\d+(\.\d+)?", str(url.query.get("timeout", 0)))
+    return unknown if is_number else {*unknown, "timeout"}
 
 
 def tune(engine: Engine, seconds: float) -> None:
