@@ -53,16 +53,13 @@ def _check_port(host: str, port: int) -> None:
                 probe.settimeout(1)
                 if probe.connect_ex(address) == 0:
                     raise OSError("another program is listening there")
-        socket.create_server((host, port), family=_family(host)).close()
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        socket.create_server((host, port), family=family).close()
     except OSError as error:
         reason = error.strerror or error
         raise click.ClickException(
             f"Cannot serve at {host}:{port}: {reason}. Try another: flask dev --port {port + 1}"
         ) from None
-
-
-def _family(host: str) -> socket.AddressFamily:
-    return socket.AF_INET6 if ":" in host else socket.AF_INET
 
 
 def _become(command: list[str]) -> None:

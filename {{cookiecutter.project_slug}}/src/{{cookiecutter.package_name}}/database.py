@@ -62,6 +62,7 @@ from . import column_types
 from . import postgresql
 from . import sqlite
 from .carafe.app import as_sync
+from .postgresql import deadline as deadline
 from .settings import project_folder
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -310,7 +311,7 @@ def _revisions() -> tuple[set[str], set[str]]:
 @contextmanager
 def _probing() -> Iterator[Connection]:
     probe: Engine = current_app.extensions[_PROBE]
-    with postgresql.deadline(MAX_PROBE_SECONDS), probe.connect() as connection:
+    with deadline(MAX_PROBE_SECONDS), probe.connect() as connection:
         yield connection
 
 

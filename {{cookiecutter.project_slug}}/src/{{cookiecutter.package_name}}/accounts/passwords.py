@@ -86,11 +86,6 @@ def is_right(password_hash: str | None, password: str) -> bool:
     return password_hash is not None
 
 
-def is_outdated(password_hash: str) -> bool:
-    """Return whether the hash was made with other parameters."""
-    return _hasher.check_needs_rehash(password_hash)
-
-
 def _typed(password: str) -> bytes:
     """*password* normalized, as keyboards compose accents differently, without surrogates."""
     return normalize("NFKC", password).encode(errors="replace")
@@ -179,7 +174,7 @@ def _verified(user_id: int | None, old_hash: str | None, password: str) -> User 
     """The user, locked, if *password* is theirs and was not changed meanwhile."""
     if not is_right(old_hash, password) or old_hash is None:
         return None
-    new_hash = hashed(password) if is_outdated(old_hash) else old_hash
+    new_hash = hashed(password) if _hasher.check_needs_rehash(old_hash) else old_hash
     user = db.session.get(User, user_id, with_for_update=True, populate_existing=True)
     if user is None or not user.active or user.password_hash != old_hash:
         return None

@@ -21,13 +21,13 @@ from sqlalchemy import select
 from sqlalchemy import update
 from sqlalchemy.exc import SQLAlchemyError
 
-from .. import postgresql
 from ..carafe import logger
 from ..carafe.ext.auth import Auth
 from ..carafe.ext.auth import SQLAlchemyAuthProvider
 from ..carafe.ext.auth.provider import role_names
 from ..carafe.request import TOKEN
 from ..database import db
+from ..database import deadline
 from .models import digest_of
 from .models import Login
 from .models import LOGIN_KEY
@@ -91,7 +91,7 @@ def _note_use(app: Flask, token_id: int) -> None:
     """Record that a token was used, unless that was done in the last hour, or fails."""
     now = datetime.now(UTC)
     is_due = Token.last_used_at.is_(None) | (Token.last_used_at < now - USE_INTERVAL)
-    with app.app_context(), postgresql.deadline(app.config["DATABASE_TIMEOUT"]):
+    with app.app_context(), deadline(app.config["DATABASE_TIMEOUT"]):
         try:
             db.session.execute(
                 update(Token).where(Token.id == token_id, is_due).values(last_used_at=now)

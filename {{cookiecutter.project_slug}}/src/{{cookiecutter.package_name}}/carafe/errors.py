@@ -32,7 +32,7 @@ class Fault(BaseModel):
     """One fault of a request, and where it is."""
 
     place: str
-    """``body`` or ``query``."""
+    """``body``, ``form`` or ``query``."""
     path: str
     """The path to the value, joined by slashes."""
     detail: str
@@ -90,7 +90,7 @@ def problem(error: HTTPException) -> WerkzeugResponse:
     details = Problem(
         title=title_of(status),
         status=status,
-        detail=_text(error.description),
+        detail=error.description if isinstance(error.description, str) else None,
         errors=getattr(error, "faults", None),
         request_id=request_id,
     )
@@ -107,8 +107,3 @@ def title_of(status: int) -> str:
         return HTTPStatus(status).phrase
     except ValueError:
         return "Error"
-
-
-def _text(description: Any) -> str | None:
-    """The description, if it is text: an extension may use any object."""
-    return description if isinstance(description, str) else None

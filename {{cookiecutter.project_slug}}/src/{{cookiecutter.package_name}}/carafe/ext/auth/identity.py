@@ -75,8 +75,9 @@ class Identities:
         environ = environ_of(current_request())
         if environ.get(_ENVIRON) is None:
             environ.setdefault(WHO, (None, None))  # Also if the provider fails.
+            token = bearer_of(environ)
             with deciding():
-                self._load()
+                self._load_from_session() if token is None else self._load_from_token(token)
         return environ[_ENVIRON]
 
     @property
@@ -95,13 +96,6 @@ class Identities:
             self._become(identity)
         else:
             self._become(self._identified(identity) or AnonymousIdentity())
-
-    def _load(self) -> None:
-        token = bearer_of(environ_of(current_request()))
-        if token is not None:
-            self._load_from_token(token)
-        else:
-            self._load_from_session()
 
     def _load_from_session(self) -> None:
         user_id = session.get(self._session_key)

@@ -256,6 +256,7 @@ _HEADERS = {
 _REQUEST = ("request_id", "request_method", "request_path", "request_query", "request_remote_addr")
 _NO_REQUEST = dict.fromkeys((*_REQUEST, "request_headers"), "-")
 _DESCRIPTION = "carafe.description"
+_SECRETS = "carafe.secrets"
 MAX_FIELD_LENGTH = 512
 
 
@@ -268,19 +269,14 @@ class RequestFilter(logging.Filter):
 
 
 def _add_request(record: logging.LogRecord) -> None:
-    if has_request_context():
-        record.__dict__.update(_describe(current_request()))
-    else:
+    if not has_request_context():
         # A record that waited in a queue has the data of its request.
         record.__dict__.update(_NO_REQUEST | record.__dict__)
-
-
-def _describe(request: Request) -> dict[str, object]:
-    environ = environ_of(request)  # Describing a request is not reading it.
+        return
+    environ = environ_of(current_request())  # Describing a request is not reading it.
     if _DESCRIPTION not in environ:  # Later records of the request have the same.
-        environ[_DESCRIPTION] = _described(request, environ)
-    description: dict[str, object] = environ[_DESCRIPTION]
-    return description
+        environ[_DESCRIPTION] = _described(current_request(), environ)
+    record.__dict__.update(environ[_DESCRIPTION])
 
 
 def _described(request: Request, environ: dict[str, Any]) -> dict[str, object]:
@@ -354,7 +350,7 @@ class CleanRecord(logging.LogRecord):
             return "\n".join(f"  {escape(part)}" for part in parts) if text else None
 
         def leaf(value: object) -> object:
-            return value if _is_number(value) else line(value)
+            return value if isinstance(value, int | float | None) else line(value)
 
         self.__dict__.update(vars(record))
         self.msg, self.__dict__["args"] = redact(record.msg), redact(record.args)
@@ -377,7 +373,10 @@ class CleanRecord(logging.LogRecord):
 def _clean_record(record: logging.LogRecord) -> CleanRecord:
     if isinstance(record, CleanRecord):
         return record
-    return CleanRecord(record, secrets_of_process(current_app.config if current_app else {}))
+    known = current_app.extensions if current_app else {}
+    if _SECRETS not in known:  # It takes long to find them.
+        known[_SECRETS] = secrets_of_process(current_app.config if current_app else {})
+    return CleanRecord(record, known[_SECRETS])
 
 
 _BLANK = vars(logging.makeLogRecord({"levelno": logging.INFO, "levelname": "INFO"})) | _NO_REQUEST
@@ -397,10 +396,6 @@ class AccessRecord(CleanRecord):
         """The values of the fields, separated by spaces."""
         values = ["-" if value is None else str(value) for value in self.extra.values()]
         return " ".join(_SPACE.sub(_escaped, value) for value in values)
-
-
-def _is_number(value: object) -> bool:
-    return value is None or isinstance(value, (int, float))
 
 
 def _message(record: logging.LogRecord) -> str:
