@@ -3,6 +3,7 @@
 A mismatch is a 422 that lists up to ``MAX_FAULTS`` faults, but never a value of the request.
 """
 
+import re
 from collections import Counter
 from collections.abc import Callable
 from collections.abc import Iterable
@@ -249,8 +250,14 @@ def _first_faults(error: ValidationError) -> list[Any]:
 
 def _fault(place: str, found: dict[str, Any]) -> Fault:
     kind, detail = found.get("type", ""), found.get("msg", _INVALID)
-    value = found.get("input", detail)
-    if kind not in _KNOWN_KINDS and str(getattr(value, "filename", value)) in detail:
-        detail = _INVALID  # A validator may repeat the value, such as one that is no IP address.
+    if kind not in _KNOWN_KINDS and _repeats(detail, found.get("input", detail)):
+        detail = _INVALID
     path = "/".join(map(str, found.get("loc", ())))
     return Fault(place=place, path=path[:MAX_PATH_LENGTH], detail=_UNQUOTED.get(kind, detail))
+
+
+def _repeats(message: str, value: Any) -> bool:
+    """Return whether a validator says what was sent, such as a text that is no IP address."""
+    text = str(getattr(value, "filename", value))
+    is_there = text and text in message
+    return bool(is_there and re.search(rf"(?<!\w){re.escape(text)}(?!\w)", message))
