@@ -67,7 +67,8 @@ def drain(server):
     if server.reexec_pid == server.master_pid == 0 and not server.systemd:  # the sockets are ours
         for listener in server.LISTENERS:
             with suppress(OSError):
-                # Closing it would reset the connections that no worker has accepted yet.
+                # An interface that does not exist refuses new connections. Closing the socket would
+                # reset those that no worker has accepted yet.
                 listener.sock.setsockopt(socket.SOL_SOCKET, SO_BINDTOIFINDEX, NO_INTERFACE)
         time.sleep(1)  # The workers accept these.
     raise StopIteration

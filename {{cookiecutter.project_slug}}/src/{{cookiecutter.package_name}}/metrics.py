@@ -91,7 +91,7 @@ class MetricsMiddleware:
             rule, status = _rule(environ), line[:3]
             return start_response(line, *rest)
 
-        if environ["PATH_INFO"] == PATH:  # Prometheus sends the IP address of a replica.
+        if environ["PATH_INFO"] == PATH:  # Prometheus sends an IP address, which is not trusted.
             environ["HTTP_HOST"] = "localhost"
         began = perf_counter()
         self._in_progress.inc()

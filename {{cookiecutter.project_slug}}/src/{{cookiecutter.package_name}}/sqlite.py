@@ -109,6 +109,7 @@ def _on_connect(seconds: float, connection: sqlite3.Connection, record: Any) -> 
     _wait_within(connection, seconds)
     # If two processes open a new file at once, SQLite refuses one of them without waiting.
     _execute_in_time(connection, "PRAGMA journal_mode = WAL", monotonic() + seconds)
+    # If that failed, the first of these raises the error.
     for pragma in ("journal_mode = WAL", "synchronous = NORMAL", "foreign_keys = ON"):
         connection.execute(f"PRAGMA {pragma}")
 

@@ -29,6 +29,7 @@ from .passwords import set_password
 from .provider import auth
 from .provider import end_logins
 from .tokens import add_token
+from .tokens import delete_expired
 from .tokens import has_too_many
 from .tokens import LIFETIME
 from .tokens import MAX_LIFETIME
@@ -133,6 +134,7 @@ def create_token(email: str, name: str, roles: tuple[str, ...], days: int) -> No
     user = _existing(email)
     if lacking := sorted({*roles} - {*user.roles}):
         raise click.ClickException(f"User {user.email} lacks {', '.join(lacking)}.")
+    delete_expired(user)
     if has_too_many(user):
         raise click.ClickException(f"User {user.email} has {MAX_TOKENS} tokens. Revoke one.")
     expires_at = datetime.now(UTC) + timedelta(days=days)

@@ -87,7 +87,7 @@ def is_right(password_hash: str | None, password: str) -> bool:
 
 
 def _typed(password: str) -> bytes:
-    """*password* normalized, as keyboards compose accents differently, without surrogates."""
+    """*password* as bytes, in the form NFKC: keyboards compose accents differently."""
     return normalize("NFKC", password).encode(errors="replace")
 
 

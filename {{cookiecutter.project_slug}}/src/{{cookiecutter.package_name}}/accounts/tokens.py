@@ -106,6 +106,7 @@ class TokenListView(MethodView):
         ]
         if faults:
             raise Invalid(faults)
+        delete_expired(user)
         if has_too_many(user):
             abort(409, f"You have {MAX_TOKENS} tokens. End one that you do not need.")
         token, text = add_token(user, body.name, body.roles, body.expires_at)
@@ -126,12 +127,16 @@ class TokenView(MethodView):
         audit.record("ended a token", user_id=auth.user_id, id=id)
 
 
+def delete_expired(user: User) -> None:
+    """Delete the tokens of *user* that expired long ago; the caller commits."""
+    past = datetime.now(UTC) - SHOWN_AFTER_EXPIRY
+    db.session.execute(delete(Token).where(Token.user_id == user.id, Token.expires_at < past))
+
+
 def has_too_many(user: User) -> bool:
-    """Return whether *user* has the maximum of tokens; those long expired are deleted first."""
-    now, own = datetime.now(UTC), Token.user_id == user.id
-    db.session.execute(delete(Token).where(own, Token.expires_at < now - SHOWN_AFTER_EXPIRY))
-    live = select(func.count()).select_from(Token).where(own, Token.expires_at > now)
-    return db.session.scalars(live).one() >= MAX_TOKENS
+    """Return whether *user* has as many tokens as one may have."""
+    own = Token.user_id == user.id, Token.expires_at > datetime.now(UTC)
+    return db.session.scalars(select(func.count(Token.id)).where(*own)).one() >= MAX_TOKENS
 
 
 def add_token(

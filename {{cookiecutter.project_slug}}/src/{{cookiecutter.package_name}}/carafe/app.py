@@ -97,7 +97,7 @@ class FlaskCarafe(Flask):
         """Call the teardown functions. What one raises is logged: the response has been made."""
         try:
             super().do_teardown_request(*args)
-        except HTTPException:  # An answer to the client, such as that its token is bad.
+        except HTTPException:  # A refusal, such as of a bad token, is no failure.
             pass
         except Exception:  # An owner's function may raise anything.
             if self.testing:

@@ -121,7 +121,7 @@ def operation(
     deprecated: date | None = None,
     sunset: date | None = None,
 ) -> Decorator:
-    """Load a view's body and query, and send what it returns with *status*.
+    """Load a view's body, form and query, and send what it returns with *status*.
 
     For the OpenAPI document, *problems* are the HTTP statuses that it may abort with; those that
     follow from the signature are added. *operation_id* replaces the name made of method and path.

@@ -145,10 +145,10 @@ def recording() -> Iterator[set[str]]:
     if not isinstance(request, RecordedRequest):
         yield names
         return
-    session = _session_of(context)
+    session, (outer, places) = _session_of(context), _places.get()
     was_accessed, session.accessed = session.accessed, False
     try:
-        with _recording_in(request, names, *request.places):
+        with _recording_in(request, names, *(places if outer is request else (request.reads,))):
             yield names
     finally:
         if session.accessed is True:
@@ -280,19 +280,15 @@ class RecordedRequest(Request):
         return request
 
     @property
-    def places(self) -> tuple[set[str], ...]:
-        """Where is recorded what is read of this request now."""
-        request, places = _places.get()
-        return places if request is self else (self.reads,)
-
-    @property
     def is_making(self) -> bool:
         """Whether this code makes something to be cached."""
-        return len(self.places) > 1
+        request, places = _places.get()
+        return request is self and len(places) > 1
 
     def record(self, *names: str) -> None:
         """Record what is read."""
-        for place in self.places:
+        request, places = _places.get()
+        for place in places if request is self else (self.reads,):
             place.update(names)
 
     def get_data(self, *args: Any, **kwargs: Any) -> Any:

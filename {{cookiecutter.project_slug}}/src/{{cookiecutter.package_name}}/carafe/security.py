@@ -7,7 +7,7 @@ without a ``Host`` is refused as well, as that protocol demands.
 Every response, also an error or a redirect, has the id of its request in ``X-Request-ID``, and
 strict security headers; one that the application sets itself is left alone. A response that depends
 on a cookie or on credentials is not stored by any cache (``Cache-Control: no-store``), unless it
-says for how long it may be. Over HTTPS, browsers are told to use HTTPS alone for *hsts* seconds.
+says for how long it may be. Over HTTPS, a header makes browsers use only HTTPS for *hsts* seconds.
 
 The last of *hops* trusted reverse proxies says who the client is: by what it appended to
 ``X-Forwarded-For``, and by ``X-Forwarded-Proto``. Proxies write an IP address in several ways: with

@@ -136,7 +136,8 @@ class CachedViews:
         if reason := self._why_bypassed(options, context, environ, is_of_url):
             entries.note(request, "fwd=bypass", reason)
             return run()
-        self._check_names(request, environ.get("QUERY_STRING"))
+        if environ.get("QUERY_STRING"):
+            self._check_names(request, environ["QUERY_STRING"])
         key = entries.view_key(view.namespace, request.path, query, request.root_path)
         try:
             entry, token = self._find(view, request, key)
@@ -218,9 +219,9 @@ class CachedViews:
             return "the timeout is 0"
         return "unless is true" if options.unless and options.unless() else None
 
-    def _check_names(self, request: Any, query: str | None) -> None:
+    def _check_names(self, request: Any, query: str) -> None:
         """Raise Invalid for arguments that the view would refuse on a miss."""
-        operation = operation_of(request) if query else None
+        operation = operation_of(request)
         if operation and operation.query:
             names = (name for name, _ in parse_qsl(query, keep_blank_values=True))
             check_names(operation.query, names)
