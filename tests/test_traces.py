@@ -54,7 +54,7 @@ OTHER = {
     r"|from functools import cache|Cache-Control|no-cache|cached_property|no:cacheprovider"
     r"|CASCADE|cached_statements",
     "session": r"(session = )?db\.session(\.session_factory)?|execution\.session"
-    r"|\bsession(: Any|\.(new|dirty|deleted|info|rollback)\b)|start_new_session|scope=\"session\""
+    r"|\bsession(: Any|\.(new|dirty|deleted|info|in_transaction|expire_all|rollback)\b)|start_new_session|scope=\"session\""
     r"|SessionTransaction",
 }
 
