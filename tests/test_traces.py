@@ -55,6 +55,7 @@ OTHER = {
     r"|CASCADE|cached_statements",
     "session": r"(session = )?db\.session(\.session_factory)?|execution\.session"
     r"|\bsession(: Any|\.(new|dirty|deleted|info|in_transaction|expire_all|rollback)\b)|start_new_session|scope=\"session\""
+    r"|idle_in_transaction_session_timeout"
     r"|SessionTransaction",
 }
 
