@@ -54,8 +54,8 @@ OTHER = {
     r"|from functools import cache|Cache-Control|no-cache|cached_property|no:cacheprovider"
     r"|CASCADE|cached_statements",
     "session": r"(session = )?db\.session(\.session_factory)?|execution\.session"
-    r"|\bsession(: Any|\.(new|dirty|deleted|info|in_transaction|expire_all|rollback)\b)|start_new_session|scope=\"session\""
-    r"|idle_in_transaction_session_timeout"
+    r"|\bsession(: Any|\.(new|dirty|deleted|info|in_transaction|expire_all|rollback)\b)"
+    r"|start_new_session|scope=\"session\"|idle_in_transaction_session_timeout"
     r"|SessionTransaction",
 }
 
