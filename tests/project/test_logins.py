@@ -94,6 +94,20 @@ def test_a_view_of_the_owner_logs_a_user_in(lasting):
     assert [login["current"] for login in client.get("/logins").json["items"]] == [True]
 
 
+def test_an_id_that_nobody_has_opens_no_login(lasting):
+    provider = import_string(f"{create_app.__module__}.accounts.provider")
+
+    @lasting.post("/sso/<id>")
+    def sso(id):
+        provider.auth.login(int(id) if id.isdecimal() else id)
+        return {"id": provider.auth.user_id}
+
+    client = lasting.test_client()
+    assert client.post("/sso/999").json == {"id": None}
+    with pytest.raises(TypeError, match="not valid"):
+        client.post("/sso/ada")
+
+
 def test_a_login_is_worth_nothing_to_another_user(app, ada):
     bob = log_in(app, email="bob@example.com")
     bobs_id = bob.get("/login").json["id"]

@@ -105,9 +105,11 @@ class LoginAuth(Auth):
     """Auth whose sessions each belong to an open login."""
 
     def login(self, user_id: Any, propagate: object = True, **values: Any) -> None:
-        """Open a login instead of the current one, commit, and log the user in."""
+        """Open a login of the user instead of the current one, commit, and log them in."""
         self.refuse_token()
-        super().login(user_id, propagate, **{**values, LOGIN_KEY: _open_login(user_id)})
+        if isinstance(user_id, int) and db.session.get(User, user_id) is not None:
+            values[LOGIN_KEY] = _open_login(user_id)
+        super().login(user_id, propagate, **values)
 
 
 auth = LoginAuth(Accounts(db.session), roles=["admin", "editor"])
