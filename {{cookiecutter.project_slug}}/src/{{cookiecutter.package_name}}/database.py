@@ -237,7 +237,7 @@ def writes(function: Function) -> Function:
             end_snapshot()
             try:
                 returned = run(*args, **kwargs)
-            except BaseException:
+            except BaseException:  # Also of a worker that is interrupted; it is raised again.
                 db.session.rollback()
                 raise
             end_snapshot()
