@@ -8,10 +8,13 @@ from carafe.ext.logger import Logger
 from carafe.ext.logger import mail
 from flask import Flask
 
+from .configs import file_config
 from .configs import mail_config
+from .configs import stream_config
 from .mailbox import free_port
 from .mailbox import text_of
 from .workers import log_and_exit
+from .workers import log_and_list_what_was_loaded
 from .workers import log_on_both_sides_of_a_fork
 from .workers import run
 
@@ -189,6 +192,13 @@ def test_what_waits_at_exit_is_sent(mailbox):
     error, summary = (message["Subject"] for message in mailbox.messages)
     assert error == "ERROR in shop: failed"
     assert "9 more records were not mailed" in summary
+
+
+def test_a_fork_finds_no_module_half_loaded(mailbox, tmp_path):
+    for config in [mail_config(mailbox.port), file_config(tmp_path / "log"), stream_config()]:
+        assert run(log_and_list_what_was_loaded, config) == 0
+    assert mailbox.messages
+    assert (tmp_path / "log").read_text("utf-8")
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")

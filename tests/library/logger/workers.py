@@ -118,6 +118,15 @@ def log_and_exit(port):
         app.logger.error("failed")
 
 
+def log_and_list_what_was_loaded(config):
+    app = make_app(config)
+    loaded = set(sys.modules)
+    app.logger.error("failed")
+    app.extensions["carafe.logger"].handlers[0].flush()
+    later = set(sys.modules) - loaded
+    sys.exit(f"{later} were loaded by a thread" if later else 0)
+
+
 def log_on_both_sides_of_a_fork(port):
     warnings.simplefilter("ignore", DeprecationWarning)
     app = make_app(mail_config(port))

@@ -13,6 +13,7 @@ import ssl
 import time
 from collections import Counter
 from collections.abc import Hashable
+from email import policy
 from email.message import EmailMessage
 from email.utils import formatdate
 from email.utils import make_msgid
@@ -34,7 +35,8 @@ MAX_SUBJECT = 120
 SERVER_SECONDS = 10.0
 _QUERY = re.compile(r"\?\S*")
 
-# Host names need this codec. A fork while a thread loads it would leave the child without.
+# What is loaded when first used, like this codec of host names and `policy`, is loaded here: a fork
+# while a thread loads it would leave the child without.
 codecs.lookup("idna")
 
 
@@ -113,7 +115,7 @@ def _title(record: logging.LogRecord) -> str:
 
 
 def _compose(queued: QueuedRecord, options: MailOptions) -> EmailMessage:
-    record, message = queued.record, EmailMessage()
+    record, message = queued.record, EmailMessage(policy.default)
     message["Subject"] = _title(record)
     message["From"] = options.fromaddr
     message["To"] = ", ".join(options.toaddrs)
@@ -130,7 +132,7 @@ def _compose(queued: QueuedRecord, options: MailOptions) -> EmailMessage:
 
 def send(message: EmailMessage, options: MailOptions) -> None:
     """Send *message* to the mail server. Raises OSError or SMTPException."""
-    context = ssl.create_default_context()
+    context = None if options.tls == "none" else ssl.create_default_context()
     with_tls = partial(smtplib.SMTP_SSL, context=context)
     connect = with_tls if options.tls == "implicit" else smtplib.SMTP
     with connect(options.server, options.port, timeout=SERVER_SECONDS) as server:
