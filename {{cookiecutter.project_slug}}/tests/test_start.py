@@ -55,6 +55,10 @@ def test_production_refuses_a_key_that_can_be_guessed_and_does_not_show_it(key, 
         ({"CORS_ORIGINS": '["*"]', "CORS_CREDENTIALS": "true"}, "CORS_CREDENTIALS"),
         ({"CORS_ORIGINS": f'["{SITE}/path"]'}, "CORS_ORIGINS"),
         ({"TRUSTED_HOSTS": "a.example"}, "TRUSTED_HOSTS"),
+        ({"FLASK_MAX_FORM_PARTS": "many"}, "MAX_FORM_PARTS"),
+        ({"FLASK_TESTING": "perhaps"}, "TESTING"),
+        ({"FLASK_SESSION_COOKIE_NAME": "a b"}, "SESSION_COOKIE_NAME"),
+        ({"FLASK_SESSION_COOKIE_SAMESITE": "Loose"}, "SESSION_COOKIE_SAMESITE"),
         ({"FLASK_CARAFE_SESSION_SALT": '""'}, "SALT"),  # feature: session
     ],
 )
@@ -105,6 +109,11 @@ def test_the_environment_configures_and_config_wins(monkeypatch):
     assert app.config["JSON_SORT_KEYS"] is False
     assert app.test_client().get("/openapi.json").json["info"]["title"] == "Books"
     assert create_app({"SECRET_KEY": STRONG}).secret_key == STRONG
+
+
+def test_a_switch_of_flask_may_be_a_word(make_app, monkeypatch):
+    monkeypatch.setenv("FLASK_PROVIDE_AUTOMATIC_OPTIONS", "False")
+    assert make_app().config["PROVIDE_AUTOMATIC_OPTIONS"] is False
 
 
 def test_two_apps_run_side_by_side(make_app):

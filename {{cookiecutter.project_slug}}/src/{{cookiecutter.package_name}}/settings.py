@@ -45,6 +45,7 @@ from flask.cli import load_dotenv
 from flask.helpers import get_load_dotenv
 from pydantic import AfterValidator
 from pydantic import AliasChoices
+from pydantic import create_model
 from pydantic import Field
 from pydantic import field_validator
 from pydantic import model_validator
@@ -98,6 +99,7 @@ def init_app(app: Flask, config: Mapping[str, object] | None) -> None:
     app.config.from_prefixed_env()
     app.config.from_mapping(settings.as_config())
     app.config.from_mapping(given, CORS_ORIGINS=settings.cors_origins)
+    app.config.from_mapping(_flask_settings(app.config))
     if settings.environment == "production":
         _check(app)
 
@@ -117,6 +119,17 @@ def _load(given: dict[str, Any]) -> "Settings":
     except SettingsError as error:
         field = re.search(r'field "(\w+)"', str(error))
         _refuse([f"{field[1].upper() if field else 'A setting'}: it is not JSON"])
+
+
+def _flask_settings(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Flask's own settings in *config*, with the types that Flask takes for granted."""
+    fields: dict[str, Any] = {key: (kind | None, None) for key, kind in _FLASK.items()}
+    try:
+        found = create_model("Flask", **fields).model_validate(config)
+    except ValidationError as error:
+        _refuse([*map(_explained, error.errors())])
+    settings: dict[str, Any] = found.model_dump()
+    return settings
 
 
 def _check(app: Flask) -> None:
@@ -171,6 +184,18 @@ _ORIGINS = (
 )
 
 Origins = Annotated[list[Annotated[str, AfterValidator(_origin)]], NoDecode]
+
+_FLASK: dict[str, Any] = {
+    **{key: type(value) for key, value in Flask.default_config.items() if value is not None},
+    **dict.fromkeys(("DEBUG", "PROPAGATE_EXCEPTIONS", "TRAP_BAD_REQUEST_ERRORS"), bool),
+    "PERMANENT_SESSION_LIFETIME": Any,
+    "SERVER_NAME": str,
+    "SESSION_COOKIE_DOMAIN": Annotated[str, Field(pattern=r"^[\w.-]+$")],
+    "SESSION_COOKIE_NAME": Annotated[str, Field(pattern=r"^[\w!#$%&'*+.^`|~-]+$")],
+    "SESSION_COOKIE_PATH": Annotated[str, Field(pattern=r"^/[^\s;]*$")],
+    "SESSION_COOKIE_SAMESITE": Annotated[str, Field(pattern="(?i)^(lax|strict|none)$")],
+}
+"""The types of Flask's own settings; each may be None, too."""
 
 
 class Settings(BaseSettings):
