@@ -230,5 +230,20 @@ def test_a_handler_of_the_app_for_one_status_wins(app, client):
     assert client.post("/static/a").mimetype == "application/problem+json"
 
 
+@pytest.mark.parametrize("place", ["view", "before_request", "after_request"])
+def test_an_error_without_a_status_is_a_500(place, caplog):
+    def fail(*args):
+        raise HTTPException("hunter2")
+
+    app = FlaskCarafe(__name__)
+    errors.init_app(app)
+    app.add_url_rule("/", view_func=fail if place == "view" else dict)
+    getattr(app, place, lambda hook: None)(fail)
+    response = app.test_client().get("/")
+    assert (response.status_code, response.mimetype) == (500, "application/problem+json")
+    assert "hunter2" not in response.text
+    assert "HTTPException" in caplog.text
+
+
 def test_an_app_without_it_keeps_flasks_pages():
     assert Flask(__name__).test_client().get("/").mimetype == "text/html"

@@ -232,6 +232,11 @@ def test_a_query_or_a_form_that_is_no_model_is_refused_at_start(name, kind):
         operation()(view)
 
 
+def test_a_status_that_http_does_not_have_is_refused_at_start():
+    with pytest.raises(ValueError, match="299"):
+        operation(299)(dict)
+
+
 def test_a_query_may_be_annotated():
     @operation()
     def view(query: Annotated[Paging, Field(description="Which page.")]) -> int:

@@ -87,9 +87,19 @@ class FlaskCarafe(Flask):
         response.status_code = 204
         return _without_body(response)
 
+    def handle_http_exception(self, e: HTTPException) -> Any:
+        """Return the response to *e*. Raises RuntimeError if it has no status."""
+        if not (e.code or e.response):
+            raise RuntimeError(f"{type(e).__name__} has no status. Give it a code.") from e
+        return super().handle_http_exception(e)
+
     def handle_exception(self, e: Exception) -> FlaskResponse:
         """Return the response to *e*; an HTTP error of a hook or a handler is sent as such."""
-        if isinstance(e, HTTPException) and not self.trap_http_exception(e):
+        if (
+            isinstance(e, HTTPException)
+            and (e.code or e.response)
+            and not self.trap_http_exception(e)
+        ):
             return self.finalize_request(self.handle_http_exception(e), from_error_handler=True)
         return super().handle_exception(e)
 

@@ -37,6 +37,7 @@ from datetime import datetime
 from datetime import UTC
 from functools import partial
 from functools import wraps
+from http import HTTPStatus
 from typing import Annotated
 from typing import Any
 from typing import get_args
@@ -223,7 +224,8 @@ def _read(view: View, status: int, *described: Any) -> Operation:
         returned = get_args(returned)[0]
     has_no_body = returned in (None, type(None)) or _is_response(returned)
     body = hints.get("body")
-    adapter_of(body)  # An impossible type fails now.
+    adapter_of(body)  # An impossible type fails now, and so does an unknown status.
+    HTTPStatus(status)
     return Operation(
         as_sync(view),
         status,
