@@ -237,3 +237,17 @@ def test_a_dropped_table_of_sqlite_comes_back_on_postgresql(make_app, folder, tm
         upgrade(path)
         downgrade(path, "2")
         assert "old" in inspect(db.engine).get_table_names()
+
+
+def test_tables_that_refer_to_each_other_can_be_dropped(make_app, folder, tmp_path):
+    tables = "; ".join(
+        f"op.create_table('{name}', sa.Column('id', sa.Integer, primary_key=True),"
+        f" sa.Column('other_id', sa.Integer, sa.ForeignKey('{other}.id')))"
+        for name, other in [("one", "two"), ("two", "one")]
+    )
+    path = folder(tables, "op.drop_table('one'); op.drop_table('two')")
+    with make_app(DATABASE_URL=f"sqlite:///{tmp_path}/test.db").app_context():
+        upgrade(path)
+        migrate(path)
+        upgrade(path)
+        assert not {"one", "two"} & {*inspect(db.engine).get_table_names()}

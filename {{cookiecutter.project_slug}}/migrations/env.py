@@ -1,5 +1,7 @@
 """Runs the migrations on the application's database, for ``flask db``."""
 
+from contextlib import suppress
+from graphlib import CycleError
 from graphlib import TopologicalSorter
 
 from alembic import context
@@ -25,7 +27,10 @@ def render_item(kind, value, context):
 
 
 def drop_children_first(migration, revision, directives) -> None:
-    """Let a generated migration drop tables before those that they refer to."""
+    """Let a generated migration drop tables before those that they refer to.
+
+    Tables that refer to each other keep their order. PostgreSQL drops them after a constraint.
+    """
     for script in directives:
         changes = script.upgrade_ops.ops
         drops = {change.table_name: change for change in changes if isinstance(change, DropTableOp)}
@@ -35,8 +40,10 @@ def drop_children_first(migration, revision, directives) -> None:
                 parent = key.target_fullname.rpartition(".")[0]
                 if parent in drops and parent != child:
                     order.add(parent, child)
+        with suppress(CycleError):
+            drops = {name: drops[name] for name in order.static_order()}
         others = [change for change in changes if not isinstance(change, DropTableOp)]
-        script.upgrade_ops.ops = others + [drops[name] for name in order.static_order()]
+        script.upgrade_ops.ops = [*others, *drops.values()]
         script.upgrade_ops.reverse_into(script.downgrade_ops)
 
 
