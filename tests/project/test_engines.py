@@ -8,6 +8,7 @@ from datetime import UTC
 from functools import partial
 
 import pytest
+from conftest import create_app
 from conftest import db
 from conftest import MIGRATIONS
 from conftest import schema
@@ -26,7 +27,10 @@ from sqlalchemy import String
 from sqlalchemy import Table
 from sqlalchemy import text
 from sqlalchemy.exc import StatementError
+from sqlalchemy.orm import mapped_column
+from werkzeug.utils import import_string
 
+Base = import_string(f"{create_app.__module__}.database:Base")
 SHOW_LIMIT = text("SHOW statement_timeout")
 
 
@@ -78,6 +82,23 @@ def test_a_bind_is_treated_as_the_first_engine(make_app, tmp_path, as_dict):
         times.create(connection)
         connection.execute(times.insert().values(time=datetime(2026, 11, 26, 12)))
         assert connection.scalar(select(times)).tzinfo == UTC
+
+
+@pytest.mark.parametrize("base", [Base, db.Model])
+def test_a_model_has_its_table_in_the_database_of_its_bind(make_app, tmp_path, base):
+    key = f"bind_of_{base.__name__.lower()}"
+    columns = {"id": mapped_column(Integer, primary_key=True)}
+    model = type(
+        f"In{base.__name__}", (base,), columns | {"__tablename__": key, "__bind_key__": key}
+    )
+    app = make_app(SQLALCHEMY_BINDS={key: f"sqlite:///{tmp_path}/other.db"})
+    with app.app_context():
+        db.create_all(key)
+        db.session.add(model())
+        db.session.commit()
+    with sqlite3.connect(tmp_path / "other.db") as other:
+        assert other.execute(f"SELECT id FROM {key}").fetchall() == [(1,)]
+    assert key not in db.metadata.tables
 
 
 @pytest.mark.parametrize(

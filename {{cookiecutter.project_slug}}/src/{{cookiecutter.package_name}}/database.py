@@ -12,8 +12,9 @@ so that no update is lost; everything else reads without a lock. Other code that
 writes, such as a job, a command or a GET, needs the decorator ``writes``.
 
 See ``column_types`` for times, decimals and JSON. ``SQLALCHEMY_ENGINE_OPTIONS`` are added to those
-set here, and each engine of ``SQLALCHEMY_BINDS`` is treated as the first one. A child process uses
-no connection of its parent.
+set here, and each engine of ``SQLALCHEMY_BINDS`` is treated as the first one; a model names its own
+as ``__bind_key__``, and migrations leave it to ``db.create_all("<key>")``. A child process uses no
+connection of its parent.
 """
 
 import enum
@@ -28,6 +29,7 @@ from datetime import UTC
 from functools import wraps
 from types import ModuleType
 from typing import Any
+from typing import ClassVar
 from typing import Literal
 from typing import TypeVar
 from weakref import WeakSet
@@ -85,7 +87,18 @@ _READING = re.compile(
 """The statements that change nothing."""
 
 
-class Base(DeclarativeBase):
+class _Bindable:
+    """A model with a ``__bind_key__`` has its table in that database of ``SQLALCHEMY_BINDS``."""
+
+    metadata: ClassVar[MetaData]
+
+    def __init_subclass__(cls, **named: Any) -> None:
+        if key := vars(cls).get("__bind_key__"):
+            cls.metadata = db._make_metadata(key)
+        super().__init_subclass__(**named)
+
+
+class Base(_Bindable, DeclarativeBase):
     """The base of models. An enum is stored as text, which needs no type on PostgreSQL."""
 
     registry = registry(
