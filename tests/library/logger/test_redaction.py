@@ -26,6 +26,8 @@ def test_the_hints_miss_nothing_that_looks_like_a_secret():
     names = ["password", "passwd", "PWD", "passphrase", "Secret", "token", "cookie", "csrf", "DSN"]
     names += ["authorization", "api_key", "access-key", "private-key", "credentials", "session"]
     texts = [f"{name}={CANARY}" for name in names]
+    texts += [f"dump --{name} {CANARY}" for name in names]
+    texts += [f"<{name}>{CANARY}</{name}>" for name in names]
     texts += [f"Authorization: {CANARY}", f"Bearer {'a' * 16}{CANARY}", f"eyJ{'a' * 8}.{CANARY}"]
     texts += [f"https://{CANARY}@host", f"ftp://ada:{CANARY}@host", f"carafe_{'a' * 31}-{CANARY}"]
     texts += [f"pa\u017f\u017fword={CANARY}", f"credent\u0131al={CANARY}"]
