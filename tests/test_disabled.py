@@ -5,7 +5,7 @@ import pytest
 from .conftest import copied
 
 ABOUT = {
-    "cache": ["test_cache.py", "test_private_views.py"],
+    "cache": ["test_cache.py"],
     "logger": ["test_logger.py"],
     "session": [],
 }

@@ -121,7 +121,6 @@ FILES = {
     "tests/test_logger.py",
     "tests/test_login.py",
     "tests/test_openapi.py",
-    "tests/test_private_views.py",
     "tests/test_start.py",
     "tests/test_throttling.py",
     "tests/test_tokens.py",
