@@ -55,6 +55,8 @@ def test_production_refuses_a_key_that_can_be_guessed_and_does_not_show_it(key, 
         ({"CORS_ORIGINS": '["*"]', "CORS_CREDENTIALS": "true"}, "CORS_CREDENTIALS"),
         ({"CORS_ORIGINS": f'["{SITE}/path"]'}, "CORS_ORIGINS"),
         ({"TRUSTED_HOSTS": "a.example"}, "TRUSTED_HOSTS"),
+        ({"TRUSTED_HOSTS": '["*.a.example"]'}, "TRUSTED_HOSTS"),
+        ({"TRUSTED_HOSTS": '["https://a.example"]'}, "TRUSTED_HOSTS"),
         ({"FLASK_MAX_FORM_PARTS": "many"}, "MAX_FORM_PARTS"),
         ({"FLASK_TESTING": "perhaps"}, "TESTING"),
         ({"FLASK_SESSION_COOKIE_NAME": "a b"}, "SESSION_COOKIE_NAME"),
@@ -111,9 +113,18 @@ def test_the_environment_configures_and_config_wins(monkeypatch):
     assert create_app({"SECRET_KEY": STRONG}).secret_key == STRONG
 
 
-def test_a_switch_of_flask_may_be_a_word(make_app, monkeypatch):
+def test_a_switch_of_flask_may_be_a_word_or_empty(make_app, monkeypatch):
     monkeypatch.setenv("FLASK_PROVIDE_AUTOMATIC_OPTIONS", "False")
-    assert make_app().config["PROVIDE_AUTOMATIC_OPTIONS"] is False
+    monkeypatch.setenv("FLASK_TRAP_HTTP_EXCEPTIONS", "")
+    config = make_app().config
+    assert config["PROVIDE_AUTOMATIC_OPTIONS"] is config["TRAP_HTTP_EXCEPTIONS"] is False
+
+
+def test_text_that_is_given_counts_as_in_the_environment(make_app):
+    app = make_app(REQUIRE_IF_MATCH="false", TRUSTED_HOSTS=["API.example.com"], PROXY_HOPS="1")
+    assert (app.config["REQUIRE_IF_MATCH"], app.config["PROXY_HOPS"]) == (False, 1)
+    for host in ("api.example.com", "Api.Example.COM", "localhost"):
+        assert app.test_client().get("/health/live", headers={"Host": host}).status_code == 200
 
 
 def test_two_apps_run_side_by_side(make_app):

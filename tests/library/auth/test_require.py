@@ -170,7 +170,9 @@ def test_a_guard_need_not_be_called(app, auth, client, login):
 
 @pytest.mark.parametrize("target", ["403", 403.0, ValueError, object, object(), [403]])
 def test_what_cannot_be_guarded_fails_at_start(auth, target):
-    with pytest.raises(TypeError, match="takes a status such as 403, a view, or a blueprint"):
+    with pytest.raises(
+        TypeError, match="takes a status such as 403, a view, a blueprint or an app"
+    ):
         auth.require.editor(target)
 
 
@@ -287,6 +289,11 @@ def test_a_blueprint_is_guarded_as_a_whole(app, auth, client, login):
     assert client.get("/open").status_code == 200
     login("ada")
     assert client.post("/staff/a").status_code == 200
+
+
+def test_an_app_is_guarded_as_a_whole(app, auth, client):
+    auth.require.login()(app)
+    assert client.get("/open").status_code == 401
 
 
 def test_a_view_class_is_guarded_in_all_its_methods_and_its_base_is_not(app, auth, client, login):

@@ -98,13 +98,11 @@ def _requests(app: Flask) -> Iterator[str]:
     if not 0 < (app.config["MAX_CONTENT_LENGTH"] or 0) <= MAX_BODY_BYTES:
         yield "MAX_CONTENT_LENGTH: a request can fill the memory; set 1048576, or what you need"
     if hops is None:
-        yield "PROXY_HOPS: behind a proxy, all clients have one IP address; set it, at least to 0"
+        yield "PROXY_HOPS: behind a proxy, all clients have one IP address; set it, if only to 0"
     elif not 0 <= hops <= MAX_HOPS:
         yield "PROXY_HOPS: clients can choose their IP address; set how many proxies there are"
     if hops and not hosts:
         yield "TRUSTED_HOSTS: clients choose the host of links; list the names of the API"
-    if any(host.strip(".*") == "" or "/" in host for host in hosts or ()):
-        yield "TRUSTED_HOSTS: one is not a host name, or allows all; list the names of the API"
     if "*" in app.config["CORS_ORIGINS"]:
         yield "CORS_ORIGINS: every site may read the responses; list your own"
     if any(map(_is_insecure, app.config["CORS_ORIGINS"])):
@@ -124,8 +122,8 @@ def _cookies(app: Flask) -> Iterator[str]:  # feature: session or auth
         yield "SESSION_COOKIE_DOMAIN: __Host- allows none, and no path; unset both"
     elif app.session_interface.get_cookie_path(app) != "/":
         yield "APPLICATION_ROOT: __Host- allows no path; set FLASK_SESSION_COOKIE_PATH=/"
-    if app.permanent_session_lifetime > MAX_LIFETIME:
-        yield "PERMANENT_SESSION_LIFETIME: it is long; set 90 days at most"
+    if not timedelta(0) < app.permanent_session_lifetime <= MAX_LIFETIME:
+        yield "PERMANENT_SESSION_LIFETIME: it is long; set 7776000 seconds (90 days) at most"
     if any(map(_is_insecure, trusted)):
         yield "CARAFE_CSRF_TRUSTED_ORIGINS: an attacker on the network can impersonate one; use https://"
 
@@ -136,8 +134,10 @@ def _logs(app: Flask) -> Iterator[str]:  # feature: logger
         lowest = "WARNING" if is_mail else "INFO"
         if options.level < logging.getLevelName(lowest):
             yield f"{options.prefix}LEVEL: it logs too much; set {lowest}"
-        if isinstance(options, FileOptions) and not options.maxbytes:
-            yield f"{options.prefix}MAXBYTES: the file grows forever; set 10485760"
+        if isinstance(options, FileOptions):
+            for key in ("maxbytes", "backupcount"):
+                if not getattr(options, key):
+                    yield f"{options.prefix}{key.upper()}: the file grows forever; unset it"
         if is_mail and options.tls == "none" and not _is_local(options.server):
             yield f"{options.prefix}USE_TLS: mail is sent unencrypted; set true"
 
@@ -183,13 +183,14 @@ def _sqlite(url: URL) -> Iterator[str]:
 
 
 def _postgresql(url: URL) -> Iterator[str]:
-    known = {url.username, "postgres"}
-    if url.password and (is_placeholder(url.password) or url.password in known):
-        yield "DATABASE_URL: its secret is well known; choose another"
-    if all(map(_is_local, (url.host or "").split(","))):
+    password = url.password or os.environ.get("PGPASSWORD")
+    if password and (is_placeholder(password) or password in {url.username, "postgres"}):
+        yield "DATABASE_URL: its password is well known; choose another"
+    host = url.host or url.query.get("host") or os.environ.get("PGHOST", "")
+    if all(map(_is_local, str(host).split(","))):
         return
-    if not (url.password or os.environ.get("PGPASSWORD") or os.environ.get("PGPASSFILE")):
-        yield "DATABASE_URL: it has no secret; add one, or set PGPASSWORD"
+    if not (password or os.environ.get("PGPASSFILE")):
+        yield "DATABASE_URL: it has no password; add one, or set PGPASSWORD"
     mode = url.query.get("sslmode", os.environ.get("PGSSLMODE"))
     if mode not in {"require", "verify-ca", "verify-full"}:
         yield "DATABASE_URL: data travels unencrypted; add ?sslmode=verify-full"

@@ -32,6 +32,7 @@ import json
 import re
 import secrets
 from collections.abc import Mapping
+from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated
@@ -45,6 +46,7 @@ from flask.cli import load_dotenv
 from flask.helpers import get_load_dotenv
 from pydantic import AfterValidator
 from pydantic import AliasChoices
+from pydantic import BeforeValidator
 from pydantic import create_model
 from pydantic import Field
 from pydantic import field_validator
@@ -97,8 +99,8 @@ def init_app(app: Flask, config: Mapping[str, object] | None) -> None:
     settings = _load(given)
     app.config.from_mapping(settings.defaults())
     app.config.from_prefixed_env()
+    app.config.from_mapping(given)
     app.config.from_mapping(settings.as_config())
-    app.config.from_mapping(given, CORS_ORIGINS=settings.cors_origins)
     app.config.from_mapping(_flask_settings(app.config))
     if settings.environment == "production":
         _check(app)
@@ -123,9 +125,11 @@ def _load(given: dict[str, Any]) -> "Settings":
 
 def _flask_settings(config: Mapping[str, Any]) -> dict[str, Any]:
     """Flask's own settings in *config*, with the types that Flask takes for granted."""
-    fields: dict[str, Any] = {key: (kind | None, None) for key, kind in _FLASK.items()}
+    defaults = Flask.default_config
+    fields: dict[str, Any] = {key: (kind | None, defaults[key]) for key, kind in _FLASK.items()}
+    given = {key: value for key, value in config.items() if value != ""}
     try:
-        found = create_model("Flask", **fields).model_validate(config)
+        found = create_model("Flask", **fields).model_validate(given)
     except ValidationError as error:
         _refuse([*map(_explained, error.errors())])
     settings: dict[str, Any] = found.model_dump()
@@ -185,15 +189,37 @@ _ORIGINS = (
 
 Origins = Annotated[list[Annotated[str, AfterValidator(_origin)]], NoDecode]
 
+
+def _host(text: str) -> str:
+    if not re.fullmatch(r"\.?[\w-]+(\.[\w-]+)*(:\d+)?", text):
+        raise ValueError("expected host names such as api.example.com or .example.com")
+    return text.lower()
+
+
+def _text(pattern: str, expected: str) -> Any:
+    def check(text: str) -> str:
+        if not re.fullmatch(pattern, text):
+            raise ValueError(f"expected {expected}")
+        return text
+
+    return Annotated[str, AfterValidator(check)]
+
+
+_PATH = _text(r"/[^\s;]*", "a path that starts with /")
 _FLASK: dict[str, Any] = {
     **{key: type(value) for key, value in Flask.default_config.items() if value is not None},
     **dict.fromkeys(("DEBUG", "PROPAGATE_EXCEPTIONS", "TRAP_BAD_REQUEST_ERRORS"), bool),
-    "PERMANENT_SESSION_LIFETIME": Any,
+    **dict.fromkeys(("APPLICATION_ROOT", "SESSION_COOKIE_PATH"), _PATH),
+    **dict.fromkeys(
+        ("PERMANENT_SESSION_LIFETIME", "SEND_FILE_MAX_AGE_DEFAULT"),
+        Annotated[timedelta, Field(ge=timedelta(0))],
+    ),
     "SERVER_NAME": str,
-    "SESSION_COOKIE_DOMAIN": Annotated[str, Field(pattern=r"^[\w.-]+$")],
-    "SESSION_COOKIE_NAME": Annotated[str, Field(pattern=r"^[\w!#$%&'*+.^`|~-]+$")],
-    "SESSION_COOKIE_PATH": Annotated[str, Field(pattern=r"^/[^\s;]*$")],
-    "SESSION_COOKIE_SAMESITE": Annotated[str, Field(pattern="(?i)^(lax|strict|none)$")],
+    "SESSION_COOKIE_DOMAIN": str | Literal[False],
+    "SESSION_COOKIE_NAME": _text(r"[\w!#$%&'*+.^`|~-]+", "a name of letters, digits, - and _"),
+    "SESSION_COOKIE_SAMESITE": Annotated[
+        Literal["Lax", "Strict", "None"], BeforeValidator(lambda text: str(text).title())
+    ],
 }
 """The types of Flask's own settings; each may be None, too."""
 
@@ -214,7 +240,7 @@ class Settings(BaseSettings):
     max_content_length: int = _setting("MAX_CONTENT_LENGTH", 1024 * 1024, ge=0)
     proxy_hops: int | None = _setting("PROXY_HOPS", None, ge=0)
     proxy_prefix_hops: int = _setting("PROXY_PREFIX_HOPS", 0, ge=0)
-    trusted_hosts: list[str] = _setting("TRUSTED_HOSTS", [])
+    trusted_hosts: list[Annotated[str, AfterValidator(_host)]] = _setting("TRUSTED_HOSTS", [])
     cors_origins: Origins = _setting("CORS_ORIGINS", [])
     cors_credentials: bool = _setting("CORS_CREDENTIALS", False)
     require_if_match: bool = _setting("REQUIRE_IF_MATCH", False)

@@ -78,10 +78,12 @@ def hashed(password: str) -> str:
 
 
 def is_right(password_hash: str | None, password: str) -> bool:
-    """Return whether *password* has this hash; without one, False after the same time."""
+    """Return whether *password* has this hash; without a valid one, False after the same time."""
     try:
         _hasher.verify(password_hash or _DUMMY_HASH, _typed(password))
-    except (VerificationError, InvalidHashError):
+    except InvalidHashError:
+        return is_right(None, password)
+    except VerificationError:
         return False
     return password_hash is not None
 

@@ -98,7 +98,7 @@ def _text(sent: bytes) -> str:
 
 
 class ClientAddress:
-    """WSGI middleware that normalizes the client's IP address and the mount path."""
+    """WSGI middleware that normalizes the client's IP address, the host and the mount path."""
 
     def __init__(self, application: WSGIApplication) -> None:
         self._application = application
@@ -109,6 +109,8 @@ class ClientAddress:
             before = environ.get("werkzeug.proxy_fix.orig", {})
             address = ip_address(before.get("REMOTE_ADDR")) or ""
         environ["REMOTE_ADDR"] = address
+        if host := environ.get("HTTP_HOST"):
+            environ["HTTP_HOST"] = host.lower()
         if prefix := environ.get("SCRIPT_NAME"):
             environ["SCRIPT_NAME"] = f"/{prefix.strip('/')}".rstrip("/")
         return self._application(environ, start_response)

@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from flask import abort
 from flask import Blueprint
+from flask import Flask
 from flask.views import View as ViewClass
 from flask_principal import Identity
 from flask_principal import Permission
@@ -33,7 +34,8 @@ View = TypeVar("View", bound=Callable[..., Any])
 class Guard:
     """Lets some identities pass: a decorator, a context manager, ``can()`` and ``check()``.
 
-    It decorates a view, a method, a view class, or a blueprint: ``auth.require.login()(bp)``.
+    It decorates a view, a method or a view class; ``auth.require.login()(bp)`` guards a blueprint,
+    or an app.
     Called with a status instead, or with nothing, it returns a guard that refuses with that status.
 
     All *permissions* must allow the identity. A permission without needs allows nobody, and so
@@ -91,14 +93,14 @@ class Guard:
     def __call__(self, view: Any = None) -> Any:
         if view is None or isinstance(view, int):
             return type(self)(self._identities, self._permissions, view)
-        if isinstance(view, Blueprint):
+        if isinstance(view, Blueprint | Flask):
             view.before_request(self.check)
             return view
         if isinstance(view, type) and issubclass(view, ViewClass):
             view.decorators = [*view.decorators, self]
             return view
         if isinstance(view, type) or not callable(view):
-            raise TypeError("A guard takes a status such as 403, a view, or a blueprint.")
+            raise TypeError("A guard takes a status such as 403, a view, a blueprint or an app.")
         return self._guarded(view)
 
     def _guarded(self, view: Callable[..., Any]) -> Callable[..., Any]:
