@@ -148,7 +148,7 @@ def test_a_password_and_a_host_in_the_environment_count(faults, monkeypatch):
     monkeypatch.setenv("PGPASSWORD", "change-me")
     monkeypatch.setenv("PGHOST", "db.example.invalid")
     found = "; ".join(text for _, text in faults(DATABASE_URL="postgresql://app@/app"))
-    assert "its password is well known" in found and "travels unencrypted" in found
+    assert "its secret is well known" in found and "travels unencrypted" in found
 
 
 def test_neighbours_need_neither_encryption_nor_credentials(faults):

@@ -114,7 +114,7 @@ def _cookies(app: Flask) -> Iterator[str]:  # feature: session or auth
     same_site = config["SESSION_COOKIE_SAMESITE"]
     domain, path = config["SESSION_COOKIE_DOMAIN"], config["SESSION_COOKIE_PATH"]
     trusted = {*config["CARAFE_CSRF_TRUSTED_ORIGINS"]} - {*config["CORS_ORIGINS"]}
-    if same_site not in {"Lax", "Strict"}:
+    if str(same_site).title() not in {"Lax", "Strict"}:
         yield "SESSION_COOKIE_SAMESITE: other sites send it; unset it"
     if not str(config["SESSION_COOKIE_NAME"]).startswith("__Host-"):
         yield "SESSION_COOKIE_NAME: subdomains can set it; start it with __Host-"
@@ -183,14 +183,14 @@ def _sqlite(url: URL) -> Iterator[str]:
 
 
 def _postgresql(url: URL) -> Iterator[str]:
-    password = url.password or os.environ.get("PGPASSWORD")
-    if password and (is_placeholder(password) or password in {url.username, "postgres"}):
-        yield "DATABASE_URL: its password is well known; choose another"
+    secret = url.password or os.environ.get("PGPASSWORD")
+    if secret and (is_placeholder(secret) or secret in {url.username, "postgres"}):
+        yield "DATABASE_URL: its secret is well known; choose another"
     host = url.host or url.query.get("host") or os.environ.get("PGHOST", "")
     if all(map(_is_local, str(host).split(","))):
         return
-    if not (password or os.environ.get("PGPASSFILE")):
-        yield "DATABASE_URL: it has no password; add one, or set PGPASSWORD"
+    if not (secret or os.environ.get("PGPASSFILE")):
+        yield "DATABASE_URL: it has no secret; add one, or set PGPASSWORD"
     mode = url.query.get("sslmode", os.environ.get("PGSSLMODE"))
     if mode not in {"require", "verify-ca", "verify-full"}:
         yield "DATABASE_URL: data travels unencrypted; add ?sslmode=verify-full"

@@ -58,16 +58,14 @@ class _UTCDateTime(DateTime):
     """A time in UTC."""
 
     def bind_processor(self, dialect: Dialect) -> Processor | None:
-        return self._in_utc(super().bind_processor(dialect), is_result=False)
+        process = super().bind_processor(dialect) or (lambda value: value)
+        return lambda value: process(_utc(value, self.timezone))
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Processor | None:
-        return self._in_utc(super().result_processor(dialect, coltype), is_result=True)
-
-    def _in_utc(self, process: Processor | None, is_result: bool) -> Processor | None:
-        run = process or (lambda value: value)
-        if not is_result:
-            return lambda value: run(_utc(value, self.timezone))
-        return (lambda value: _utc(run(value))) if self.timezone else process
+        process = super().result_processor(dialect, coltype)
+        if not self.timezone:
+            return process
+        return lambda value: _utc(process(value) if process else value)
 
 
 def _utc(value: Any, has_zone: bool = True) -> Any:
@@ -214,17 +212,11 @@ class TrackedDict(dict[Any, Any]):
         return dict, ({**self},)
 
 
-_CHANGING: dict[type, tuple[type, str]] = {
-    TrackedList: (
-        list,
-        "__delitem__ __iadd__ __imul__ __setitem__ append clear extend insert pop remove reverse "
-        "sort",
-    ),
-    TrackedDict: (
-        dict,
-        "__delitem__ __ior__ __setitem__ clear pop popitem setdefault update",
-    ),
+_CHANGING: dict[type, str] = {
+    TrackedList: "__delitem__ __iadd__ __imul__ __setitem__ append clear extend insert pop remove "
+    "reverse sort",
+    TrackedDict: "__delitem__ __ior__ __setitem__ clear pop popitem setdefault update",
 }
-for _tracking, (_kind, _names) in _CHANGING.items():
+for _tracking, _names in _CHANGING.items():
     for _name in _names.split():
-        setattr(_tracking, _name, _saving(_kind, _name))
+        setattr(_tracking, _name, _saving(_tracking.__base__, _name))

@@ -1,4 +1,4 @@
-"""Commands: ``flask dev``, ``flask openapi``, and those of other modules."""
+"""``flask dev`` and ``flask openapi``; ``flask check-deploy`` is in ``checks``."""
 
 import os
 import socket

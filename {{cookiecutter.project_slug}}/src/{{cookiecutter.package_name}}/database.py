@@ -7,8 +7,8 @@
         id: Mapped[int] = mapped_column(primary_key=True)
 
 A request has a transaction of its own, which is rolled back at its end unless it was committed. On
-SQLite, a request that may write (any but GET and HEAD) takes the single write lock before it reads,
-so that no update is lost; everything else reads without a lock. Other code that reads and then
+SQLite, a request whose method is not safe takes the single write lock before it reads, so that no
+update is lost; everything else reads without a lock. Other code that reads and then
 writes, such as a job, a command or a GET, needs the decorator ``writes``.
 
 See ``column_types`` for times, decimals and JSON. ``SQLALCHEMY_ENGINE_OPTIONS`` are added to those
@@ -291,8 +291,9 @@ def fault() -> str | None:
 
     The check has its own connection, however busy the others are.
     """
+    probe: Engine = current_app.extensions[_PROBE]
     try:
-        with _probing() as connection:
+        with deadline(MAX_PROBE_SECONDS), probe.connect() as connection:
             return UNMIGRATED if _lacks_migrations(connection) else None
     except SQLAlchemyError:
         return UNAVAILABLE
@@ -319,13 +320,6 @@ def _revisions() -> tuple[set[str], set[str]]:
         current_app.extensions[_REVISIONS] = revisions
     found: tuple[set[str], set[str]] = current_app.extensions[_REVISIONS]
     return found
-
-
-@contextmanager
-def _probing() -> Iterator[Connection]:
-    probe: Engine = current_app.extensions[_PROBE]
-    with deadline(MAX_PROBE_SECONDS), probe.connect() as connection:
-        yield connection
 
 
 def _dialect(engine: Engine) -> ModuleType:

@@ -41,7 +41,7 @@ def init_app(app: Flask) -> None:
 
 
 def report() -> None:
-    """Log what is unavailable when the current app starts."""
+    """Log what is unavailable now; gunicorn calls this when a worker starts."""
     for fault in _faults().values():
         logger.warning(fault)
 

@@ -160,7 +160,7 @@ def page(model: type[Item], rows: Select[Any], query: PageQuery) -> tuple[Page[I
     order = _order(entity, given)
     keys = [_Key(getattr(entity, name), order[name], dialect) for name in order]
     adapter = _adapter_of(*(key.python_type for key in keys))
-    address = quote(request.root_path + request.path)
+    path = quote(request.root_path + request.path)
     purpose = f"cursor {request.endpoint} {request.path} {[*order.items()]} "
     rows = rows.where(*_conditions(entity, given, dialect.name))
     if query.cursor is not None:
@@ -172,7 +172,7 @@ def page(model: type[Item], rows: Select[Any], query: PageQuery) -> tuple[Page[I
     if len(found) > query.limit:
         after = _cursor(found[query.limit - 1][1:], purpose, adapter)
         others = [pair for pair in request.args.items(multi=True) if pair[0] != "cursor"]
-        headers["Link"] = f'<{address}?{urlencode([*others, ("cursor", after)])}>; rel="next"'
+        headers["Link"] = f'<{path}?{urlencode([*others, ("cursor", after)])}>; rel="next"'
     if any(isinstance(value, _Search) for value in given.values()):
         headers["Cache-Control"] = "no-cache"  # Others rarely search for the same text.
     items = [model.model_validate(row[0]) for row in found[: query.limit]]
@@ -249,7 +249,7 @@ def _typed(value: Any, kind: Any) -> ColumnElement[Any]:
 
 
 def _shortest(value: ColumnElement[Any], dialect: str) -> ColumnElement[Any]:
-    """*value*, on SQLite a time as its own clock stores it: without a fraction that is zero."""
+    """*value*; for a time on SQLite, without a zero fraction, as CURRENT_TIMESTAMP stores it."""
     is_text = dialect == "sqlite" and isinstance(value.type, DateTime | Time)
     return func.replace(value, ".000000", "") if is_text else value
 

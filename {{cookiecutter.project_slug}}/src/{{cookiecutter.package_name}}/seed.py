@@ -26,11 +26,11 @@ def fill() -> None:
     db.session.commit()
 
 
-def welcome(address: str) -> str:
-    """Return example requests to *address*."""
+def welcome(url: str) -> str:
+    """Return example requests to *url*."""
     return f"""
-Serving {address}, described at {address}/docs
+Serving {url}, described at {url}/docs
 
-  curl {address}/books
-  curl '{address}/books?sort=-title&limit=1'
+  curl {url}/books
+  curl '{url}/books?sort=-title&limit=1'
 """

@@ -4,7 +4,7 @@ In the project's folder and below it, ``.env`` and ``.flaskenv`` are read too, u
 ``FLASK_SKIP_DOTENV=1``. Environment variables win over both.
 
 Any ``FLASK_<KEY>`` becomes the setting ``<KEY>`` of Flask or of an extension, parsed as JSON if it
-is JSON. The application itself reads these, with or without the prefix:
+is JSON. The application itself reads these; only ``FLASK_ENVIRONMENT`` needs the prefix:
 
 ======================== ======================= =========================================
 ``FLASK_ENVIRONMENT``    ``production``          or ``development``
@@ -14,7 +14,7 @@ is JSON. The application itself reads these, with or without the prefix:
 ``DATABASE_TIMEOUT``     ``1.5``                 seconds that a request waits for it
 ``REDIS_URL``            unset: no shared cache  ``redis://host:6379/0``  # feature: cache
 ``MAX_CONTENT_LENGTH``   1048576                 maximum size of a request body in bytes
-``PROXY_HOPS``           ``0``                   number of trusted reverse proxies in front
+``PROXY_HOPS``           unset: no proxy         number of trusted reverse proxies in front
 ``PROXY_PREFIX_HOPS``    ``0``                   how many of them set ``X-Forwarded-Prefix``
 ``TRUSTED_HOSTS``        any                     a JSON list of the host names of the API
 ``CORS_ORIGINS``         ``[]``                  a list of origins allowed by CORS
@@ -46,7 +46,6 @@ from flask.cli import load_dotenv
 from flask.helpers import get_load_dotenv
 from pydantic import AfterValidator
 from pydantic import AliasChoices
-from pydantic import BeforeValidator
 from pydantic import create_model
 from pydantic import Field
 from pydantic import field_validator
@@ -66,11 +65,9 @@ _WEAK = (
     'make one with: python -c "import secrets; print(secrets.token_urlsafe(48))"'
 )
 
-SHORTEST_KEY = 32
-"""Bytes."""
-
-FEWEST_CHARACTERS = 8
-"""Different characters; 32 random hexadecimal digits have twelve or more."""
+MIN_KEY_BYTES = 32
+MIN_DIFFERENT_CHARACTERS = 8
+"""32 random hexadecimal digits have twelve or more."""
 
 # Words so long that a random key practically never contains one.
 _PLACEHOLDERS = (
@@ -206,20 +203,18 @@ def _text(pattern: str, expected: str) -> Any:
 
 
 _PATH = _text(r"/[^\s;]*", "a path that starts with /")
+_AGE = Annotated[timedelta, Field(ge=timedelta(0))]
 _FLASK: dict[str, Any] = {
     **{key: type(value) for key, value in Flask.default_config.items() if value is not None},
     **dict.fromkeys(("DEBUG", "PROPAGATE_EXCEPTIONS", "TRAP_BAD_REQUEST_ERRORS"), bool),
-    **dict.fromkeys(("APPLICATION_ROOT", "SESSION_COOKIE_PATH"), _PATH),
-    **dict.fromkeys(
-        ("PERMANENT_SESSION_LIFETIME", "SEND_FILE_MAX_AGE_DEFAULT"),
-        Annotated[timedelta, Field(ge=timedelta(0))],
-    ),
+    "APPLICATION_ROOT": _PATH,
+    "PERMANENT_SESSION_LIFETIME": _AGE,  # feature: session or auth
+    "SEND_FILE_MAX_AGE_DEFAULT": _AGE,
     "SERVER_NAME": str,
-    "SESSION_COOKIE_DOMAIN": str | Literal[False],
-    "SESSION_COOKIE_NAME": _text(r"[\w!#$%&'*+.^`|~-]+", "a name of letters, digits, - and _"),
-    "SESSION_COOKIE_SAMESITE": Annotated[
-        Literal["Lax", "Strict", "None"], BeforeValidator(lambda text: str(text).title())
-    ],
+    "SESSION_COOKIE_DOMAIN": str | Literal[False],  # feature: session or auth
+    "SESSION_COOKIE_NAME": _text(r"[^\s=;,]+", "a name without spaces"),  # feature: session or auth
+    "SESSION_COOKIE_PATH": _PATH,  # feature: session or auth
+    "SESSION_COOKIE_SAMESITE": _text("(?i)lax|strict|none", "Lax"),  # feature: session or auth
 }
 """The types of Flask's own settings; each may be None, too."""
 
@@ -297,14 +292,14 @@ class Settings(BaseSettings):
         is_production = self.environment == "production"  # feature: session or auth or logger
         is_logged = is_production if self.access_log is None else self.access_log  # feature: logger
         prefix = "__Host-" if is_production else ""  # feature: session or auth
-        sites = [site for site in self.cors_origins if site != "*"]  # feature: session or auth
+        origins = [each for each in self.cors_origins if each != "*"]  # feature: session or auth
         config: dict[str, object] = {
-            "SQLALCHEMY_DATABASE_URI": _usual(self.database_url.get_secret_value()),
+            "SQLALCHEMY_DATABASE_URI": _with_known_scheme(self.database_url.get_secret_value()),
             "OPENAPI_TITLE": ABOUT["title"],
             "OPENAPI_DESCRIPTION": ABOUT["description"],
             "CACHE_KEY_PREFIX": f"{__package__}:",  # feature: cache
             "CARAFE_CACHE_STATUS_HEADER": self.environment == "development",  # feature: cache
-            "CARAFE_CSRF_TRUSTED_ORIGINS": sites,  # feature: session or auth
+            "CARAFE_CSRF_TRUSTED_ORIGINS": origins,  # feature: session or auth
             "ACCESS_LOG": is_logged,  # feature: logger
             "CARAFE_LOGGER_STREAM_ENABLED": True,  # feature: logger
             "CARAFE_LOGGER_STREAM_FORMAT": "json" if is_production else "text",  # feature: logger
@@ -324,7 +319,7 @@ class Settings(BaseSettings):
         return config
 
 
-def _usual(url: str) -> str:
+def _with_known_scheme(url: str) -> str:
     """Replace ``postgres://``, which some platforms use and SQLAlchemy does not know."""
     return url.replace("postgres://", "postgresql://", 1)
 
@@ -333,8 +328,8 @@ def is_weak(key: str) -> bool:
     """Return whether *key* is too short, a pattern, or a well-known placeholder."""
     steps = [abs(ord(one) - ord(other)) for one, other in pairwise(key)]
     return (
-        len(key.encode(errors="replace")) < SHORTEST_KEY
-        or len(set(key)) < FEWEST_CHARACTERS
+        len(key.encode(errors="replace")) < MIN_KEY_BYTES
+        or len(set(key)) < MIN_DIFFERENT_CHARACTERS
         or is_placeholder(key)
         # As in "abcabcab".
         or any(key[length:] == key[:-length] for length in range(1, len(key) // 2 + 1))

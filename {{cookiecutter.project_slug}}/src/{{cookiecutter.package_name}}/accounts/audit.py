@@ -12,8 +12,6 @@ from flask import request
 from flask_principal import Identity
 
 from ..carafe.ext.auth import permission_denied
-from ..carafe.reads import current_request
-from ..carafe.reads import environ_of
 from ..carafe.request import id_of
 
 logger = logging.getLogger(f"{__package__.rpartition('.')[0]}.audit")
@@ -30,7 +28,7 @@ def record(event: str, **facts: Any) -> None:
     """Log *event* with its facts, the client's IP address and the request id."""
     if has_request_context():
         facts["address"] = request.remote_addr
-        facts["request_id"] = id_of(environ_of(current_request()))
+        facts["request_id"] = id_of(request.environ)
     text = "".join(f" {name}={value}" for name, value in facts.items())
     logger.info("%s", f"{event}{text}", extra={"event": event, **facts})
 

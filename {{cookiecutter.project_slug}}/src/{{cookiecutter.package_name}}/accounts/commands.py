@@ -199,22 +199,22 @@ def _done(what: str, user: User) -> None:
 def add_admin() -> None:
     """Add the administrator of a development database."""
     if find_user(ADMIN) is None:
-        add_user(ADMIN, _password(), ["admin", "editor"])
+        add_user(ADMIN, _admin_password(), ["admin", "editor"])
         db.session.commit()
 
 
-def welcome(address: str) -> str:
-    """Return how to log in at *address*."""
-    credentials = json.dumps({"email": ADMIN, "password": _password()})
+def welcome(url: str) -> str:
+    """Return how to log in at *url*."""
+    credentials = json.dumps({"email": ADMIN, "password": _admin_password()})
     author = json.dumps({"name": "Octavia E. Butler"})
-    return f"""Log in as {ADMIN} with the password {_password()}
+    return f"""Log in as {ADMIN} with the password {_admin_password()}
 
-  curl -c cookies -H 'Content-Type: application/json' -d '{credentials}' {address}/login
-  curl -b cookies -H 'Content-Type: application/json' -d '{author}' {address}/authors
+  curl -c cookies -H 'Content-Type: application/json' -d '{credentials}' {url}/login
+  curl -b cookies -H 'Content-Type: application/json' -d '{author}' {url}/authors
 """
 
 
-def _password() -> str:
-    """The password, which is the same at each start and is stored nowhere."""
+def _admin_password() -> str:
+    """The administrator's password, made from ``SECRET_KEY``; only its hash is stored."""
     key = str(current_app.secret_key).encode()
     return hmac.digest(key, ADMIN.encode(), "sha256").hex()[:16]

@@ -139,10 +139,10 @@ def add_user(email: str, password: str, roles: list[str]) -> User:
 def authenticate(email: str, password: str) -> User | None:
     """Return the active user with this e-mail address and password, or None.
 
-    The user is locked until the caller commits. An unknown address takes equally long.
+    The user is locked until the caller commits. An unknown e-mail address takes equally long.
     """
-    known = select(User.id, User.password_hash).where(User.email == normal(email))
-    found = db.session.execute(known).one_or_none()
+    query = select(User.id, User.password_hash).where(User.email == normal(email))
+    found = db.session.execute(query).one_or_none()
     db.session.rollback()
     user_id, old_hash = found or (None, None)
     user = _verified(user_id, old_hash, password)

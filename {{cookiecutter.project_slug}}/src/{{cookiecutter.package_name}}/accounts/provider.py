@@ -65,15 +65,15 @@ class Accounts(SQLAlchemyAuthProvider):
         ).one_or_none()
         if row is None or not self.is_active(row.User):
             return None
-        user, known = row
+        user, stored = row
         identity = Identity(user.id)
         identity.user = user
         roles = role_names(self.get_roles(user))
-        granted = roles if known.roles is None else roles & set(known.roles)
+        granted = roles if stored.roles is None else roles & set(stored.roles)
         identity.provides |= {RoleNeed(role) for role in granted}
-        last = known.last_used_at
+        last = stored.last_used_at
         if has_request_context() and (last is None or last < datetime.now(UTC) - USE_INTERVAL):
-            _note_use_later(known.id)
+            _note_use_later(stored.id)
         return identity
 
 

@@ -1,9 +1,9 @@
-"""Login throttling: ten wrong passwords in three minutes, by IP address and by account.
+"""Login throttling: at most ten wrong passwords in three minutes, by IP address and by account.
 
-After that the response is a 429, and the password is not even checked. Attempts from one address,
-or for one account, are made one after the other, so that concurrency allows no extra guesses. An
-account that is attacked from many addresses stays open to those from which its user logged in
-during the last 30 days.
+After that the response is a 429, and the password is not even checked. Attempts from one IP
+address, or for one account, are made one after the other, so that concurrency allows no extra
+guesses. An account that is attacked from many IP addresses stays open to those from which its user
+logged in during the last 30 days.
 """
 
 import time
@@ -121,7 +121,7 @@ def _give_up() -> NoReturn:
 
 
 def _network(address: str | None) -> str:
-    """The address, or the /64 network of an IPv6 client, which owns all of it."""
+    """The IP address, or the /64 network of an IPv6 client, which owns all of it."""
     if address is None or ":" not in address:
         return str(address)
     return str(ip_network((address, 64), strict=False))

@@ -41,6 +41,7 @@ from .provider import auth
 
 LIFETIME = timedelta(days=90)
 MAX_LIFETIME = timedelta(days=366)
+MAX_ROLES = 50
 MAX_TOKENS = 50
 """Tokens of one user that have not expired."""
 
@@ -61,7 +62,7 @@ class TokenIn(Body):
     model_config = ConfigDict(json_schema_extra={"examples": [{"name": "Nightly import"}]})
 
     name: Line
-    roles: list[Line] = optional(min_length=1, max_length=MAX_TOKENS)
+    roles: list[Line] = optional(min_length=1, max_length=MAX_ROLES)
     expires_at: Annotated[Timestamp, AfterValidator(_soon)] = optional(
         description=f"Expires after {LIFETIME.days} days by default, {MAX_LIFETIME.days} at most."
     )

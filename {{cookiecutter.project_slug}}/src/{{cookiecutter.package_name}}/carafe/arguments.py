@@ -131,7 +131,8 @@ def check_names(model: type[BaseModel], names: Iterable[str]) -> None:
     wrong = [
         name
         for name, times in Counter(names).items()
-        if (times > 1 and "array" not in known[name].kinds if name in known else not takes_any)
+        if (name not in known and not takes_any)
+        or (name in known and times > 1 and "array" not in known[name].kinds)
     ]
     if wrong:
         raise Invalid([_name_fault(name, known) for name in wrong[:MAX_FAULTS]], len(wrong))

@@ -27,9 +27,9 @@ def tags_of(field: str) -> list[str] | None:
 
 
 def is_known(environ: Mapping[str, Any], etag: str | None, modified: str | None = None) -> bool:
-    """Return whether the client of a GET has what has this *etag*, or was last *modified* then.
+    """Return whether the client of a GET has the response with this ETag or ``Last-Modified``.
 
-    A malformed ``If-None-Match`` counts as none.
+    A malformed ``If-None-Match`` is ignored.
     """
     tags = tags_of(environ.get("HTTP_IF_NONE_MATCH", ""))
     if tags is not None:

@@ -36,9 +36,9 @@ def is_on(config: Mapping[str, Any], key: str) -> bool:
         raise ValueError(f"{key} is not valid. Give True or False.") from None
 
 
-def before_start(app: Flask, check: Callable[[Flask], None]) -> None:
-    """Let ``check(app)`` call *check*, once all views of *app* are registered."""
-    app.extensions.setdefault(_CHECKS, []).append(check)
+def before_start(app: Flask, call: Callable[[Flask], None]) -> None:
+    """Let ``check`` call *call* with *app*, once all of its views are registered."""
+    app.extensions.setdefault(_CHECKS, []).append(call)
 
 
 def check(app: Flask) -> None:

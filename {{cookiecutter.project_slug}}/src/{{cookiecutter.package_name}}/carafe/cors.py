@@ -52,7 +52,7 @@ def init_app(app: Flask) -> None:
     listed = frozenset[str]() if is_every else origins(app, "CORS_ORIGINS")
     if is_every or listed:
         sharing = Sharing(listed, credentials)
-        app.before_request(sharing.answer_preflight)
+        app.before_request(sharing.respond_to_preflight)
         app.after_request(sharing.allow)
 
 
@@ -88,7 +88,7 @@ class Sharing:
     origins: frozenset[str]
     credentials: bool
 
-    def answer_preflight(self) -> Response | None:
+    def respond_to_preflight(self) -> Response | None:
         """Return the response to a preflight request, before any guard refuses it."""
         if not _is_preflight() or current_request().routing_exception:
             return None

@@ -77,7 +77,7 @@ def document(app: Flask) -> dict[str, Any]:
 
 
 @dataclass(frozen=True, eq=False)
-class Entry:
+class Route:
     """One operation at one path.
 
     *function* is the view function; it may dispatch to *view*. The *hooks* run before it.
@@ -138,7 +138,7 @@ class Entry:
         return set().union(*(getattr(place, name, ()) for place in places))
 
     @property
-    def may_be_known(self) -> bool:
+    def evaluates_if_none_match(self) -> bool:
         """Whether it evaluates ``If-None-Match``."""
         return self.method == "GET" and self.contract.status == 200
 
@@ -146,7 +146,9 @@ class Entry:
     def success_headers(self) -> dict[str, Schema]:
         """The headers of a successful response alone."""
         contract, is_get = self.contract, self.method == "GET"
-        has_etag = self.may_be_known or (contract.status == 200 and contract.evaluates_if_match)
+        has_etag = self.evaluates_if_none_match or (
+            contract.status == 200 and contract.evaluates_if_match
+        )
         sent = _usual("ETag") if has_etag else {}
         if contract.headers is not None:
             return sent | {name: _header(text) for name, text in contract.headers.items()}
@@ -157,7 +159,7 @@ class Entry:
         return sent
 
 
-def entries_of(app: Flask) -> Iterator[Entry]:
+def routes_of(app: Flask) -> Iterator[Route]:
     """Return the operations of *app*."""
     for rule in app.url_map.iter_rules():
         function = app.view_functions.get(rule.endpoint)  # None if it only builds URLs
@@ -169,13 +171,13 @@ def entries_of(app: Flask) -> Iterator[Entry]:
             if hasattr(view, "__operation__"):
                 contract: Operation = view.__operation__
                 is_required = contract.evaluates_if_match and app.config.get("REQUIRE_IF_MATCH")
-                yield Entry(rule, method, function, view, hooks, contract, bool(is_required))
+                yield Route(rule, method, function, view, hooks, contract, bool(is_required))
 
 
 def _describe(app: Flask) -> dict[str, Any]:
-    entries = list(entries_of(app))
+    routes = list(routes_of(app))
     found, components = TypeAdapter.json_schemas(
-        list(_adapters(entries)), ref_template=_SCHEMA + "{model}", schema_generator=Schemas
+        list(_adapters(routes)), ref_template=_SCHEMA + "{model}", schema_generator=Schemas
     )
     definitions = components.get("$defs", {})
     schemas = {key: schema for (key, _), schema in found.items()}
@@ -186,10 +188,10 @@ def _describe(app: Flask) -> dict[str, Any]:
             _add_examples(schema, definitions)
     schemes = {name: make(app) for name, make in app.extensions.get(_SCHEMES, {}).items()}
     paths: dict[str, dict[str, Any]] = {}
-    for entry, name in zip(entries, _operation_ids(entries), strict=True):
-        security = {"security": entry.security} if schemes else {}
-        described = {"operationId": name} | _operation(entry, schemas, definitions) | security
-        paths.setdefault(entry.path, {})[entry.method.lower()] = described
+    for route, name in zip(routes, _operation_ids(routes), strict=True):
+        security = {"security": route.security} if schemes else {}
+        described = {"operationId": name} | _operation(route, schemas, definitions) | security
+        paths.setdefault(route.path, {})[route.method.lower()] = described
     used: dict[str, Schema] = {}
     _collect(paths, definitions, used)
     return {
@@ -198,34 +200,34 @@ def _describe(app: Flask) -> dict[str, Any]:
             name: app.config[f"OPENAPI_{name.upper()}"]
             for name in ("title", "description", "version")
         },
-        "tags": [{"name": name} for name in dict.fromkeys(entry.tag for entry in entries)],
+        "tags": [{"name": name} for name in dict.fromkeys(route.tag for route in routes)],
         "paths": paths,
         "components": {"schemas": used} | ({"securitySchemes": schemes} if schemes else {}),
     }
 
 
-def _adapters(entries: list[Entry]) -> Iterator[tuple[Any, Any, TypeAdapter[Any]]]:
+def _adapters(routes: list[Route]) -> Iterator[tuple[Any, Any, TypeAdapter[Any]]]:
     yield (None, "problem"), "serialization", _PROBLEM
-    for entry in entries:
-        if entry.contract.body:
-            yield (entry, "body"), "validation", adapter_of(entry.contract.body)
+    for route in routes:
+        if route.contract.body:
+            yield (route, "body"), "validation", adapter_of(route.contract.body)
         for place in ("form", "query"):
-            if model := getattr(entry.contract, place):
-                yield (entry, place), "validation", TypeAdapter(model)
-        if entry.contract.returned:
-            yield (entry, "returned"), "serialization", entry.contract.returned
+            if model := getattr(route.contract, place):
+                yield (route, place), "validation", TypeAdapter(model)
+        if route.contract.returned:
+            yield (route, "returned"), "serialization", route.contract.returned
 
 
-def _operation_ids(entries: list[Entry]) -> list[str]:
+def _operation_ids(routes: list[Route]) -> list[str]:
     """The ids of the operations, which are unique; those that are given come first."""
-    ids: dict[str, Entry] = {}
-    for entry in sorted(entries, key=lambda entry: entry.contract.operation_id is None):
-        given = entry.contract.operation_id
-        names = operation_names(entry.method, entry.path, entry.is_list)
+    ids: dict[str, Route] = {}
+    for route in sorted(routes, key=lambda route: route.contract.operation_id is None):
+        given = route.contract.operation_id
+        names = operation_names(route.method, route.path, route.is_list)
         for name in chain([given] if given else [], names):
-            if ids.setdefault(name, entry) is entry:
+            if ids.setdefault(name, route) is route:
                 break
-    return sorted(ids, key=lambda name: entries.index(ids[name]))
+    return sorted(ids, key=lambda name: routes.index(ids[name]))
 
 
 def _collect(value: Any, models: dict[str, Schema], used: dict[str, Schema]) -> None:
@@ -252,29 +254,29 @@ def _best_name(name: str, others: dict[str, Any]) -> str:
 
 
 def _operation(
-    entry: Entry, schemas: dict[Any, Schema], definitions: dict[str, Schema]
+    route: Route, schemas: dict[Any, Schema], definitions: dict[str, Schema]
 ) -> dict[str, Any]:
-    _, _, description = (getdoc(entry.view) or "").partition("\n\n")
-    query = schemas.get((entry, "query"), {})
+    _, _, description = (getdoc(route.view) or "").partition("\n\n")
+    query = schemas.get((route, "query"), {})
     described: dict[str, Any] = {
-        "tags": [entry.tag],
-        "summary": entry.summary,
+        "tags": [route.tag],
+        "summary": route.summary,
         "parameters": [
-            *_path_parameters(entry),
+            *_path_parameters(route),
             *_query_parameters(query, definitions),
-            *_conditions(entry),
+            *_conditions(route),
         ],
-        "responses": _responses(entry, schemas, definitions),
+        "responses": _responses(route, schemas, definitions),
     }
     if description:
         described["description"] = description
-    if entry.contract.end:
+    if route.contract.end:
         described["deprecated"] = True
     for place, kind in [("body", "application/json"), ("form", "multipart/form-data")]:
-        if (entry, place) in schemas:
-            adapter = adapter_of(entry.contract.body) if place == "body" else None
-            content = {kind: _with_example(schemas[entry, place], definitions, adapter)}
-            required = not entry.contract.is_optional
+        if (route, place) in schemas:
+            adapter = adapter_of(route.contract.body) if place == "body" else None
+            content = {kind: _with_example(schemas[route, place], definitions, adapter)}
+            required = not route.contract.is_optional
             described["requestBody"] = {"required": required, "content": content}
     return described
 
@@ -319,9 +321,9 @@ def _forbid_nul(schema: Any, definitions: dict[str, Any], seen: set[str]) -> Non
         _forbid_nul(value, definitions, seen)
 
 
-def _path_parameters(entry: Entry) -> Iterator[dict[str, Any]]:
-    for name, converter in entry.rule._converters.items():
-        if f"{{{name}}}" not in entry.path:  # It is a variable of the subdomain.
+def _path_parameters(route: Route) -> Iterator[dict[str, Any]]:
+    for name, converter in route.rule._converters.items():
+        if f"{{{name}}}" not in route.path:  # It is a variable of the subdomain.
             continue
         schema = dict(_CONVERTERS.get(type(converter).__name__, {"type": "string", "minLength": 1}))
         if isinstance(converter, NumberConverter):
@@ -347,31 +349,28 @@ def _query_parameters(
         }
 
 
-def _conditions(entry: Entry) -> Iterator[Schema]:
+def _conditions(route: Route) -> Iterator[Schema]:
     """The headers that make a request conditional."""
-    evaluated = {
-        "If-Match": entry.contract.evaluates_if_match,
-        "If-None-Match": entry.may_be_known,
-    }
-    for name in [name for name, is_evaluated in evaluated.items() if is_evaluated]:
-        described = _header(_CONDITIONS[name])
-        if name == "If-Match":
-            described["schema"]["pattern"] = r'^(\*|"[!#-~]*")$'
-            described["required"] = entry.requires_if_match
-        yield {"name": name, "in": "header", **described}
+    if route.contract.evaluates_if_match:
+        described = _header(_CONDITIONS["If-Match"])
+        described["schema"]["pattern"] = r'^(\*|"[!#-~]*")$'
+        described["required"] = route.requires_if_match
+        yield {"name": "If-Match", "in": "header", **described}
+    if route.evaluates_if_none_match:
+        yield {"name": "If-None-Match", "in": "header", **_header(_CONDITIONS["If-None-Match"])}
 
 
 def _responses(
-    entry: Entry, schemas: dict[Any, Schema], definitions: dict[str, Schema]
+    route: Route, schemas: dict[Any, Schema], definitions: dict[str, Schema]
 ) -> dict[str, Any]:
-    status = entry.contract.status
-    always = _usual(*entry.contract.end, "X-Request-ID")
+    status = route.contract.status
+    always = _usual(*route.contract.end, "X-Request-ID")
     success: dict[str, Any] = {
         "description": HTTPStatus(status).phrase,
-        "headers": entry.success_headers | always,
+        "headers": route.success_headers | always,
     }
-    if entry.contract.returned:
-        content = _with_example(schemas[entry, "returned"], definitions)
+    if route.contract.returned:
+        content = _with_example(schemas[route, "returned"], definitions)
         success["content"] = {"application/json": content}
     refusals = {
         str(code): {
@@ -379,10 +378,14 @@ def _responses(
             "headers": _usual(*_SENT_WITH.get(code, ())) | always,
             "content": {PROBLEM_MIMETYPE: {"schema": schemas[None, "problem"]}},
         }
-        for code in entry.problems
+        for code in route.problems
     }
     unchanged = {"description": HTTPStatus(304).phrase, "headers": success["headers"]}
-    return {str(status): success, **({"304": unchanged} if entry.may_be_known else {}), **refusals}
+    return {
+        str(status): success,
+        **({"304": unchanged} if route.evaluates_if_none_match else {}),
+        **refusals,
+    }
 
 
 def _usual(*headers: str) -> dict[str, Schema]:

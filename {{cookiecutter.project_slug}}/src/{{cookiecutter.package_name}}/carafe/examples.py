@@ -1,8 +1,8 @@
 """Example bodies for the OpenAPI document, so that "Try it out" sends a valid request.
 
 Examples, defaults and enums of the schema come first (``Field(examples=["Mary Shelley"])``); else a
-string is the field's own name, and a number the smallest allowed. An optional field for which no
-value is certain to match is left out.
+string is made of the field's name, and a number is the smallest allowed from 1 up. An optional
+field for which no value is certain to match is left out.
 """
 
 import re

@@ -1,9 +1,9 @@
 """The JSON provider, on pydantic's core: fast and strict.
 
 It writes dates as ISO 8601, decimals as strings, sets as lists, NaN and the infinities as ``null``,
-models and dataclasses as objects; a session and the arguments of a request, as Flask's provider
-does. It refuses to read NaN, lone surrogates and bytes that are not UTF-8; bodies of requests are
-read by ``strict``, which refuses more.
+models and dataclasses as objects; it writes a session and the arguments of a request as Flask's
+provider does. It refuses to read NaN, lone surrogates and bytes that are not UTF-8; bodies of
+requests are read by ``strict``, which refuses more.
 """
 
 import json

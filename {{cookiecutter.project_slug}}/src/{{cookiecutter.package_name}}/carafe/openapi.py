@@ -28,7 +28,7 @@ from flask_swagger_ui import get_swaggerui_blueprint
 
 from .config import before_start
 from .document import document as document
-from .document import entries_of
+from .document import routes_of
 from .reads import current_request
 
 _POLICY = (
@@ -75,9 +75,9 @@ def _add_home(app: Flask) -> None:
 def _home() -> Response:
     links = [(url_for("swagger_ui.show"), "Read the documentation and try it out")]
     links += [(url_for("openapi"), "The OpenAPI document")]
-    for entry in entries_of(current_app):
-        if entry.method == "GET" and not entry.rule.arguments:
-            links.append((url_for(entry.rule.endpoint), entry.summary))
+    for route in routes_of(current_app):
+        if route.method == "GET" and not route.rule.arguments:
+            links.append((url_for(route.rule.endpoint), route.summary))
     page = _PAGE.format(
         title=escape(current_app.config["OPENAPI_TITLE"]),
         description=escape(current_app.config["OPENAPI_DESCRIPTION"]),
@@ -92,10 +92,10 @@ def _announcing(app: Flask) -> Callable[[Response], Response]:
     @cache
     def ends() -> dict[tuple[Any, str], Any]:
         return {
-            (entry.rule.endpoint, method): entry.contract.end
-            for entry in entries_of(app)
-            for method in ({"GET", "HEAD"} if entry.method == "GET" else {entry.method})
-            if entry.contract.end
+            (route.rule.endpoint, method): route.contract.end
+            for route in routes_of(app)
+            for method in ({"GET", "HEAD"} if route.method == "GET" else {route.method})
+            if route.contract.end
         }
 
     def announce(response: Response) -> Response:

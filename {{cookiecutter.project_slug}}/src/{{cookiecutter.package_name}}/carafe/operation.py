@@ -222,7 +222,8 @@ def _read(view: View, status: int, *described: Any) -> Operation:
     adds_headers = _has_headers(returned)
     if adds_headers:
         returned = get_args(returned)[0]
-    has_no_body = returned in (None, type(None)) or _is_response(returned)
+    is_response = isinstance(returned, type) and issubclass(returned, WerkzeugResponse)
+    has_no_body = is_response or returned in (None, type(None))
     body = hints.get("body")
     adapter_of(body)  # An impossible type fails now, and so does an unknown status.
     HTTPStatus(status)
@@ -256,10 +257,6 @@ def _has_headers(returned: Any) -> bool:
     parts = get_args(returned) if get_origin(returned) is tuple else ()
     last = get_origin(parts[-1]) if len(parts) == 2 else None
     return isinstance(last, type) and issubclass(last, Mapping)
-
-
-def _is_response(returned: Any) -> bool:
-    return isinstance(returned, type) and issubclass(returned, WerkzeugResponse)
 
 
 def _run(contract: Operation, args: Any, kwargs: Any) -> WerkzeugResponse:

@@ -53,7 +53,7 @@ if hasattr(os, "register_at_fork"):
 
 
 def id_of(environ: dict[str, Any]) -> str:
-    """Return the request id: the client's ``X-Request-ID``, or a new one if that is malformed."""
+    """Return the request id: the client's ``X-Request-ID``, or a new one without a valid one."""
     if _ID not in environ:
         sent = environ.get("HTTP_X_REQUEST_ID")
         is_id = sent and _WELL_FORMED_ID.fullmatch(sent) and not TOKEN.search(sent)

@@ -79,7 +79,7 @@ def _without_numbers(schema: Any) -> Any:
             (option, each["type"]) if isinstance(each, dict) and each["type"] in _TIMES else option
             for option, each in zip(rest["choices"], schema["choices"], strict=True)
         ]
-    # A strict time takes a text from JSON alone, which it is not once a function has seen it.
+    # After a validator, a value no longer counts as JSON, and a strict time would refuse a text.
     return {**_REFUSAL, "schema": {**rest, "strict": False}} if kind in _TIMES else rest
 
 
@@ -98,7 +98,7 @@ def _written_out(moment: Any) -> Any:
     return moment
 
 
-# A strict model takes texts from JSON alone, which they are not once a function has seen them.
+# After a validator, a value no longer counts as JSON, and a strict model would refuse a text.
 Timestamp = Annotated[
     AwareDatetime, Strict(False), BeforeValidator(_written_out), AfterValidator(_utc)
 ]

@@ -40,7 +40,7 @@ from .request import id_of
 
 YEAR = 365 * 24 * 3600
 
-Headers = list[tuple[str, str]]
+HeaderList = list[tuple[str, str]]
 
 NOTHING = "default-src 'none'; frame-ancestors 'none'"
 """The content security policy of data, which loads nothing."""
@@ -142,11 +142,11 @@ class SecurityHeaders:
         self._plain, self._secure = _HEADERS, _HEADERS + over_https
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        def start(status: str, headers: Headers, *error: Any) -> Any:
+        def start(status: str, headers: HeaderList, *error: Any) -> Any:
             added = self._secure if environ["wsgi.url_scheme"] == "https" else self._plain
             has_credentials = "HTTP_AUTHORIZATION" in environ
-            if has_credentials or not _SPECIAL.isdisjoint([name.lower() for name, _ in headers]):
-                present = {name.lower() for name, _ in headers}
+            present = {name.lower() for name, _ in headers}
+            if has_credentials or not _SPECIAL.isdisjoint(present):
                 added = [header for header in added if header[0].lower() not in present]
                 headers = _private(headers, has_credentials)
                 headers = [header for header in headers if header[0].lower() != _ID.lower()]
@@ -155,7 +155,7 @@ class SecurityHeaders:
         return self._application(environ, start)
 
 
-def _private(headers: Headers, has_credentials: bool) -> Headers:
+def _private(headers: HeaderList, has_credentials: bool) -> HeaderList:
     """The headers, with ``no-store`` if the response is for one client alone."""
     values = {name.lower(): value for name, value in headers}
     depends = "set-cookie" in values or "cookie" in values.get("vary", "").lower()

@@ -44,9 +44,9 @@ from ...reads import environ_of
 from ...request import bearer_of
 from ...request import withhold_sessions
 from .identity import Anonymous
+from .identity import auth_method
 from .identity import Identities
 from .identity import is_id
-from .identity import method
 from .identity import permission_denied as permission_denied
 from .identity import use
 from .provider import AuthProvider as AuthProvider
@@ -115,7 +115,7 @@ class Auth:
     @property
     def method(self) -> str | None:
         """How the user came in: ``"session"``, ``"token"``, or None if nobody is logged in."""
-        return None if self.user_id is None else method()
+        return None if self.user_id is None else auth_method()
 
     session_id_key = property(lambda self: _setting("SESSION_ID_KEY"))
     identity_id_key = property(lambda self: _setting("IDENTITY_ID_KEY"))

@@ -194,7 +194,7 @@ def use(identity: Identity | None) -> None:
         environ[WHO] = identity.id, "session" if bearer_of(environ) is None else "token"
 
 
-def method() -> str | None:
+def auth_method() -> str | None:
     """Return how the user of this request came in: by a "session" or a "token"; else None."""
     who = environ_of(current_request()).get(WHO) if has_request_context() else None
     return who[1] if who else None

@@ -128,15 +128,12 @@ def role_names(roles: Any) -> set[str]:
         return set()
     if isinstance(roles, str) or not isinstance(roles, Iterable):
         roles = [roles]
-    names = {name_of(role) for role in roles} if _is_collection(roles) else {None}
+    is_no_list = isinstance(roles, Mapping | bytes | bytearray)
+    names = {None} if is_no_list else {name_of(role) for role in roles}
     if None in names:
         logger.warning("Roles of type %s are not understood; none is granted.", type(roles))
         return set()
     return {name for name in names if name}
-
-
-def _is_collection(roles: Any) -> bool:
-    return not isinstance(roles, Mapping | bytes | bytearray)
 
 
 def name_of(role: Any) -> str | None:

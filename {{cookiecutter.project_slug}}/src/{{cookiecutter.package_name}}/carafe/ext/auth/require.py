@@ -22,9 +22,9 @@ from ...reads import IDENTITY
 from ...reads import record
 from .identity import announce_refusal
 from .identity import Anonymous
+from .identity import auth_method
 from .identity import Identities
 from .identity import LOGGED_IN
-from .identity import method
 from .identity import unauthorized
 from .provider import name_of
 
@@ -129,7 +129,7 @@ class SessionGuard(Guard):
 
     def allows(self, identity: Identity) -> bool:
         """Whether *identity* may pass."""
-        return super().allows(identity) and method() == "session"
+        return super().allows(identity) and auth_method() == "session"
 
 
 class Require:

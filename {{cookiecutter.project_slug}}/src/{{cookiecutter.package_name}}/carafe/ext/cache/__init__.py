@@ -20,7 +20,7 @@ thread tries it four times a second. What was written meanwhile is invalidated b
 read again.
 
 ===================================== =============== =========================================
-``CARAFE_CACHE_ENABLED``              ``True``        off: every decorator and method is inert
+``CARAFE_CACHE_ENABLED``              ``True``        off: nothing is read from it
 ``CARAFE_CACHE_IGNORED_REQUEST_ARGS`` ``[]``          query arguments that do not count
 ``CARAFE_CACHE_STATUS_HEADER``        ``False``       say in ``Cache-Status`` what the cache did
 ``CACHE_TYPE``                        ``SimpleCache`` ``RedisCache``; in memory for one process
@@ -30,7 +30,7 @@ read again.
 ===================================== =============== =========================================
 
 An app that started with its cache on may switch ``CARAFE_CACHE_ENABLED`` off and on again. What is
-written meanwhile is invalidated.
+set, deleted or written meanwhile counts.
 
 The URL of Redis starts with ``redis://``, ``rediss://``, ``unix://``, ``redis+sentinel://`` or
 ``redis+cluster://`` (see ``settings.RedisUrl``). Run it with ``save ""``: a dump that is loaded

@@ -1,8 +1,8 @@
 """A cached response: whether it may be cached, its key, and what is stored and sent.
 
-Its key is ``{namespace}:view:{path}``, with ``?{query}`` if arguments count, ``@{root}`` below a
-path of its own and ``#{headers}`` if request headers do; the token of a namespace is under
-``{namespace}:token``. All parts are percent-encoded, so that no two requests share a key.
+Its key is ``{namespace}:view:{path}``, with ``?{query}`` if arguments count, ``@{root}`` if the app
+is mounted below a path, and ``#{headers}`` if request headers count; the token of a namespace is
+under ``{namespace}:token``. All parts are percent-encoded, so that no two requests share a key.
 
 The header ``Cache-Status`` (RFC 9211) says in development what the cache did: ``hit``;
 ``fwd=miss; stored``, the view ran and its response is cached from now on; ``fwd=miss`` and
@@ -62,9 +62,7 @@ PERSONAL = {
 }
 """What may differ from client to client, and the reason why a response is not shared."""
 
-_NEUTRAL = {
-    *("if-none-match", reads.BODY, reads.GLOBALS, reads.QUERY),
-}
+_NEUTRAL = {"if-none-match", reads.BODY, reads.GLOBALS, reads.QUERY}
 """What makes no difference: who has the response gets a 304 instead; a request with a body is not
 cached; the query is in the key; what ``g`` holds was read from elsewhere."""
 
@@ -154,8 +152,8 @@ def _quoted(text: str, safe: str) -> str:
     return quote(text, safe=safe, errors="surrogatepass")
 
 
-Name = Annotated[str, Field(pattern=r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")]
-Line = Annotated[str, Field(pattern=r"^[\t\x20-\x7e\x80-\xff]*$")]
+HeaderName = Annotated[str, Field(pattern=r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")]
+HeaderValue = Annotated[str, Field(pattern=r"^[\t\x20-\x7e\x80-\xff]*$")]
 
 
 def new_token() -> str:
@@ -179,11 +177,11 @@ class Head:
     token: str
     made: Annotated[float, Field(ge=0, le=1e11, allow_inf_nan=False)]
     status: Annotated[int, Field(ge=200, le=599)] = 200
-    headers: list[tuple[Name, Line]] = field(default_factory=list)
+    headers: list[tuple[HeaderName, HeaderValue]] = field(default_factory=list)
     varies: list[str] = field(default_factory=list)
 
     @cached_property
-    def known(self) -> dict[str, str]:
+    def by_name(self) -> dict[str, str]:
         """The headers by their names in lower case."""
         return {name.lower(): value for name, value in self.headers}
 
@@ -211,7 +209,7 @@ class Entry:
         """Return the entry in *packed*. Raises ValueError if there is none that may be sent."""
         end = packed.index(b"\n")
         head, body = _head(packed[1:end]), packed[end + 1 :]
-        if int(head.known.get("content-length", len(body))) != len(body):
+        if int(head.by_name.get("content-length", len(body))) != len(body):
             raise ValueError("The body was cut.")
         return cls(head, body)
 
@@ -222,7 +220,7 @@ _HEAD = TypeAdapter(Head)
 @lru_cache(1024)
 def _head(line: bytes) -> Head:
     head = _HEAD.validate_json(line)
-    if any(map(is_hop_by_hop_header, head.known)):
+    if any(map(is_hop_by_hop_header, head.by_name)):
         raise ValueError("A header is about a connection.")
     return head
 
@@ -269,7 +267,7 @@ class StoredResponse(Response):
         head, code = entry.head, entry.head.status
         headers, body = head.headers, [entry.body]
         is_conditional = "HTTP_IF_NONE_MATCH" in environ or "HTTP_IF_MODIFIED_SINCE" in environ
-        etag, modified = head.known.get("etag"), head.known.get("last-modified")
+        etag, modified = head.by_name.get("etag"), head.by_name.get("last-modified")
         if is_conditional and code < 300 and is_known(environ, etag, modified):
             code, headers, body = 304, head.unchanged, []
         headers = [*headers, ("Age", str(max(0, int(time.time() - head.made))))]

@@ -25,7 +25,7 @@ class Serializer(BaseSerializer):
     """Entries and strings as they are, the rest as JSON, so that Redis can increment numbers."""
 
     def dumps(self, value: Any, protocol: int = 0) -> bytes:
-        """Raises TypeError for a value that would not come back as it is."""
+        """Return *value* as bytes. Raises TypeError if it would not come back as it is."""
         if isinstance(value, Entry):
             return value.pack()
         if type(value) is str:

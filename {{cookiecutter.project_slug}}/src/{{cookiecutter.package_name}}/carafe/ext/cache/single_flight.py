@@ -69,8 +69,8 @@ class Lookup:
     """A request for the response of *view*, which *run* runs.
 
     *base* is the cache key without variants, *token* joins the current tokens. *leases* are the
-    keys of the leases held by this request, and *entry* is what it found or made for others, too,
-    for so many *seconds*.
+    keys of the leases held by this request. *entry* is the response that was found or made, if
+    others may have it, for so many *seconds*.
     """
 
     view: View
@@ -161,7 +161,7 @@ class SingleFlight:
         view, started = lookup.view, time.monotonic()
         stored: dict[str, Entry] = {}
         try:
-            response = self._fresh(lookup)
+            response = self._run_view(lookup)
             if lookup.entry is None:
                 return response
             stored[lookup.key] = lookup.entry
@@ -179,7 +179,7 @@ class SingleFlight:
             self._store(lookup, stored)
         return self._respond(lookup, lookup.entry, entries.STORED)
 
-    def _fresh(self, lookup: Lookup) -> Response:
+    def _run_view(self, lookup: Lookup) -> Response:
         """Return what the view returns, and note an entry if it may be shared."""
         view, request, made = lookup.view, lookup.request, time.time()
         with reads.recording():
@@ -196,8 +196,8 @@ class SingleFlight:
             response.vary.update(headers)
         response.add_etag()
         response.headers.setdefault("Cache-Control", "no-cache")  # Clients revalidate.
-        kept = response.get_wsgi_headers(reads.environ_of(request)).to_wsgi_list()
-        head = entries.Head(lookup.token, made, response.status_code, kept)
+        sent = response.get_wsgi_headers(reads.environ_of(request)).to_wsgi_list()
+        head = entries.Head(lookup.token, made, response.status_code, sent)
         lookup.entry = Entry(head, response.get_data())
         return response
 

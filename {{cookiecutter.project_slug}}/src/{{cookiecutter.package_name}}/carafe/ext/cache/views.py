@@ -1,7 +1,7 @@
 """Views whose responses are cached.
 
 An entry holds the tokens that its namespaces had when the view started, and is served only while
-these are the current ones. So a hit is one ``get_many([entry, token])``. A write revokes the token,
+these are the current ones. So a hit is one ``get_many([entry, token])``. A write removes the token,
 which invalidates every response that was made before it, or is being made.
 """
 
@@ -72,7 +72,7 @@ class CachedView:
 
 
 def _is_of_url(context: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
-    """Return whether Flask calls the view, or other code, with arguments of its own."""
+    """Return whether the view was called as Flask calls it: with the arguments of the URL."""
     request = context.request
     if args:
         view_class = signals.class_of(context.app.view_functions.get(request.endpoint)) or ()
@@ -288,7 +288,7 @@ class CachedViews:
                 self.invalidate(namespaces)
 
     def invalidate(self, namespaces: Iterable[str]) -> None:
-        """Revoke the tokens of these namespaces."""
+        """Remove the tokens of these namespaces."""
         if tokens := [*map(entries.token_key, namespaces)]:
             self.availability.invalidate(tokens)
 

@@ -374,10 +374,10 @@ class CleanRecord(logging.LogRecord):
 def _clean_record(record: logging.LogRecord) -> CleanRecord:
     if isinstance(record, CleanRecord):
         return record
-    known = current_app.extensions if current_app else {}
-    if _SECRETS not in known:  # It takes long to find them.
-        known[_SECRETS] = secrets_of_process(current_app.config if current_app else {})
-    return CleanRecord(record, known[_SECRETS])
+    state = current_app.extensions if current_app else {}
+    if _SECRETS not in state:  # It takes long to find them.
+        state[_SECRETS] = secrets_of_process(current_app.config if current_app else {})
+    return CleanRecord(record, state[_SECRETS])
 
 
 _BLANK = vars(logging.makeLogRecord({"levelno": logging.INFO, "levelname": "INFO"})) | _NO_REQUEST

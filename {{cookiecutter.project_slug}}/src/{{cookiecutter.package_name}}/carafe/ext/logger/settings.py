@@ -69,11 +69,11 @@ def _encoding(value: str | None) -> str:
     return value or "utf-8"
 
 
-Text = Annotated[str, BeforeValidator(_text), Field(min_length=1, description="one line of text")]
-Address = Annotated[Text, Field(pattern=r"[^<>\s]>?$", description="one such as a@example.org")]
+Line = Annotated[str, BeforeValidator(_text), Field(min_length=1, description="one line of text")]
+Address = Annotated[Line, Field(pattern=r"[^<>\s]>?$", description="one such as a@example.org")]
 Number = Annotated[int, BeforeValidator(str), Field(ge=0, description="a whole number from 0")]
 Level = Annotated[int, BeforeValidator(_level), Field(ge=0, description="'INFO', or another level")]
-Names = Annotated[tuple[Text, ...], BeforeValidator(_names), Field(description="a list of names")]
+Names = Annotated[tuple[Line, ...], BeforeValidator(_names), Field(description="a list of names")]
 
 
 class Options(BaseModel):
@@ -135,11 +135,11 @@ class FileOptions(Options):
     prefix = f"{PREFIX}RF_"
     target = "{0.filename}"
 
-    filename: Annotated[Text, AfterValidator(_filename)]
+    filename: Annotated[Line, AfterValidator(_filename)]
     mode: Literal["a", "w"] = Field("a", description="'a' to append, or 'w' to empty the file")
     maxbytes: Number = 0  # 0 never rotates
     backupcount: Number = 0  # older files to keep; 0 never rotates
-    encoding: Annotated[Text | None, AfterValidator(_encoding)] = Field(None, validate_default=True)
+    encoding: Annotated[Line | None, AfterValidator(_encoding)] = Field(None, validate_default=True)
     delay: bool = False  # make the file with the first record
     level: Level = Field("WARNING", validate_default=True)
 
@@ -150,11 +150,11 @@ class MailOptions(Options):
     prefix = f"{PREFIX}SMTP_"
     target = "{0.server}:{0.port} to {0.toaddrs}"
 
-    server: Text
+    server: Line
     use_tls: bool = False  # STARTTLS
     port: int = Field(None, ge=1, le=65535, validate_default=True, description="1 to 65535")
-    username: Text | None = None  # needs TLS, except in debug and tests
-    password: Text | None = Field(None, repr=False)
+    username: Line | None = None  # needs TLS, except in debug and tests
+    password: Line | None = Field(None, repr=False)
     fromaddr: Address
     toaddrs: Annotated[tuple[Address, ...], BeforeValidator(_names)] = Field(
         [], min_length=1, validate_default=True, description="a list such as ['a@example.org']"

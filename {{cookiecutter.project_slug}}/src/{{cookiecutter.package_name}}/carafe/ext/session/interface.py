@@ -192,8 +192,10 @@ class SessionInterface(SecureCookieSessionInterface):
     def should_set_cookie(self, app: Flask, session: SessionMixin) -> bool:
         """Return whether the session has changed or its cookie must be renewed."""
         content = getattr(session, "content", None)
-        if content is None or session.modified or content.outdated:
-            return content is not None or session.modified
+        if content is None or session.modified:
+            return session.modified
+        if content.outdated:
+            return True
         if not (session.permanent and app.config["SESSION_REFRESH_EACH_REQUEST"]):
             return False
         age = self._signer(app).now() - content.signed_at
