@@ -1,3 +1,4 @@
+import json
 import logging
 import os
 import time
@@ -24,6 +25,7 @@ CANARY = "canary-7f3a"
 
 def test_the_hints_miss_nothing_that_looks_like_a_secret():
     names = ["password", "passwd", "PWD", "passphrase", "Secret", "token", "cookie", "csrf", "DSN"]
+    names += ["db_pass", "MAIL_PASS", "jwt", "signing_key", "AccountKey", "ssh-key"]
     names += ["authorization", "api_key", "access-key", "private-key", "credentials", "session"]
     texts = [f"{name}={CANARY}" for name in names]
     texts += [f"dump --{name} {CANARY}" for name in names]
@@ -32,6 +34,23 @@ def test_the_hints_miss_nothing_that_looks_like_a_secret():
     texts += [f"https://{CANARY}@host", f"ftp://ada:{CANARY}@host", f"carafe_{'a' * 31}-{CANARY}"]
     texts += [f"pa\u017f\u017fword={CANARY}", f"credent\u0131al={CANARY}"]
     assert [text for text in map(redact_text, texts) if CANARY in text] == []
+
+
+NESTED = {"aws": {"id": 1, "tags": ["a"]}, "gcp": CANARY}
+PEM = f"-----BEGIN RSA PRIVATE KEY-----\n{'a' * 3000}\n{CANARY}\n-----END RSA PRIVATE KEY-----"
+
+
+@pytest.mark.parametrize("write", [json.dumps, str, lambda value: json.dumps(json.dumps(value))])
+@pytest.mark.parametrize("secret", [NESTED, [NESTED, [CANARY]], (1, (2, CANARY)), PEM])
+def test_a_secret_in_a_text_is_masked_as_a_whole(secret, write):
+    shown = redact_text(f"body {write({'credentials': secret, 'next': 'shown'})} end")
+    assert CANARY not in shown and "a" * 9 not in shown
+    assert "shown" in shown and shown.endswith("end")
+
+
+def test_a_private_key_is_masked_without_its_name():
+    assert redact_text(f"loaded {PEM}, and more") == "loaded ***, and more"
+    assert CANARY not in redact_text(PEM[:-30])
 
 
 @pytest.fixture
@@ -258,7 +277,10 @@ def test_a_very_long_message_loses_its_middle(app, file):
 @pytest.mark.skipif(os.name == "nt", reason="Windows counts processor time in steps of 16 ms")
 @pytest.mark.parametrize(
     "piece",
-    ["eyJa", "eyJaaaaaaaa.", "token=[", "token", "a://b:", "token='\\", "password=(", "=", '"'],
+    [
+        *("eyJa", "eyJaaaaaaaa.", "token=[", "token", "a://b:", "token='\\", "password=("),
+        *("=", '"', "jwt={[", "pass={a{", "token=[]]", "-----BEGIN PRIVATE KEY-----"),
+    ],
 )
 def test_the_time_to_search_a_text_grows_as_its_length(piece):
     text = piece * (8192 // len(piece))

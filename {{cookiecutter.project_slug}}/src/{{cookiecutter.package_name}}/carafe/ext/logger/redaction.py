@@ -42,8 +42,9 @@ from ...request import TOKEN_PREFIX
 MASK = "***"
 
 _NAMES = (
-    r"passw(?:or)?d|pwd|passphrase|secret|token|authorization|cookie"
-    r"|(?:api|access)[ _-]?key|private[_-]?key|credential|csrf|dsn|session"
+    r"passw(?:or)?d|pwd|passphrase|(?<![a-z])pass(?![a-z])|secret|token|jwt|authorization|cookie"
+    r"|(?:access|account|api|encryption|master|private|signing|ssh)[ _-]?key"
+    r"|credential|csrf|dsn|session"
 )
 _SENSITIVE = re.compile(_NAMES, re.IGNORECASE)
 
@@ -56,15 +57,20 @@ _PAIR = re.compile(
     ( (?:{_NAMES}) [\w-]{{0,40}} \\{{0,4}}["']?
       [ \t]{{0,3}} (?: [=-]?> | [:=] | ,(?=[ ]?\\{{0,4}}["']) ) [ \t]{{0,3}}
     | --[\w-]{{0,40}}? (?:{_NAMES}) [\w-]{{0,40}} [ ]{{1,3}} )
-    (?: (?P<quote>\\{{1,4}}["']) .{{0,2000}}? (?P=quote)
-      | b?"(?:[^"\\]|\\.){{0,2000}}"
-      | b?'(?:[^'\\]|\\.){{0,2000}}'
-      | \[[^\]]{{0,500}}\] | \([^)]{{0,500}}\) | \{{[^}}]{{0,500}}\}}
+    (?: (?P<quote>\\{{1,4}}["']) .{{0,16384}}? (?P=quote)
+      | b?"(?:[^"\\]|\\.){{0,16384}}"
+      | b?'(?:[^'\\]|\\.){{0,16384}}'
+      | \[ (?: [^][] | \[[^][]{{0,500}}\] ){{0,2000}} \]
+      | \( (?: [^()] | \([^()]{{0,500}}\) ){{0,2000}} \)
+      | \{{ (?: [^{{}}] | \{{[^{{}}]{{0,500}}\}} ){{0,2000}} \}}
       | (?:bearer|basic|digest|negotiate)[ ]+[^\s,;"']+
       | [^\s,;&"')\]}}]+
       | ["'][^\s,;&"']+ )
     """,
     re.IGNORECASE | re.VERBOSE,
+)
+_PRIVATE_KEY = re.compile(
+    r"-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----.*?(?:-----END [A-Z ]{0,40}-----|\Z)", re.DOTALL
 )
 _BEARER = re.compile(r"\b(bearer[ ]+)[\w.~+/=-]{16,}", re.IGNORECASE)
 _SIGNED = re.compile(r"\beyJ[\w-]{8,2000}\.[\w-]{6,2000}(?:\.[\w-]{1,2000})?")
@@ -77,7 +83,7 @@ _URL_KEY = re.compile(r"(\bhttps?://)[^\s:/?#@\"'<>]{1,256}@", re.IGNORECASE)
 
 # Whatever an expression matches has one of these, in lower case. Searching for these is faster.
 _HINTS = (
-    *("passw", "pwd", "passphrase", "secret", "token", "authorization", "cookie", "key"),
+    *("pass", "pwd", "jwt", "secret", "token", "authorization", "cookie", "key"),
     *("credential", "csrf", "dsn", "session", "bearer", "eyj", "://", TOKEN_PREFIX.lower()),
 )
 
@@ -100,6 +106,7 @@ def redact_text(text: str) -> str:
     text = _URL_PASSWORD.sub(rf"\g<1>{MASK}@", text)
     text = _URL_KEY.sub(rf"\g<1>{MASK}@", text)
     text = _HEADER.sub(rf"\g<1>{MASK}", text)
+    text = _PRIVATE_KEY.sub(MASK, text)
     text = _PAIR.sub(rf"\g<1>{MASK}", text)
     text = _BEARER.sub(rf"\g<1>{MASK}", text)
     text = TOKEN.sub(MASK, text)
@@ -141,7 +148,8 @@ def redact(
 
 
 _OF_PROCESS = re.compile(
-    r"passw(?:or)?d|secret|token|(?:api|access|private)_?key|_key$|credential|dsn", re.IGNORECASE
+    r"passw(?:or)?d|_pass$|secret|token|(?:api|access|private)_?key|_key$|credential|dsn",
+    re.IGNORECASE,
 )
 MIN_SECRET_LENGTH = 8
 MAX_BODY_BYTES = MAX_LENGTH = 16_384
