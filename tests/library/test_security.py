@@ -150,6 +150,6 @@ def test_the_list_that_the_application_sends_stays_its_own():
         start_response("200 OK", sent)
         return []
 
-    wrapped = security.SecurityHeaders(application)
+    wrapped = security.Middleware(application)
     wrapped({"wsgi.url_scheme": "http"}, lambda status, headers: None)
     assert sent == before

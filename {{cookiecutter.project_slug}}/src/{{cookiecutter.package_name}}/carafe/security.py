@@ -66,7 +66,7 @@ _IPV4_IN_IPV6 = bytes(10) + b"\xff\xff"
 def init_app(app: Flask, hsts: int = 0, hops: int = 0, prefix_hops: int = 0) -> None:
     """Check the requests of *app*, and add the headers to its responses."""
     app.before_request(check_url)
-    inner: Any = ClientAddress(SecurityHeaders(app.wsgi_app, hsts))
+    inner: Any = Middleware(app.wsgi_app, hsts)
     if hops or prefix_hops:
         # Each proxy appends to X-Forwarded-For, but replaces X-Forwarded-Proto.
         proto = min(hops, 1)
@@ -97,23 +97,41 @@ def _text(sent: bytes) -> str:
         abort(400, "The URL is not UTF-8.")
 
 
-class ClientAddress:
-    """WSGI middleware that normalizes the client's IP address, the host and the mount path."""
+class Middleware:
+    """WSGI middleware that normalizes requests, and adds the headers to responses."""
 
-    def __init__(self, application: WSGIApplication) -> None:
+    def __init__(self, application: WSGIApplication, hsts: int = 0) -> None:
         self._application = application
+        over_https = [("Strict-Transport-Security", f"max-age={hsts}")] if hsts else []
+        self._plain, self._secure = _HEADERS, _HEADERS + over_https
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        address = ip_address(environ.get("REMOTE_ADDR"))
-        if address is None:
-            before = environ.get("werkzeug.proxy_fix.orig", {})
-            address = ip_address(before.get("REMOTE_ADDR")) or ""
-        environ["REMOTE_ADDR"] = address
-        if host := environ.get("HTTP_HOST"):
-            environ["HTTP_HOST"] = host.lower()
-        if prefix := environ.get("SCRIPT_NAME"):
-            environ["SCRIPT_NAME"] = f"/{prefix.strip('/')}".rstrip("/")
-        return self._application(environ, start_response)
+        _normalize(environ)
+
+        def start(status: str, headers: HeaderList, *error: Any) -> Any:
+            added = self._secure if environ["wsgi.url_scheme"] == "https" else self._plain
+            has_credentials = "HTTP_AUTHORIZATION" in environ
+            present = {name.lower() for name, _ in headers}
+            if has_credentials or not _SPECIAL.isdisjoint(present):
+                added = [header for header in added if header[0].lower() not in present]
+                headers = _private(headers, has_credentials)
+                headers = [header for header in headers if header[0].lower() != _ID.lower()]
+            return start_response(status, [*headers, *added, (_ID, id_of(environ))], *error)
+
+        return self._application(environ, start)
+
+
+def _normalize(environ: WSGIEnvironment) -> None:
+    """Give the client's IP address, the host and the mount path one spelling each."""
+    address = ip_address(environ.get("REMOTE_ADDR"))
+    if address is None:
+        before = environ.get("werkzeug.proxy_fix.orig", {})
+        address = ip_address(before.get("REMOTE_ADDR")) or ""
+    environ["REMOTE_ADDR"] = address
+    if host := environ.get("HTTP_HOST"):
+        environ["HTTP_HOST"] = host.lower()
+    if prefix := environ.get("SCRIPT_NAME"):
+        environ["SCRIPT_NAME"] = f"/{prefix.strip('/')}".rstrip("/")
 
 
 @lru_cache(1024)
@@ -131,28 +149,6 @@ def ip_address(text: str | None) -> str | None:
         return None
     packed = packed.removeprefix(_IPV4_IN_IPV6)
     return inet_ntop(AF_INET if len(packed) == 4 else AF_INET6, packed)
-
-
-class SecurityHeaders:
-    """WSGI middleware that adds the headers to responses."""
-
-    def __init__(self, application: WSGIApplication, hsts: int = 0) -> None:
-        self._application = application
-        over_https = [("Strict-Transport-Security", f"max-age={hsts}")] if hsts else []
-        self._plain, self._secure = _HEADERS, _HEADERS + over_https
-
-    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        def start(status: str, headers: HeaderList, *error: Any) -> Any:
-            added = self._secure if environ["wsgi.url_scheme"] == "https" else self._plain
-            has_credentials = "HTTP_AUTHORIZATION" in environ
-            present = {name.lower() for name, _ in headers}
-            if has_credentials or not _SPECIAL.isdisjoint(present):
-                added = [header for header in added if header[0].lower() not in present]
-                headers = _private(headers, has_credentials)
-                headers = [header for header in headers if header[0].lower() != _ID.lower()]
-            return start_response(status, [*headers, *added, (_ID, id_of(environ))], *error)
-
-        return self._application(environ, start)
 
 
 def _private(headers: HeaderList, has_credentials: bool) -> HeaderList:
