@@ -99,6 +99,26 @@ def test_the_tenant_of_a_session_is_not_that_of_the_next_one(app, client):
         assert client.get("/tenant").json == {"tenant": name}
 
 
+@pytest.mark.parametrize("begin", ["begin", "begin_nested"])
+def test_a_block_around_a_view_ends_its_own_transaction(app, client, begin):
+    @app.get("/block")
+    def block():
+        with getattr(db.session, begin)():
+            return app.view_functions["show_saying"]()
+
+    for _ in range(2):
+        assert client.get("/block").json == {"text": "old"}
+
+
+def test_a_function_that_saw_what_nobody_else_sees_is_not_cached(app):
+    count = cache.memoize()(lambda: db.session.scalar(text("SELECT count(*) FROM test_sayings")))
+    with app.app_context():
+        db.session.execute(text(INSERT))
+        assert count() == 2
+        db.session.rollback()
+        assert count() == 1
+
+
 @pytest.mark.parametrize("ends", ["commit", "rollback"])
 def test_a_savepoint_does_not_end_what_was_written_before_it(app, client, ends):
     @app.before_request

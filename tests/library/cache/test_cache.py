@@ -4,6 +4,7 @@ from datetime import UTC
 from decimal import Decimal
 from types import SimpleNamespace
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import pytest
 import redis
@@ -17,6 +18,8 @@ from flask import request
 from flask import session
 from flask_caching import Cache as FlaskCache
 from markupsafe import Markup
+from pydantic import BaseModel
+from pydantic import SecretStr
 
 VALUES = [
     0,
@@ -366,6 +369,40 @@ def test_a_function_of_its_arguments_is_cached_for_a_view_that_read_the_session(
     assert client.get("/it").json == client.get("/it").json
 
 
+class Unnamed:
+    def __init__(self, run):
+        self.run = run
+
+    def method(self):
+        return self.run
+
+
+class Masked(BaseModel):
+    token: SecretStr
+
+
+@pytest.mark.parametrize("make", [Unnamed, lambda number: [Unnamed(number)], None])
+def test_arguments_that_cannot_be_told_apart_are_not_cached(app, make):
+    make = make or (lambda number: Masked(token=str(number)))
+    memoized = app.cache.memoize()(lambda argument: next(app.runs))
+    method = app.cache.memoize()(Unnamed.method)
+    with app.app_context():
+        assert len({memoized(make(number)) for number in range(50)}) == 50
+        assert [method(Unnamed(number)) for number in range(50)] == [*range(50)]
+        app.debug = True
+        with pytest.raises(TypeError, match="Pass an id instead"):
+            memoized(make(1))
+
+
+def test_a_function_is_not_cached_while_its_transaction_is_not_settled(app):
+    cache, answers = Cache(is_settled=lambda: answers.pop(0)), [False, True, True]
+    other = Flask("settled")
+    cache.init_app(other)
+    memoized = cache.memoize()(lambda: next(app.runs))
+    with other.app_context():
+        assert [memoized() for _ in range(4)] == [1, 2, 2, 2]
+
+
 @pytest.mark.parametrize(
     "options", [{"query_string": True, "key_prefix": "a%s"}, {"key_prefix": "%s"}]
 )
@@ -374,7 +411,11 @@ def test_a_view_with_a_key_of_its_own_is_refused(app, options):
         app.cache.cached(**options)
 
 
-@pytest.mark.parametrize("value", [object(), {"a": object()}, [1j], type("Text", (str,), {})("a")])
+ODD = [object(), {"a": object()}, [1j], type("Text", (str,), {})("a")]
+ODD.append(datetime(2026, 10, 25, 2, 30, fold=1, tzinfo=ZoneInfo("Europe/Berlin")))
+
+
+@pytest.mark.parametrize("value", ODD)
 def test_what_would_not_come_back_is_a_type_error(app, value):
     @app.cache.memoize()
     def memoized():

@@ -6,7 +6,9 @@ from itertools import count
 
 import pytest
 import redis
+from carafe.ext.cache import availability
 from carafe.ext.cache.redis import RedisCache
+from carafe.ext.cache.views import views_of
 
 from .servers import HASTY
 from .servers import PATIENT
@@ -160,6 +162,31 @@ def test_a_full_redis_answers_what_it_has_and_forgets_what_was_written(app, refu
     with app.app_context():
         assert app.cache.is_up()
     assert state(app) == "up"
+
+
+@pytest.mark.parametrize("is_down", [False, True])
+def test_a_value_that_is_not_stored_leaves_no_older_one(app, refused, is_down):
+    memoized = app.cache.memoize()(lambda: next(app.runs))
+    with app.app_context():
+        app.cache.set_many({"a": "old", "b": "old"})
+        first = memoized()
+        with refused("maxmemory", 1):
+            views_of(app).availability.is_open = is_down
+            assert app.cache.set("a", "new") is False
+            assert app.cache.set_many({"b": "new"}) == []
+            app.cache.delete_memoized(memoized)
+        until(lambda: state(app) == "up")
+        assert app.cache.get_many("a", "b") == [None, None]
+        assert memoized() != first
+
+
+def test_more_is_removed_after_an_outage_than_one_command_may_remove(app, monkeypatch):
+    monkeypatch.setattr(availability, "MAX_UNLINKED", 2)
+    with app.app_context():
+        app.cache.set_many(dict.fromkeys("abcde", 1))
+        views_of(app).availability.add_pending("abcde")
+        until(lambda: state(app) == "up")
+        assert app.cache.get_many(*"abcde") == [None] * 5
 
 
 def test_a_redis_that_takes_no_writes_is_not_read_after_one(app, refused):

@@ -259,14 +259,23 @@ def writes(function: Function) -> Function:
     return call  # type: ignore[return-value]
 
 
-def end_snapshot() -> bool:
-    """Let the next query read anew; False if the transaction has changes.
+def is_settled() -> bool:
+    """Return whether others see what the current transaction sees: it has no changes.
 
     False also if something is in ``db.session.info``, such as the tenant whose rows are read.
+    """
+    session = db.session()
+    return not (session.new or session.dirty or session.deleted or session.info)
+
+
+def end_snapshot() -> bool:
+    """Let the next query read anew; False if the transaction is not settled, or not ours to end.
+
     Without a snapshot the transaction goes on, with what ``set_config`` set for it.
     """
     session = db.session()
-    if session.new or session.dirty or session.deleted or session.info:
+    is_begun = session.in_nested_transaction() or session._trans_context_manager is not None
+    if is_begun or not is_settled():  # A block, as in ``with db.session.begin()``, ends it.
         return False
     if session.in_transaction() and not _has_snapshot():
         session.expire_all()

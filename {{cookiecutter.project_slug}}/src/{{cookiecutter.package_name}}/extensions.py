@@ -8,7 +8,7 @@ from .carafe.ext import session  # feature: session
 from .carafe.ext.cache import Cache  # feature: cache
 from .carafe.ext.logger import Logger  # feature: logger
 
-cache = Cache(before_miss=database.end_snapshot)  # feature: cache
+cache = Cache(before_miss=database.end_snapshot, is_settled=database.is_settled)  # feature: cache
 logger = Logger()  # feature: logger
 
 

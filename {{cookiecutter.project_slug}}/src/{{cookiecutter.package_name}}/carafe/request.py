@@ -132,6 +132,7 @@ class Request(FlaskRequest):
     @property
     def id(self) -> str:
         """The id of the request in the log and in problem documents."""
+        record("x-request-id")
         return id_of(environ_of(self))
 
     @cached_property

@@ -37,6 +37,7 @@ The URL of Redis starts with ``redis://``, ``rediss://``, ``unix://``, ``redis+s
 again brings back what was invalidated since.
 """
 
+import re
 from collections.abc import Callable
 from collections.abc import Sequence
 from contextvars import ContextVar
@@ -70,13 +71,17 @@ from .views import views_of
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
+_AMBIGUOUS = re.compile(r" at 0x|\*{10}")
+"""What the ``repr`` of different objects may have in common: an address, or a masked secret."""
+
 
 class Cache(FlaskCache):
     """Flask-Caching's cache, with views whose responses are private and never stale.
 
     *before_miss* is called before a view runs to fill the cache: it ends what the request has read
     from, such as a database snapshot. If it returns False, because that cannot be ended, the
-    response is not cached.
+    response is not cached. What a function returned is not cached while *is_settled* returns
+    False, because there are changes that nobody else sees.
     """
 
     app = property(lambda self: current_app, lambda self, app: None)
@@ -88,8 +93,9 @@ class Cache(FlaskCache):
         with_jinja2_ext: bool = True,
         config: dict[str, Any] | None = None,
         before_miss: Callable[[], object] = lambda: None,
+        is_settled: Callable[[], bool] = lambda: True,
     ) -> None:
-        self._before_miss = before_miss
+        self._before_miss, self._is_settled = before_miss, is_settled
         super().__init__(app, with_jinja2_ext, config)
 
     def init_app(self, app: Flask, config: dict[str, Any] | None = None) -> None:
@@ -210,10 +216,20 @@ class Cache(FlaskCache):
     ) -> Callable[[Function], Function]:
         """Cache what a function returns for the same arguments, as Flask-Caching does.
 
-        A value is not cached if the function read anything of its request or of ``g``. Raises
-        TypeError for a value that would not come back from the cache as it is.
+        Arguments, and the object of a method, are the same if their ``repr`` is. A value is not
+        cached if the function read anything of its request or of ``g``. Raises TypeError for a
+        value that would not come back from the cache as it is.
         """
         return self._recorded(super().memoize, timeout, *args, **kwargs)
+
+    def _memoize_kwargs_to_args(self, f: Any, *args: Any, **kwargs: Any) -> Any:
+        found = super()._memoize_kwargs_to_args(f, *args, **kwargs)
+        if _AMBIGUOUS.search(repr(found)):
+            raise TypeError(
+                f"Not memoized: the repr of an argument of {f.__qualname__} is not its own. "
+                "Pass an id instead, or give its class a __repr__."
+            )
+        return found
 
     def _bypass_cache(self, *args: Any, **kwargs: Any) -> bool:
         return not self.enabled or super()._bypass_cache(*args, **kwargs)
@@ -240,7 +256,7 @@ class Cache(FlaskCache):
                 is_shareable.set(False)  # until it returns: what it raises is not stored
                 with reads.recording() as names:
                     value = run(*args, **kwargs)
-                is_shareable.set(not names)
+                is_shareable.set(not names and self._is_settled())
                 return value
 
             return decorator(seconds, *args, response_filter=may_store, **kwargs)(call)
@@ -266,8 +282,9 @@ class Cache(FlaskCache):
 
         If the backend is unavailable, all is forgotten as soon as it is back.
         """
-        super().delete_memoized(f, *args, **kwargs)
-        if views_of(current_app).availability.is_open:
+        if args or kwargs:
+            super().delete_memoized(f, *args, **kwargs)
+        if not (args or kwargs) or views_of(current_app).availability.is_open:
             self.delete_memoized_verhash(f)
 
     def clear_prefixes(self, *prefixes: str) -> bool:

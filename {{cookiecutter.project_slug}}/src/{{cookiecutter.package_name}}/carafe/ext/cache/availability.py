@@ -19,6 +19,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from copy import copy
 from functools import partial
+from itertools import islice
 from mmap import mmap
 from typing import Any
 from typing import Protocol
@@ -28,6 +29,9 @@ from ...app import logger
 
 INTERVAL = 0.25
 """Seconds between two tries."""
+
+MAX_UNLINKED = 1000
+"""Keys that are removed at once."""
 
 _QUIET = 60.0
 """Seconds from one warning to the next."""
@@ -129,6 +133,14 @@ class Availability:
             self.pending.update(keys)
         self._open()
 
+    def remove_older(self, keys: Collection[str]) -> None:
+        """Remove the older values of *keys*, whose new ones could not be stored."""
+        try:
+            self.run(self.backend.unlink, *keys)
+        except Unavailable:
+            if self.is_open:  # A server that only refuses, such as a replica, may still be read.
+                self.add_pending(keys)
+
     def _open(self) -> None:
         self.is_open = True
         self._ensure_thread()
@@ -146,7 +158,7 @@ class Availability:
         """Try the backend, and invalidate what is pending; return whether the breaker is closed."""
         while True:
             with self._lock:
-                pending = frozenset(self.pending)
+                pending = frozenset(islice(self.pending, MAX_UNLINKED))
             try:
                 if pending:
                     self.backend.unlink(*pending)
@@ -181,11 +193,12 @@ def _try(reference: "weakref.ref[Availability]") -> None:
 class FailOpen:
     """A backend whose methods find nothing while it is unavailable or off.
 
-    What is stored and deleted while it is off takes effect when *is_on* returns True again.
+    What is stored and deleted while it is off takes effect when *is_on* returns True again. A value
+    that cannot be stored leaves no older one behind.
     """
 
     _NOTHING: Mapping[str, Any] = {
-        **dict.fromkeys(("add", "clear_prefixes", "delete", "has", "set"), False),
+        **dict.fromkeys(("add", "clear_prefixes", "delete", "has"), False),
         **dict.fromkeys(("dec", "get", "inc"), None),
         **dict.fromkeys(("delete_many", "get_many", "set_many"), []),
         **{"get_dict": {}, "unlink": 0},
@@ -198,6 +211,18 @@ class FailOpen:
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._availability.backend, name)
         return partial(self._call, name, found) if name in self._NOTHING else found
+
+    def set(self, key: str, value: Any, timeout: Any = None) -> bool:
+        """Store *value*. Returns False if it is not stored; then no older one is left."""
+        return bool(self.set_many({key: value}, timeout))
+
+    def set_many(self, mapping: Mapping[str, Any], timeout: Any = None) -> list[Any]:
+        """Store values. Returns an empty list if none is stored; then no older one is left."""
+        set_many = self._availability.backend.set_many
+        stored: list[Any] = self._call("set_many", set_many, mapping, timeout)
+        if mapping and not stored:
+            self._availability.remove_older(mapping)
+        return stored
 
     def _call(self, name: str, operation: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         once = name in {"add", "dec", "inc"}  # What was counted must not count twice.

@@ -54,6 +54,7 @@ MAX_BODY_BYTES = 1024 * 1024
 PERSONAL = {
     "authorization": "the header Authorization was read",
     "cookie": "a cookie was read",
+    "x-request-id": "the id of the request was read",
     reads.SESSION: "the session was read",
     reads.IDENTITY: "the identity of the user was read",
     reads.ADDRESS: "the client's address was read",

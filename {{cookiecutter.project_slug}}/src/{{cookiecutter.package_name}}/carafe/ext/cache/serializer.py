@@ -89,7 +89,9 @@ def _tagged(value: Any) -> Any:
             f"A value of type {kind.__name__} would not come back from the cache as it is. "
             "Cache what it is made of: text, numbers, bytes, dates, UUIDs, lists, dicts, sets."
         )
-    name, dump, _ = _TAGS[kind]
+    name, dump, load = _TAGS[kind]
+    if kind is datetime.datetime and load(dump(value)) != value:
+        raise TypeError(f"{value!r} would not come back from the cache as it is. Use UTC.")
     return {name: _tagged(dump(value))}
 
 
