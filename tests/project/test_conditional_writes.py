@@ -7,10 +7,50 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from accounts import log_in
+from conftest import create_app
 from conftest import db
 from servers import serve as serve
+from sqlalchemy import event
+from sqlalchemy import text
+from werkzeug.utils import import_string
 
 ROUNDS = 200
+AUTHOR = import_string(f"{create_app.__module__}.models:Author")
+DELETE = text("DELETE FROM authors")
+
+
+@pytest.fixture
+def author(lasting):
+    """A writer, and the URL of an author who has no books."""
+    lasting.config["PROPAGATE_EXCEPTIONS"] = False
+
+    @lasting.put("/late")
+    def late():
+        db.session.scalars(db.select(AUTHOR)).one().name = "late"
+        with db.session.no_autoflush:
+            db.session.execute(DELETE)
+        db.session.commit()
+        return {}
+
+    writer = log_in(lasting, "editor")
+    return writer, writer.post("/authors", {"name": "Mary Shelley"}).location
+
+
+def test_what_is_deleted_right_after_its_change_is_a_404(author):
+    writer, url = author
+
+    def delete(session):
+        with db.engine.begin() as connection:
+            connection.execute(DELETE)
+
+    event.listen(db.session, "after_commit", delete, once=True)
+    assert writer.put(url, {"name": "Mary Godwin"}).status_code == 404
+
+
+def test_what_another_request_deleted_is_not_changed(author):
+    writer, url = author
+    assert writer.put("/late").status_code == 409
+    assert writer.get(url).json["name"] == "Mary Shelley"
 
 
 @pytest.mark.skipif(os.name == "nt", reason="gunicorn does not run on Windows")

@@ -87,10 +87,9 @@ def test_a_bind_is_treated_as_the_first_engine(make_app, tmp_path, as_dict):
 @pytest.mark.parametrize("base", [Base, db.Model])
 def test_a_model_has_its_table_in_the_database_of_its_bind(make_app, tmp_path, base):
     key = f"bind_of_{base.__name__.lower()}"
-    columns = {"id": mapped_column(Integer, primary_key=True)}
-    model = type(
-        f"In{base.__name__}", (base,), columns | {"__tablename__": key, "__bind_key__": key}
-    )
+    mixin = type("Mixin", (), {"__bind_key__": key})
+    body = {"__tablename__": key, "id": mapped_column(Integer, primary_key=True)}
+    model = type(f"In{base.__name__}", (mixin, base), body)
     app = make_app(SQLALCHEMY_BINDS={key: f"sqlite:///{tmp_path}/other.db"})
     with app.app_context():
         db.create_all(key)

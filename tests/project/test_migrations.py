@@ -251,3 +251,43 @@ def test_tables_that_refer_to_each_other_can_be_dropped(make_app, folder, tmp_pa
         migrate(path)
         upgrade(path)
         assert not {"one", "two"} & {*inspect(db.engine).get_table_names()}
+
+
+def test_without_a_change_no_migration_is_generated(make_app, tmp_path):
+    path = tmp_path / "migrations"
+    shutil.copytree(MIGRATIONS, path)
+    with make_app(DATABASE_URL=f"sqlite:///{tmp_path}/test.db").app_context():
+        upgrade(str(path))
+        before = {*path.rglob("*.py")}
+        migrate(str(path))
+    assert {*path.rglob("*.py")} == before
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "value", "changed"),
+    [
+        ("Date", "DateTime(timezone=True)", "2025-03-14", "2025-03-14 00:00:00"),
+        ("DateTime(timezone=True)", "Date", "2025-03-14 23:59:59", "2025-03-14"),
+    ],
+)
+def test_a_date_that_becomes_a_time_keeps_its_day(empty, folder, old, new, value, changed):
+    table = "op.create_table('days', sa.Column('day', sa.{}))"
+    change = (
+        "with op.batch_alter_table('days') as days:"
+        " days.alter_column('day', existing_type=sa.{}, type_=sa.{})"
+    )
+    path = folder(table.format(old), "op.drop_table('days')")
+    code = HEAD.format(revision="3", down="2")
+    code += f"\n\ndef upgrade():\n    {change.format(old, new)}\n"
+    code += f"\n\ndef downgrade():\n    {change.format(new, old)}\n"
+    Path(path, "versions/3.py").write_text(code)
+    day = text("SELECT CAST(day AS VARCHAR) FROM days")
+    with empty.app_context():
+        upgrade(path, "2")
+        db.session.execute(text(f"INSERT INTO days (day) VALUES ('{value}')"))
+        db.session.commit()
+        upgrade(path)
+        assert db.session.scalar(day).startswith(changed)
+        db.session.rollback()
+        downgrade(path)
+        assert db.session.scalar(day).startswith(value[:10])

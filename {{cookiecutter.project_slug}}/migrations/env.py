@@ -5,11 +5,15 @@ from graphlib import CycleError
 from graphlib import TopologicalSorter
 
 from alembic import context
+from alembic.ddl.sqlite import SQLiteImpl
 from alembic.operations.ops import DropTableOp
 from flask import current_app
 from sqlalchemy import BLOB
+from sqlalchemy import Date
 from sqlalchemy import DATETIME
+from sqlalchemy import DateTime
 from sqlalchemy import DOUBLE
+from sqlalchemy import func
 
 db = current_app.extensions["migrate"].db
 
@@ -26,11 +30,26 @@ def render_item(kind, value, context):
     return PORTABLE_TYPES.get(type(value), False)
 
 
-def drop_children_first(migration, revision, directives) -> None:
-    """Let a generated migration drop tables before those that they refer to.
+class SQLiteMigrations(SQLiteImpl):
+    """Keeps the values of a date that becomes a time, or the reverse: a CAST gives the year."""
+
+    __dialect__ = "sqlite"
+
+    def cast_for_batch_migrate(self, existing, existing_transfer, new_type) -> None:
+        convert = {Date: func.date, DateTime: func.datetime}
+        old, new = existing.type._type_affinity, new_type._type_affinity
+        if old is not new and {old, new} == convert.keys():
+            existing_transfer["expr"] = convert[new](existing_transfer["expr"])
+        else:
+            super().cast_for_batch_migrate(existing, existing_transfer, new_type)
+
+
+def prepare(migration, revision, directives) -> None:
+    """Generate no empty migration, and drop tables before those that they refer to.
 
     Tables that refer to each other keep their order. PostgreSQL drops them after a constraint.
     """
+    directives[:] = [script for script in directives if not script.upgrade_ops.is_empty()]
     for script in directives:
         changes = script.upgrade_ops.ops
         drops = {change.table_name: change for change in changes if isinstance(change, DropTableOp)}
@@ -49,7 +68,7 @@ def drop_children_first(migration, revision, directives) -> None:
 
 options = {
     "target_metadata": db.metadata,
-    "process_revision_directives": drop_children_first,
+    "process_revision_directives": prepare,
     "render_item": render_item,
     **current_app.extensions["migrate"].configure_args,
 }

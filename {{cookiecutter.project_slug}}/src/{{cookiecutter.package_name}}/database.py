@@ -93,8 +93,8 @@ class _Bindable:
     metadata: ClassVar[MetaData]
 
     def __init_subclass__(cls, **named: Any) -> None:
-        if key := vars(cls).get("__bind_key__"):
-            cls.metadata = db._make_metadata(key)
+        if hasattr(cls, "__bind_key__"):
+            cls.metadata = db._make_metadata(cls.__bind_key__)
         super().__init_subclass__(**named)
 
 

@@ -3,7 +3,8 @@
 ====== ===========================================================================================
 503    The database is unreachable, slow, or shutting down; SQLite's file cannot be read or written,
        or is locked by another process; or migrations are missing.
-409    A constraint is violated: a value must be unique, or another row refers to this one.
+409    A constraint is violated: a value must be unique, or another row refers to this one. Or a row
+       was changed or deleted by another request in the meantime.
 422    A value is out of the range of its column.
 ====== ===========================================================================================
 
@@ -22,6 +23,8 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.exc import StatementError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.orm.exc import ObjectDeletedError
+from sqlalchemy.orm.exc import StaleDataError
 from werkzeug.exceptions import Conflict
 from werkzeug.exceptions import HTTPException
 from werkzeug.exceptions import ServiceUnavailable
@@ -58,13 +61,15 @@ _TOO_LONG = "54000"
 
 def init_app(app: Flask) -> None:
     """Respond to errors of the database of *app*."""
-    app.register_error_handler(StatementError, on_error)
-    app.register_error_handler(PoolTimeout, on_error)
+    for kind in (ObjectDeletedError, PoolTimeout, StaleDataError, StatementError):
+        app.register_error_handler(kind, on_error)
 
 
 def on_error(error: SQLAlchemyError) -> Response:
     """Return the response for *error*, or raise it again if it is a mistake in the code."""
     db.session.rollback()
+    if isinstance(error, ObjectDeletedError | StaleDataError):
+        return problem(Conflict("This was changed by another request."))
     if isinstance(error, IntegrityError):
         logger.warning("A constraint was violated: %s", _constraint(error.orig))
         return problem(Conflict("This conflicts with existing data."))

@@ -105,7 +105,7 @@ class AuthorView(MethodView):
         for name, value in body.model_dump(exclude_unset=True).items():
             setattr(author, name, value)
         db.session.commit()
-        return AuthorOut.model_validate(author)
+        return AuthorOut.model_validate(db.get_or_404(Author, id))  # It may be deleted by now.
 
     def _existing(self, id: int) -> Author:
         """The author, locked until the commit, if the client may change it as it is now."""

@@ -127,9 +127,9 @@ class BookView(MethodView):
         db.session.commit()
 
     def _change(self, id: int, body: Body) -> BookOut:
-        book = _changed(self._existing(id), body)
+        _changed(self._existing(id), body)
         db.session.commit()
-        return BookOut.model_validate(book)
+        return BookOut.model_validate(db.get_or_404(Book, id))  # It may be deleted by now.
 
     def _existing(self, id: int) -> Book:
         """The book, locked until the commit, if the client may change it as it is now."""
