@@ -350,6 +350,35 @@ def test_nor_does_what_a_validator_says_repeat_it(picky, sent):
             assert value not in response.text.casefold()
 
 
+class Change(Body):
+    old: str
+    new: list[str]
+
+    @model_validator(mode="before")
+    @classmethod
+    def differs(cls, value):
+        if value["old"] == "before":
+            raise ValueError(f"{value['new'][0]} is too short")
+        return value
+
+    @model_validator(mode="after")
+    def is_new(self):
+        if self.old in self.new:
+            raise ValueError(f"{self.old} is the same" if self.old != "a" else "Change it.")
+        return self
+
+
+@pytest.mark.parametrize("old", ["before", "hunter2", "a"])
+def test_nor_does_what_a_validator_of_a_model_says(old):
+    @operation()
+    def view(body: Change) -> None: ...
+
+    response = make_client(view).post("/", {"old": old, "new": ["hunter2", "a"]})
+    [fault] = response.json["errors"]
+    expected = "Value error, Change it." if old == "a" else "The value is not valid."
+    assert fault["detail"] == expected
+
+
 def test_else_a_validator_speaks_for_itself(picky):
     faults = picky.post("/", {"name": "Emma"}).json["errors"]
     assert "Value error, Use lower case." in [fault["detail"] for fault in faults]

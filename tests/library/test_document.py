@@ -182,6 +182,20 @@ def test_a_rule_without_a_view_is_not_an_operation(app, add):
     assert app.test_client().get("/nowhere").status_code == 404
 
 
+def test_a_rule_that_only_builds_urls_is_not_an_operation_either(app, add):
+    add("/books", list[BookOut])
+    app.add_url_rule("/old", endpoint=[*app.view_functions][-1], build_only=True)
+    assert [*openapi.document(app)["paths"]] == ["/books"]
+
+
+def test_of_two_views_with_one_rule_the_one_that_is_called_is_described(app, add):
+    add("/books", list[BookOut])
+    add("/books", BookOut)
+    [described] = openapi.document(app)["paths"]["/books"].values()
+    content = described["responses"]["200"]["content"]["application/json"]
+    assert content["schema"]["type"] == "array"
+
+
 def test_a_given_name_wins_and_is_given_once(app, add):
     add("/books", list[BookOut])
     add("/other", operation_id="list_books")

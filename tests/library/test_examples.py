@@ -33,6 +33,7 @@ from pydantic import ConfigDict
 from pydantic import create_model
 from pydantic import Field
 from pydantic import FutureDate
+from pydantic import Json
 from pydantic import NaiveDatetime
 from pydantic import RootModel
 from pydantic import SecretStr
@@ -144,6 +145,7 @@ def test_a_field_that_may_be_left_out_is_left_out_rather_than_wrong():
     class Author(Body):
         name: Line
         code: Annotated[str, Field(pattern="^x{3}$")] = optional()
+        data: Json[dict[str, int]] = optional()
 
     example, response = post(Author)
     assert (example, response.status_code) == ({"name": "Name"}, 204)

@@ -18,6 +18,7 @@ from pydantic import AfterValidator
 from pydantic import create_model
 
 from .operations import faults_of
+from .operations import make_client
 
 MULTIPART = {"content_type": "multipart/form-data"}
 
@@ -108,6 +109,21 @@ def test_a_form_that_is_not_utf_8_is_refused(client):
         body, mimetype = head + text + b"\r\n--b--\r\n", "multipart/form-data; boundary=b"
         sent = client.post("/covers", body, content_type=mimetype)
         assert (sent.status_code, sent.json["detail"]) == (400, "The body is not UTF-8.")
+
+
+class Titled(Body):
+    title: str
+
+
+@pytest.mark.parametrize("text", ["Mathild%e9", "%ff%fe", "%C3", "%ED%A0%80"])
+def test_an_encoded_form_that_is_not_utf_8_is_refused(text):
+    @operation()
+    def view(form: Titled) -> Titled:
+        return form
+
+    client, kind = make_client(view), {"content_type": "application/x-www-form-urlencoded"}
+    assert client.post("/", data=f"title={text}", **kind).status_code == 400
+    assert client.post("/", data="title=%25e9+%C3%A9", **kind).json == {"title": "%e9 \xe9"}
 
 
 PART = b'--b\r\nContent-Disposition: form-data; name="title"\r\n\r\nMathilda'

@@ -169,6 +169,12 @@ def test_the_keywords_are_those_of_the_standard_library(provider, kwargs, text):
     assert provider.dumps({"b": date(2026, 1, 2), "a": nan}, **kwargs) == text
 
 
+def test_the_keywords_to_read_are_those_of_the_standard_library(provider):
+    assert provider.loads("[1.5]", parse_float=Decimal) == [Decimal("1.5")]
+    with pytest.raises(ValueError):
+        provider.loads("[NaN]", parse_float=Decimal)
+
+
 @pytest.mark.parametrize("text", ["{}", "[]", "null", "1", '"é"', '{"a": [1.5, "b"]}', " [ ] "])
 def test_what_is_json_is_read_from_text_and_bytes(provider, text):
     assert provider.loads(text) == provider.loads(text.encode()) == json.loads(text)

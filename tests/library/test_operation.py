@@ -232,6 +232,24 @@ def test_a_query_or_a_form_that_is_no_model_is_refused_at_start(name, kind):
         operation()(view)
 
 
+@pytest.mark.parametrize("annotation", [None, WerkzeugResponse])
+@pytest.mark.parametrize("returned", [{"id": 1}, [], ({"id": 1}, 404)])
+def test_a_value_that_no_annotation_names_is_not_lost(returned, annotation, caplog):
+    def view():
+        return returned
+
+    view.__annotations__ = {"return": annotation} if annotation else {}
+    assert make_client(operation()(view)).get("/").status_code == 500
+    assert "view returned a value. Annotate what it returns." in caplog.text
+
+
+def test_a_body_and_a_form_are_refused_at_start():
+    def view(body: BookIn, form: BookIn) -> None: ...
+
+    with pytest.raises(TypeError, match="has a body and a form"):
+        operation()(view)
+
+
 def test_a_status_that_http_does_not_have_is_refused_at_start():
     with pytest.raises(ValueError, match="299"):
         operation(299)(dict)

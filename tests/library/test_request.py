@@ -43,7 +43,7 @@ def client():
         ("a=1&b=2", FORM, {"a": "1", "b": "2"}),
         ("a=1&a=2", FORM, {"a": "1"}),
         ("a=", FORM, {"a": ""}),
-        ("a=%FF", FORM, {"a": "%FF"}),
+        ("a=%25FF", FORM, {"a": "%FF"}),
         ({"a": "1"}, "multipart/form-data", {"a": "1"}),
         ("", FORM, {}),
         ('{"a": 1}', "text/plain", {}),

@@ -49,7 +49,9 @@ def prepare(migration, revision, directives) -> None:
 
     Tables that refer to each other keep their order. PostgreSQL drops them after a constraint.
     """
-    directives[:] = [script for script in directives if not script.upgrade_ops.is_empty()]
+    is_generated = getattr(context.config.cmd_opts, "autogenerate", False)  # and not only checked
+    if is_generated and directives[0].upgrade_ops.is_empty():
+        directives.clear()
     for script in directives:
         changes = script.upgrade_ops.ops
         drops = {change.table_name: change for change in changes if isinstance(change, DropTableOp)}

@@ -259,6 +259,9 @@ def _fault(place: str, found: dict[str, Any]) -> Fault:
 
 def _repeats(message: str, value: Any) -> bool:
     """Return whether a validator says what was sent, such as a text that is no IP address."""
+    if isinstance(value, dict | list):
+        parts = value.values() if isinstance(value, dict) else value
+        return any(_repeats(message, part) for part in parts)
     text = str(getattr(value, "filename", value))
     is_there = text and text in message
     return bool(is_there and re.search(rf"(?<!\w){re.escape(text)}(?!\w)", message))

@@ -120,7 +120,7 @@ class Route:
         if self.requires_if_match:
             codes |= {428}
         if self.contract.body or self.contract.form:
-            codes |= {415, 422}
+            codes |= {413, 415, 422}
         return sorted(codes | {422} if self.contract.query else codes)
 
     @property
@@ -162,7 +162,7 @@ class Route:
 def routes_of(app: Flask) -> Iterator[Route]:
     """Return the operations of *app*."""
     for rule in app.url_map.iter_rules():
-        function = app.view_functions.get(rule.endpoint)  # None if it only builds URLs
+        function = None if rule.build_only else app.view_functions.get(rule.endpoint)
         *blueprints, _ = str(rule.endpoint).split(".")
         places = [None, *accumulate(blueprints, "{}.{}".format)]
         hooks = [hook for place in places for hook in app.before_request_funcs.get(place, ())]
@@ -191,7 +191,7 @@ def _describe(app: Flask) -> dict[str, Any]:
     for route, name in zip(routes, _operation_ids(routes), strict=True):
         security = {"security": route.security} if schemes else {}
         described = {"operationId": name} | _operation(route, schemas, definitions) | security
-        paths.setdefault(route.path, {})[route.method.lower()] = described
+        paths.setdefault(route.path, {}).setdefault(route.method.lower(), described)
     used: dict[str, Schema] = {}
     _collect(paths, definitions, used)
     return {

@@ -96,7 +96,7 @@ def _text(schema: Schema, name: str) -> str:
     kind = schema.get("format")
     if kind in _FORMATS:
         return _FORMATS[kind]
-    if kind not in _FORMATS_OF_ANY_TEXT:
+    if kind not in _FORMATS_OF_ANY_TEXT or "contentMediaType" in schema:
         raise NoExample(name)
     words, shortest = name.replace("_", " ").capitalize(), schema.get("minLength", 0)
     while len(words) < shortest:

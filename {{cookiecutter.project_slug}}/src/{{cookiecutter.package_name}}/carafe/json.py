@@ -52,8 +52,9 @@ class JSONProvider(FlaskJSONProvider):
         return json.dumps(json.loads(text), **kwargs) if kwargs else text
 
     def loads(self, s: str | bytes, **kwargs: Any) -> Any:
-        """Parse *s*. Raises ValueError if it is not JSON."""
-        return from_json(s, allow_inf_nan=False, **kwargs)
+        """Parse *s*. Raises ValueError if it is not JSON. *kwargs* are those of ``json.loads``."""
+        value = from_json(s, allow_inf_nan=False)
+        return json.loads(s, **kwargs) if kwargs else value
 
     def response(self, *args: Any, **kwargs: Any) -> Response:
         """Return a response with the argument as its body; several make a list, as in Flask."""

@@ -225,6 +225,8 @@ def _read(view: View, status: int, *described: Any) -> Operation:
     is_response = isinstance(returned, type) and issubclass(returned, WerkzeugResponse)
     has_no_body = is_response or returned in (None, type(None))
     body = hints.get("body")
+    if body and "form" in hints:
+        raise TypeError(f"{view.__qualname__} has a body and a form. A request has one of them.")
     adapter_of(body)  # An impossible type fails now, and so does an unknown status.
     HTTPStatus(status)
     return Operation(
@@ -348,6 +350,9 @@ def _respond(contract: Operation, result: Any) -> WerkzeugResponse:
         return result
     value, headers = result if contract.adds_headers else (result, None)
     if contract.returned is None:
+        if value is not None:
+            name = contract.view.__qualname__
+            raise TypeError(f"{name} returned a value. Annotate what it returns.")
         empty = Response(status=contract.status, headers=headers)
         del empty.headers["Content-Type"]
         return empty

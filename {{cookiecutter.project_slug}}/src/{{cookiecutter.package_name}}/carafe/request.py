@@ -9,9 +9,11 @@ import copy
 import os
 import re
 import sys
+from io import BytesIO
 from random import Random
 from typing import Any
 from typing import IO
+from urllib.parse import unquote_to_bytes
 
 from flask import Flask
 from flask import Request as FlaskRequest
@@ -111,11 +113,15 @@ class _Withholding(SessionInterface):
 class FormParser(FormDataParser):
     """Refuses a malformed form, which Werkzeug takes for an empty one."""
 
-    def parse(self, stream: IO[bytes], *args: Any, **kwargs: Any) -> Any:
+    def parse(self, stream: IO[bytes], mimetype: str, *args: Any, **kwargs: Any) -> Any:
         """Return the stream, the fields and the files. Raises BadRequest."""
         self.silent = False
         try:
-            return super().parse(stream, *args, **kwargs)
+            if mimetype == "application/x-www-form-urlencoded":
+                data = stream.read()
+                unquote_to_bytes(data).decode()  # Werkzeug would keep bytes that are not UTF-8.
+                stream = BytesIO(data)
+            return super().parse(stream, mimetype, *args, **kwargs)
         except ValueError:
             if stream.tell() or stream.read(1):
                 raise BadRequest("The form is malformed.") from None
