@@ -52,9 +52,10 @@ OTHER = {
     r"|hide_password|url\.password|(CREATE|ALTER) ROLE \w+( LOGIN)? PASSWORD",
     "cache": r"__pycache__|\.\w+_cache/|type=cache,target=/root/\.cache/uv|@cache$|redispatch"
     r"|from functools import cache|Cache-Control|no-cache|cached_property|no:cacheprovider"
-    r"|CASCADE|cached_statements",
+    r"|CASCADE|cached_statements|StaleDataError",
     "session": r"(session = )?db\.session(\.session_factory)?|execution\.session"
     r"|\bsession(: Any|\.(new|dirty|deleted|info|in_transaction|expire_all|rollback)\b)"
+    r"|session\.(in_nested_transaction|_trans_context_manager)"
     r"|start_new_session|scope=\"session\"|idle_in_transaction_session_timeout"
     r"|SessionTransaction",
 }
