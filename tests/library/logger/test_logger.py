@@ -3,6 +3,7 @@ import dataclasses
 import inspect
 import logging
 import os
+from contextlib import suppress
 
 import pytest
 from carafe.ext.logger import Logger
@@ -89,15 +90,25 @@ def test_introspection_outside_a_context_finds_nothing_and_breaks_nothing():
     assert isinstance(copy.copy(logger), Logger)
 
 
+def opened(folder):
+    """How often this process has opened the files in *folder*."""
+    files = [os.stat(file) for file in folder.iterdir()]
+    count = 0
+    for number in os.listdir("/dev/fd"):
+        with suppress(OSError):  # The listing has closed its own.
+            count += any(os.path.samestat(os.fstat(int(number)), file) for file in files)
+    return count
+
+
 @pytest.mark.skipif(not os.path.isdir("/dev/fd"), reason="counts open files in /dev/fd")
 def test_five_apps_with_one_configuration_write_one_line_and_open_one_file(tmp_path):
     file = tmp_path / "shop.log"
     make_app(file).logger.error("the first")
-    before = len(os.listdir("/dev/fd"))
+    before = opened(tmp_path)
     for _ in range(4):
         app = make_app(file)
         app.logger.error("another")
-    assert len(os.listdir("/dev/fd")) == before
+    assert opened(tmp_path) == before > 0
     assert len(lines_of(file)) == 5
 
 
