@@ -1,7 +1,8 @@
 # feature: auth, cache
-"""A cached view stays private, whichever way it learns who the user is."""
+"""A cached view stays private, however it learns who the user is, and a guard decides for it."""
 
 import pytest
+from accounts import log_in
 from conftest import auth
 from conftest import cache
 from conftest import MIGRATIONS
@@ -9,8 +10,6 @@ from flask import g
 from flask import request
 from flask_migrate import upgrade
 from flask_principal import identity_loaded
-from test_private_views import orders
-from test_private_views import readers as readers
 from werkzeug.exceptions import Forbidden
 
 
@@ -21,17 +20,33 @@ def app(make_app, tmp_path):
     with app.app_context():
         upgrade(str(MIGRATIONS))
 
-    @app.get("/cached/inside")
+    @app.get("/guarded/outside")
+    @cache.cached_view()
+    @auth.require.editor()
+    def guarded_outside():
+        return {"id": auth.user_id}
+
+    @app.get("/guarded/inside")
     @auth.require.editor()
     @cache.cached_view()
-    def cached_inside():
+    def guarded_inside():
         return {"secret": 7}
 
-    @app.get("/cached/inside/mine")
+    @app.get("/mine")
     @auth.require.login()
     @cache.cached_view()
-    def cached_inside_mine():
+    def mine():
         return {"id": auth.user_id}
+
+    @app.get("/open")
+    @cache.cached_view()
+    def depends_on_the_user():
+        return {"id": auth.user_id}
+
+    @app.get("/public")
+    @cache.cached_view()
+    def public():
+        return {}
 
     @identity_loaded.connect_via(app)
     def leave(sender, identity):
@@ -81,10 +96,47 @@ def app(make_app, tmp_path):
     return app
 
 
+@pytest.fixture
+def readers(app):
+    """An editor, another user, and a stranger."""
+    editor = log_in(app, "editor")
+    other = log_in(app, email="other@example.com")
+    return {"editor": editor, "other": other, "stranger": app.test_client()}
+
+
+orders = pytest.mark.parametrize(
+    "order",
+    [
+        ("editor", "other", "stranger"),
+        ("stranger", "other", "editor"),
+        ("other", "editor", "stranger"),
+    ],
+)
+
+
+@orders
+@pytest.mark.parametrize("path", ["/guarded/outside", "/guarded/inside"])
+def test_a_guard_decides_on_either_side_of_the_cache(readers, path, order):
+    allowed = {"editor": 200, "other": 403, "stranger": 401}
+    for name in order * 2:
+        assert readers[name].get(path).status_code == allowed[name]
+
+
+def test_no_client_caches_what_is_for_one_user(readers):
+    for path in ("/guarded/outside", "/guarded/inside", "/mine", "/open") * 2:
+        response = readers["editor"].get(path)
+        assert (response.status_code, response.headers["Cache-Control"]) == (200, "no-store")
+
+
+def test_every_client_may_cache_what_is_for_all(readers):
+    for reader in readers.values():
+        assert reader.get("/public").headers["Cache-Control"] == "no-cache"
+
+
 @orders
 @pytest.mark.parametrize(
     "path",
-    ["/cached/left", "/cached/attribute", "/cached/attribute/inside"],
+    ["/mine", "/open", "/cached/left", "/cached/attribute", "/cached/attribute/inside"],
 )
 def test_nobody_gets_the_response_of_another_user(readers, path, order):
     own = {name: reader.get("/login").json.get("id") for name, reader in readers.items()}
@@ -102,8 +154,8 @@ def test_a_refusal_that_is_caught_is_for_one_user(readers, order):
 
 
 def test_a_response_behind_a_guard_is_cached_for_all_who_pass(app, readers):
-    readers["editor"].get("/cached/inside")
-    readers["editor"].get("/cached/inside/mine")
+    readers["editor"].get("/guarded/inside")
+    readers["editor"].get("/mine")
     with app.app_context():
-        assert cache.get("cached_inside:view:/cached/inside") is not None
-        assert cache.get("cached_inside_mine:view:/cached/inside/mine") is None
+        assert cache.get("guarded_inside:view:/guarded/inside") is not None
+        assert cache.get("mine:view:/mine") is None
