@@ -82,6 +82,7 @@ def safe(tmp_path_factory):
         "PROXY_HOPS": 0,
         "TESTING": False,
     }
+    config["SESSION_COOKIE_SAMESITE"] = "lax"  # feature: session or auth
     config["REDIS_URL"] = "redis://localhost:6379/0"  # feature: cache
     config["CARAFE_LOGGER_RF_ENABLED"] = True  # feature: logger
     config["CARAFE_LOGGER_RF_FILENAME"] = f"{folder}/log"  # feature: logger

@@ -1,8 +1,11 @@
 """What is kept, and for whom."""
 
 import pytest
+from carafe import FlaskCarafe
+from carafe.ext.cache import Cache
 from flask import abort
 from flask import g
+from flask import request
 from flask import session
 
 
@@ -116,3 +119,12 @@ def test_a_request_with_credentials_goes_around_the_cache(run):
     bearer = {"Authorization": "Bearer x"}
     assert run("/books", headers=bearer) != run("/books", headers=bearer)
     assert run("/books") == 3
+
+
+def test_the_id_of_a_request_is_for_one_client():
+    app = FlaskCarafe("ids")
+    cache = Cache(app)
+    app.add_url_rule("/", view_func=cache.cached_view()(lambda: {"id": request.id}))
+    for name in ("ada", "bob"):
+        response = app.test_client().get("/", headers={"X-Request-ID": name})
+        assert response.json == {"id": name}
