@@ -338,7 +338,7 @@ def picky():
         {"taken": "hunter2"},
         {"taken": " Hunter2 "},
         {"taken": 'a "hunter2"!'},
-        {"number": 12345},
+        {"number": 9876543210},  # A short one may be in the request id by chance.
         {"pet": {"names": ["hunter2"]}},
     ],
 )
@@ -346,7 +346,7 @@ def test_nor_does_what_a_validator_says_repeat_it(picky, sent):
     for body in (sent, [sent] * 30):
         response = picky.post("/", body)
         assert response.status_code == 422
-        for value in ("hunter2", "12345", "`h`"):
+        for value in ("hunter2", "9876543210", "`h`"):
             assert value not in response.text.casefold()
 
 
