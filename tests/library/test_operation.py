@@ -202,7 +202,25 @@ def test_the_view_keeps_its_name_and_its_contract_is_found_on_it():
     )
 
 
-@pytest.mark.parametrize("annotation", [None, Response, tuple[None, Headers]])
+@pytest.mark.parametrize(
+    "annotation",
+    [BookOut | Response, tuple[BookOut, Headers] | WerkzeugResponse, Response | BookOut | None],
+)
+def test_a_view_may_return_a_model_or_a_response(annotation):
+    def view(query: Paging):
+        book = {"id": 1, "title": "Emma"}
+        return redirect("/2") if query.page > 1 else (book, {}) if has_headers else book
+
+    has_headers = "Headers" in str(annotation) or "Mapping" in str(annotation)
+    view.__annotations__["return"] = annotation
+    client = make_client(operation()(view))
+    assert client.get("/").json == {"id": 1, "title": "Emma"}
+    assert client.get("/?page=2").headers["Location"] == "/2"
+    contract = client.application.view_functions["view"].__operation__
+    assert "Response" not in str(contract.returned.json_schema())
+
+
+@pytest.mark.parametrize("annotation", [None, Response, Response | None, tuple[None, Headers]])
 def test_what_sends_no_body_has_no_returned_model(annotation):
     def view(): ...
 

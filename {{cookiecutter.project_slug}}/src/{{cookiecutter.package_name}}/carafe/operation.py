@@ -13,8 +13,8 @@ refused, and so is one that comes twice, unless it is a list.
 
 What the view returns is validated by the return annotation (from attributes, so that a database
 row can be returned) and sent as JSON. Aliases of fields are used in both directions. A view
-annotated ``tuple[BookOut, Headers]`` adds headers; one annotated ``None`` sends no body; a response
-is sent unchanged.
+annotated ``tuple[BookOut, Headers]`` adds headers; one annotated ``None`` sends no body. A view
+annotated ``BookOut | Response`` may also return a response, which is sent unchanged.
 
 A 200 to GET has an ``ETag``, and is a 304 if the client has it (``If-None-Match``). A view for PUT,
 PATCH or DELETE with 412 among its *problems* evaluates ``If-Match`` by ``check_if_match``.
@@ -36,13 +36,17 @@ from datetime import date
 from datetime import datetime
 from datetime import UTC
 from functools import partial
+from functools import reduce
 from functools import wraps
 from http import HTTPStatus
+from operator import or_
+from types import UnionType
 from typing import Annotated
 from typing import Any
 from typing import get_args
 from typing import get_origin
 from typing import get_type_hints
+from typing import Union
 
 from flask import after_this_request
 from flask import current_app
@@ -218,12 +222,10 @@ def _moment(given: date | None) -> datetime | None:
 
 def _read(view: View, status: int, *described: Any) -> Operation:
     hints = get_type_hints(view, include_extras=True)
-    returned = hints.get("return", type(None))
+    returned = _without_responses(hints.get("return", type(None)))
     adds_headers = _has_headers(returned)
     if adds_headers:
         returned = get_args(returned)[0]
-    is_response = isinstance(returned, type) and issubclass(returned, WerkzeugResponse)
-    has_no_body = is_response or returned in (None, type(None))
     body = hints.get("body")
     if body and "form" in hints:
         raise TypeError(f"{view.__qualname__} has a body and a form. A request has one of them.")
@@ -235,7 +237,7 @@ def _read(view: View, status: int, *described: Any) -> Operation:
         body,
         _model_of(view, "form", hints),
         _model_of(view, "query", hints),
-        None if has_no_body else TypeAdapter(returned),
+        None if returned in (None, type(None)) else TypeAdapter(returned),
         adds_headers,
         *described,
     )
@@ -252,6 +254,17 @@ def _model_of(view: View, name: str, hints: dict[str, Any]) -> type[BaseModel] |
         f"The {name} of {view.__qualname__}, {hint}, is not a model. "
         "Use a subclass of BaseModel, or another name for a variable of the URL."
     )
+
+
+def _without_responses(returned: Any) -> Any:
+    """An annotation, or a union, without the responses, which are sent unchanged."""
+    options = get_args(returned) if get_origin(returned) in (Union, UnionType) else (returned,)
+    values = [each for each in options if not _is_response(each)]
+    return reduce(or_, values) if values else None
+
+
+def _is_response(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, WerkzeugResponse)
 
 
 def _has_headers(returned: Any) -> bool:
