@@ -20,13 +20,16 @@ from hypothesis.strategies import decimals
 from hypothesis.strategies import floats
 from hypothesis.strategies import integers
 from sqlalchemy import ARRAY
+from sqlalchemy import BigInteger
 from sqlalchemy import DateTime
 from sqlalchemy import delete
 from sqlalchemy import insert
+from sqlalchemy import Integer
 from sqlalchemy import JSON
 from sqlalchemy import MetaData
 from sqlalchemy import Numeric
 from sqlalchemy import select
+from sqlalchemy import SmallInteger
 from sqlalchemy import String
 from sqlalchemy import text
 from sqlalchemy import TIMESTAMP
@@ -76,11 +79,20 @@ class Money(TypeDecorator[Any]):
     cache_ok = True
 
 
+class Code(TypeDecorator[Any]):
+    impl = String(3)
+    cache_ok = True
+
+
 class Row(Base):
     __tablename__ = "rows"
 
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str | None] = mapped_column(String(20))
+    code: Mapped[Any] = mapped_column(Code, nullable=True)
+    small: Mapped[int | None] = mapped_column(SmallInteger)
+    count: Mapped[int | None]
+    big: Mapped[int | None] = mapped_column(BigInteger().with_variant(Integer, "sqlite"))
     made: Mapped[datetime | None]
     seen: Mapped[datetime | None] = mapped_column(TIMESTAMP(timezone=True))
     local: Mapped[datetime | None] = mapped_column(DateTime)
@@ -331,9 +343,52 @@ def test_a_list_that_was_replaced_changes_nothing(lasting):
 
 
 @pytest.mark.parametrize(
+    ("name", "largest", "too_large"),
+    [
+        ("name", "é" * 20, "é" * 21),
+        ("code", "abc", "abcd"),
+        ("color", Color.DARK_BLUE, "PURPLE"),
+        ("small", 2**15 - 1, 2**15),
+        ("small", -(2**15), -(2**15) - 1),
+        ("count", 2**31 - 1, 2**31),
+        ("count", -(2**31), -(2**31) - 1),
+        ("big", 2**63 - 1, 2**63),
+    ],
+)
+def test_what_does_not_fit_its_column_is_a_422(lasting, name, largest, too_large):
+    value = {"of": largest}
+
+    @lasting.post("/rows/<way>")
+    def add(way):
+        given = {name: value["of"]}
+        if way == "object":
+            db.session.add(Row(**given))
+        elif way == "changed":
+            db.session.scalars(select(Row)).first().__setattr__(name, value["of"])
+        elif way == "update":
+            db.session.execute(update(Row).values(given))
+        else:
+            db.session.execute(insert(Row), [given, given] if way == "many" else given)
+        db.session.commit()
+        return {}
+
+    with lasting.app_context():
+        Base.metadata.create_all(db.engine)
+    client = lasting.test_client()
+    for way in ("object", "changed", "update", "insert", "many"):
+        value["of"] = largest
+        assert client.post(f"/rows/{way}").status_code == 200
+        value["of"] = too_large
+        assert client.post(f"/rows/{way}").status_code == 422
+    with lasting.app_context():
+        assert {*db.session.scalars(select(getattr(Row, name)))} == {largest}
+        assert not db.session.scalars(select(Row).where(Row.name == "a" * 30)).all()
+
+
+@pytest.mark.parametrize(
     ("name", "value"), [("name", "a" * 21), ("price", "1e18"), ("price", "no")]
 )
-def test_what_does_not_fit_its_column_is_a_422_on_postgresql(lasting, name, value):
+def test_what_does_not_fit_in_plain_sql_is_a_422_on_postgresql(lasting, name, value):
     @lasting.post("/rows")
     def add():
         db.session.execute(text(f"INSERT INTO rows ({name}) VALUES (:value)"), {"value": value})

@@ -5,6 +5,7 @@
   same time, and gives it back without a zone.
 - A ``Numeric`` is a decimal on SQLite, too, exact to 15 digits. What is stored is rounded to the
   scale of its column; what a column is compared with, or multiplied by, is not.
+- SQLite, too, refuses what does not fit a ``SmallInteger``, an ``Integer`` or a ``String(20)``.
 - A list or a dict in a ``JSON`` or ``ARRAY`` column may be changed in place, at any depth. One of a
   class of your own is left as it is.
 
@@ -25,12 +26,16 @@ from typing import Any
 from weakref import ref
 
 from sqlalchemy import ARRAY
+from sqlalchemy import BigInteger
 from sqlalchemy import DateTime
 from sqlalchemy import Dialect
 from sqlalchemy import Engine
 from sqlalchemy import event
+from sqlalchemy import Integer
 from sqlalchemy import JSON
 from sqlalchemy import Numeric
+from sqlalchemy import SmallInteger
+from sqlalchemy import String
 from sqlalchemy import TIMESTAMP
 from sqlalchemy.dialects.sqlite.base import SQLiteCompiler
 from sqlalchemy.orm import attributes
@@ -44,13 +49,13 @@ _ROUNDING = Context(prec=400, rounding=ROUND_HALF_UP)
 
 
 def use_on(engine: Engine) -> None:
-    """Store times in UTC, and decimals exactly on SQLite, too."""
+    """Store times in UTC, and on SQLite what PostgreSQL would store."""
     specs: dict[Any, Any] = dict(engine.dialect.colspecs)
     for kind in (DateTime, TIMESTAMP):
         specs[kind] = type("UTC", (_UTCDateTime, specs.get(kind, kind)), {})
     if engine.dialect.name == "sqlite":
         specs[Numeric] = _ExactNumeric
-        engine.dialect.statement_compiler = _RoundingCompiler
+        engine.dialect.statement_compiler = _StoringCompiler
     engine.dialect.colspecs = specs
 
 
@@ -75,18 +80,46 @@ def _utc(value: Any, has_zone: bool = True) -> Any:
     return in_utc.replace(tzinfo=UTC if has_zone else None)
 
 
-class _RoundingCompiler(SQLiteCompiler):
-    """Rounds decimals where they are stored."""
+class _StoringCompiler(SQLiteCompiler):
+    """Rounds decimals where they are stored, and refuses values that do not fit their columns."""
 
     @cached_property
     def _bind_processors(self) -> Any:
         processors: dict[str, Any] = dict(super()._bind_processors)
         for parameter, name in self.bind_names.items():
-            kind = parameter.type.dialect_impl(self.dialect)
-            kind = getattr(kind, "impl_instance", kind)
-            if parameter._is_crud and isinstance(kind, _ExactNumeric):
-                processors[name] = partial(kind.stored, processors[name])
+            if parameter._is_crud and (store := _stored_as(parameter.type, self.dialect)):
+                processors[name] = partial(_in_turn, processors.get(name), store)
         return processors
+
+
+def _in_turn(process: Processor | None, store: Processor, value: Any) -> Any:
+    return store(process(value) if process else value)
+
+
+def _stored_as(kind: TypeEngine[Any], dialect: Dialect) -> Processor | None:
+    """What has to be done to a value before SQLite stores it in a column of this kind."""
+    on_sqlite = kind.dialect_impl(dialect)
+    on_sqlite, kind = (getattr(each, "impl_instance", each) for each in (on_sqlite, kind))
+    if isinstance(on_sqlite, _ExactNumeric):
+        return on_sqlite.stored
+    if isinstance(kind, String) and kind.length:
+        return partial(_text, kind.length)
+    if isinstance(kind, Integer):
+        bits = 16 if isinstance(kind, SmallInteger) else 64 if isinstance(kind, BigInteger) else 32
+        return partial(_integer, 2 ** (bits - 1))
+    return None
+
+
+def _text(length: int, value: Any) -> Any:
+    if isinstance(value, str) and len(value) > length:
+        raise OverflowError("The text has too many characters.")
+    return value
+
+
+def _integer(bound: int, value: Any) -> Any:
+    if isinstance(value, int) and not -bound <= value < bound:
+        raise OverflowError("The number has too many digits.")
+    return value
 
 
 class _ExactNumeric(Numeric[Any]):
@@ -99,11 +132,10 @@ class _ExactNumeric(Numeric[Any]):
         kind = Decimal if self.asdecimal else float
         return lambda value: None if value is None else kind(self._rounded(_decimal(value)))
 
-    def stored(self, process: Processor, value: Any) -> int | float | None:
-        """The number that *process* makes of *value*, if it fits the column."""
-        number = process(value)
+    def stored(self, number: int | float | None) -> int | float | None:
+        """Return the number rounded to the scale of the column, if it fits."""
         if number is None or self.scale is None:
-            return number  # type: ignore[no-any-return]
+            return number
         rounded = self._rounded(_decimal(number))
         if self.precision is not None and rounded.adjusted() >= self.precision - self.scale:
             raise OverflowError("The number has too many digits.")
