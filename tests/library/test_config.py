@@ -41,6 +41,14 @@ def test_an_unknown_setting_warns_once_and_names_the_nearest(app):
         check(app)
 
 
+def test_the_nearest_is_one_that_is_read(app):
+    app.config.update(CARAFE_PEN_COLOUR="red", CARAFE_PEN_COLOURS="red")
+    with pytest.warns() as warned:
+        declare(app, "CARAFE_PEN_", WIDTH=2)
+    hints = [str(each.message).partition(". ")[2] for each in warned]
+    assert hints == ["Did you mean CARAFE_PEN_WIDTH?"] * 2
+
+
 def test_a_setting_that_no_extension_declared_warns(app):
     app.config["CARAFE_PENN_COLOR"] = "red"
     declare(app, "CARAFE_PEN_", COLOR="blue")

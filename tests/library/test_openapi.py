@@ -165,8 +165,8 @@ def test_a_body_is_described_by_its_model(document):
         ("/books", "get", ["200", "304", "400", "422"]),
         ("/books", "post", ["201", "400", "409", "413", "415", "422", "429"]),
         ("/books/{number}", "get", ["200", "304", "400", "404"]),
-        ("/books/{number}", "put", ["200", "400", "401", "403", "413", "415", "422"]),
-        ("/books/{number}", "delete", ["204", "400"]),
+        ("/books/{number}", "put", ["200", "400", "401", "403", "404", "413", "415", "422"]),
+        ("/books/{number}", "delete", ["204", "400", "404"]),
     ],
 )
 def test_every_answer_is_listed(document, path, method, codes):

@@ -171,6 +171,17 @@ def test_jsonify_decorates_a_view(returned, status, header, sent):
     assert (view.__name__, view.__doc__) == ("view", "Show it.")
 
 
+@pytest.mark.parametrize("decorate", [jsonify, to_dict])
+def test_an_async_view_is_decorated_too(decorate):
+    @decorate
+    async def view():
+        return Point(1)
+
+    app = FlaskCarafe(__name__)
+    app.add_url_rule("/", view_func=view)
+    assert app.test_client().get("/").json == {"x": 1}
+
+
 def test_the_decorators_stack_on_a_method():
     class Rows(MethodView):
         @jsonify

@@ -15,6 +15,7 @@ from carafe.operation import operation
 from flask import Blueprint
 from flask import request
 from flask.views import MethodView
+from flask_principal import RoleNeed
 from flask_principal import UserNeed
 
 SAFE_NAMES = ["__wrapped__", "__deepcopy__", "__iter__", "_private", "__fspath__"]
@@ -110,6 +111,17 @@ def test_a_guard_is_a_context_manager_and_a_check(app, auth, client, login):
     assert client.get("/block").status_code == client.get("/check").status_code == 403
     login("ada")
     assert client.get("/block").status_code == client.get("/check").status_code == 200
+
+
+def test_a_guard_has_what_an_identity_context_has(app, auth):
+    guard = auth.require.editor(403)
+    assert guard.permission.needs == {RoleNeed("editor")}
+    assert guard.http_exception == 403
+    assert auth.require.all_of("editor", "admin").permission is None
+    with app.test_request_context():
+        assert guard.identity.id is None
+        auth.login("ada")
+        assert guard.identity.id == "ada"
 
 
 def test_an_async_view_is_guarded(app, auth, client, login):
@@ -219,7 +231,8 @@ def test_introspection_is_safe(auth):
 
 def test_a_guard_tells_the_document_how_it_refuses(auth):
     assert auth.require.editor()(lambda: {}).__problems__ == {401, 403}
-    assert auth.require.editor(404)(lambda: {}).__problems__ == {404}
+    assert auth.require.editor(404)(lambda: {}).__problems__ == {401, 404}
+    assert auth.require.login(401)(lambda: {}).__problems__ == {401}
 
 
 def test_the_document_says_which_ways_in_each_guard_accepts(app, auth):

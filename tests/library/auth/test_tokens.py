@@ -3,6 +3,7 @@
 import pytest
 from carafe import errors
 from carafe import FlaskCarafe
+from carafe import security
 from carafe.ext.auth import Auth
 from carafe.ext.auth import AuthProvider
 from carafe.ext.auth import permission_denied
@@ -245,3 +246,38 @@ def test_a_refused_token_is_announced(app, client):
     client.get("/editors", headers=BAD)
     client.get("/editors", headers=EVE)
     assert denied == [(None, 401), ("eve", 403)]
+
+
+def test_no_cache_is_kept_from_storing_the_response_to_a_stranger(app):
+    security.init_app(app)
+    client = app.test_client()
+    stranger = client.get("/me")
+    assert stranger.headers["Vary"] == "Authorization, Cookie"
+    assert "Cache-Control" not in stranger.headers
+    assert client.get("/me", headers=ADA).headers["Cache-Control"] == "no-store"
+    assert client.post("/login").headers["Cache-Control"] == "no-store"
+    assert client.get("/me").headers["Cache-Control"] == "no-store"
+
+
+def test_sessions_may_be_initialized_after_auth(auth):
+    extension = pytest.importorskip("carafe.ext.session")
+    app = FlaskCarafe(__name__)
+    app.secret_key = "a key for tests"
+    auth.init_app(app)
+    extension.init_app(app)
+
+    @app.get("/me")
+    def me():
+        return {"id": auth.user_id, "session": dict(session)}
+
+    @app.post("/")
+    def write():
+        session["pen"] = 1
+        return {}
+
+    client = app.test_client()
+    client.post("/")
+    mine = client.get("/me", headers=ADA)
+    assert mine.json == {"id": "ada", "session": {}}
+    assert mine.headers["Vary"] == "Authorization, Cookie"
+    assert client.get("/me").json == {"id": None, "session": {"pen": 1}}

@@ -12,6 +12,7 @@ import pytest
 from carafe import FlaskCarafe
 from carafe import reads
 from carafe.ext.cache import Cache
+from carafe.operation import operation
 from carafe.reads import READ_BY
 from flask import Blueprint
 from flask import Flask
@@ -23,6 +24,8 @@ from flask.views import MethodView
 from hypothesis import given
 from hypothesis import settings
 from hypothesis import strategies
+from pydantic import BaseModel
+from pydantic import ConfigDict
 from werkzeug.datastructures import Headers
 from werkzeug.local import Local
 from werkzeug.routing import BaseConverter
@@ -391,6 +394,26 @@ def test_a_view_never_sees_the_arguments_that_do_not_count(app, method, headers)
 
     app.test_client().open("/it?page=2&utm=1", method=method, headers=headers)
     assert seen == [{"page": "2"}]
+
+
+class Query(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    page: int = 1
+
+
+@pytest.mark.parametrize("counted", [True, False, ["page"]])
+def test_an_argument_that_does_not_count_is_refused_whoever_asks(app, counted):
+    @app.get("/it")
+    @app.cache.cached_view(include_request_args=counted)
+    @operation()
+    def it(query: Query) -> dict[str, int]:
+        return {}
+
+    client = app.test_client()
+    for headers in ({}, {}, {"Authorization": "Basic eDp5"}, {"Cookie": "a=b"}):
+        assert client.get("/it?page=2", headers=headers).status_code == 200
+        assert client.get("/it?page=2&utm=1", headers=headers).status_code == 422
 
 
 @pytest.mark.parametrize(("seconds", "is_hit"), [(-60, False), (60, True)])

@@ -33,10 +33,11 @@ def test_fallbacks_that_are_no_list_of_keys_are_refused(fallbacks):
     assert "older key," not in str(refused.value)
 
 
-def test_a_key_that_is_no_text_is_refused():
+@pytest.mark.parametrize("key", [1234567890123456, "", b""])
+def test_a_key_that_is_no_text_is_refused(key):
     app = Flask(__name__)
-    app.secret_key = 1234567890123456
-    with pytest.raises(ValueError, match="SECRET_KEY is neither text nor bytes") as refused:
+    app.secret_key = key
+    with pytest.raises(ValueError, match="SECRET_KEY is empty, or neither text") as refused:
         extension.init_app(app)
     assert "1234" not in str(refused.value)
 

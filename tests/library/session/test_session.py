@@ -123,6 +123,18 @@ def test_projects_with_different_salts_refuse_each_others_cookies():
     assert there.get("/read").json == {}
 
 
+def test_a_session_that_is_marked_as_modified_is_saved(client):
+    @client.application.get("/renew")
+    def renew():
+        session.modified = True
+        return {}
+
+    client.post("/write/pen")
+    renewed = client.get("/renew")
+    assert "session=" in renewed.headers["Set-Cookie"]
+    assert client.get("/read").json == {"pen": 1}
+
+
 def test_a_second_init_app_is_refused():
     app = make_app()
     with pytest.raises(RuntimeError, match="Call init_app once"):

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 _KEY = "carafe.config"
 _CHECKS = "carafe.checks"
+_WARNED = "carafe.warned"
 
 
 def declare(app: Flask, prefix: str, **defaults: Any) -> None:
@@ -52,9 +53,10 @@ def check(app: Flask) -> None:
 
 
 def _warn_about_unknown(app: Flask, prefix: str, declared: set[str]) -> None:
+    warned: set[str] = app.extensions.setdefault(_WARNED, set())
     for key in sorted(key for key in app.config if key.startswith(prefix)):
-        if key not in declared:
-            declared.add(key)
-            nearest = difflib.get_close_matches(key, declared - {key}, 1, 0)
+        if key not in declared | warned:
+            warned.add(key)
+            nearest = difflib.get_close_matches(key, declared, 1, 0)
             hint = f" Did you mean {nearest[0]}?" if nearest else ""
             warnings.warn(f"Nothing reads the setting {key}.{hint}", stacklevel=4)

@@ -117,6 +117,8 @@ class Route:
     def problems(self) -> list[int]:
         codes = {400, *self.contract.problems}  # Every URL may be invalid: see ``security``.
         codes |= self._marks("__problems__")
+        if self.rule.arguments:  # A variable may not match, such as -1 for an integer.
+            codes |= {404}
         if self.requires_if_match:
             codes |= {428}
         if self.contract.body or self.contract.form:

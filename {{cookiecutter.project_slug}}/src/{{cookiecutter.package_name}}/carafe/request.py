@@ -85,14 +85,14 @@ def withhold_sessions(app: Flask) -> None:
     """Give each bearer request of *app* an empty session, whatever cookie came along."""
     app.session_interface = interface = copy.copy(app.session_interface)
     base = type(interface)
-    interface.__class__ = type(base.__name__, (_Withholding, base), {})
+    interface.__class__ = type(base.__name__, (Withholding, base), {})
 
 
 class _Withheld(SecureCookieSession):
     """The session of a bearer request."""
 
 
-class _Withholding(SessionInterface):
+class Withholding(SessionInterface):
     """A session interface that neither opens nor saves the session of a bearer request.
 
     A response that may depend on the user varies on both the cookie and the token.

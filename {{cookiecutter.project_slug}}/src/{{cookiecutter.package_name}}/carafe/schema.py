@@ -23,7 +23,18 @@ from werkzeug.datastructures import FileStorage
 MAX_ID = 2**31 - 1
 """The largest integer that an integer column stores on every database."""
 
-Id = Annotated[int, Field(ge=1, le=MAX_ID)]
+
+class Limits:
+    """The annotation of a type with limits, each of which a field may replace by its own."""
+
+    def __init__(self, **limits: Any) -> None:
+        self.limits = limits
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> Any:
+        return {**self.limits, **handler(source)}
+
+
+Id = Annotated[int, Limits(ge=1, le=MAX_ID)]
 """The id of a row."""
 
 NO_NUL = r"^[^\x00]*$"
@@ -33,9 +44,7 @@ Text = Annotated[str, StringConstraints(pattern=NO_NUL)]
 
 Line = Annotated[
     str,
-    StringConstraints(
-        min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f]$"
-    ),
+    Limits(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f]$"),
 ]
 """One line of text of 1 to 200 characters without control characters."""
 

@@ -36,6 +36,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from .reads import current_request
 from .reads import environ_of
+from .reads import WHO
 from .request import id_of
 
 YEAR = 365 * 24 * 3600
@@ -111,10 +112,11 @@ class Middleware:
         def start(status: str, headers: HeaderList, *error: Any) -> Any:
             added = self._secure if environ["wsgi.url_scheme"] == "https" else self._plain
             has_credentials = "HTTP_AUTHORIZATION" in environ
+            is_stranger = environ.get(WHO) == (None, None) and "HTTP_COOKIE" not in environ
             present = {name.lower() for name, _ in headers}
             if has_credentials or not _SPECIAL.isdisjoint(present):
                 added = [header for header in added if header[0].lower() not in present]
-                headers = _private(headers, has_credentials)
+                headers = _private(headers, has_credentials, is_stranger)
                 headers = [header for header in headers if header[0].lower() != _ID.lower()]
             return start_response(status, [*headers, *added, (_ID, id_of(environ))], *error)
 
@@ -151,10 +153,11 @@ def ip_address(text: str | None) -> str | None:
     return inet_ntop(AF_INET if len(packed) == 4 else AF_INET6, packed)
 
 
-def _private(headers: HeaderList, has_credentials: bool) -> HeaderList:
+def _private(headers: HeaderList, has_credentials: bool, is_stranger: bool) -> HeaderList:
     """The headers, with ``no-store`` if the response is for one client alone."""
     values = {name.lower(): value for name, value in headers}
-    depends = "set-cookie" in values or "cookie" in values.get("vary", "").lower()
+    varies = "cookie" in values.get("vary", "").lower() and not is_stranger
+    depends = "set-cookie" in values or varies
     control = values.get("cache-control")
     if (control is None and (depends or has_credentials)) or (control == "no-cache" and depends):
         others = [header for header in headers if header[0].lower() != "cache-control"]

@@ -17,6 +17,8 @@ from flask import current_app
 from pydantic import BaseModel
 from werkzeug.wrappers import Response
 
+from .app import as_sync
+
 _MISSING = object()
 
 
@@ -48,9 +50,11 @@ def jsonify(*args: Any, **kwargs: Any) -> Any:
 
 
 def _applied(convert: Callable[[Any], Any], function: Callable[..., Any]) -> Callable[..., Any]:
+    run = as_sync(function)
+
     @wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
-        return convert(function(*args, **kwargs))
+        return convert(run(*args, **kwargs))
 
     return call
 

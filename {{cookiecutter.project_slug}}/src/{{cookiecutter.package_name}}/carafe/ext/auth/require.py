@@ -34,6 +34,8 @@ View = TypeVar("View", bound=Callable[..., Any])
 class Guard:
     """Lets some identities pass: a decorator, a context manager, ``can()`` and ``check()``.
 
+    It has the attributes of Flask-Principal's ``IdentityContext``.
+
     It decorates a view, a method or a view class; ``auth.require.login()(bp)`` guards a blueprint,
     or an app.
     Called with a status instead, or with nothing, it returns a guard that refuses with that status.
@@ -54,9 +56,19 @@ class Guard:
     ) -> None:
         self._identities = identities
         self._permissions = tuple(permissions)
-        self._code = code
-        self.__problems__ = {code} if code else {401, 403}
+        self.http_exception = code
+        self.__problems__ = {401, code or 403}  # A bad token is a 401 whatever the code is.
         self.__security__ = {self.ways}
+
+    @property
+    def permission(self) -> Permission | None:
+        """The only permission, or None if there are several."""
+        return self._permissions[0] if len(self._permissions) == 1 else None
+
+    @property
+    def identity(self) -> Identity:
+        """The identity of this request."""
+        return self._identities().current()
 
     def allows(self, identity: Identity) -> bool:
         """Whether *identity* may pass."""
@@ -66,7 +78,7 @@ class Guard:
 
     def can(self) -> bool:
         """Whether the identity of this request may pass."""
-        return self.allows(self._identities().current())
+        return self.allows(self.identity)
 
     __bool__ = can
 
@@ -78,7 +90,7 @@ class Guard:
 
     def _refuse(self, identity: Identity) -> NoReturn:
         record(IDENTITY)  # Code that catches the refusal learns who is logged in.
-        code = self._code or (401 if identity.id is None else 403)
+        code = self.http_exception or (401 if identity.id is None else 403)
         announce_refusal(identity, code)
         if code == 401:
             raise unauthorized()

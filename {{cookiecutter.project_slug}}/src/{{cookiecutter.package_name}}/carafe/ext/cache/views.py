@@ -133,11 +133,12 @@ class CachedViews:
             environ.setdefault(signals.WRITERS, []).append(view.sender)
         query = self._counted(options.counted, request, environ)
         run = partial(_run, request, query, run)
+        whole = environ.get("QUERY_STRING", "")
+        if len(query) != len(whole):
+            self._check_names(request, whole)
         if reason := self._why_bypassed(options, context, environ, is_of_url):
             entries.note(request, "fwd=bypass", reason)
             return run()
-        if environ.get("QUERY_STRING"):
-            self._check_names(request, environ["QUERY_STRING"])
         key = entries.view_key(view.namespace, request.path, query, request.root_path)
         try:
             entry, token = self._find(view, request, key)
@@ -220,7 +221,7 @@ class CachedViews:
         return "unless is true" if options.unless and options.unless() else None
 
     def _check_names(self, request: Any, query: str) -> None:
-        """Raise Invalid for arguments that the view would refuse on a miss."""
+        """Raise Invalid for arguments that the view would refuse if it saw them."""
         operation = operation_of(request)
         if operation and operation.query:
             names = (name for name, _ in parse_qsl(query, keep_blank_values=True))

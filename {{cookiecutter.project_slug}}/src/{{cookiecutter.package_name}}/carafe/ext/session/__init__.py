@@ -26,6 +26,8 @@ from datetime import timedelta
 from flask import Flask
 
 from ...config import declare
+from ...request import withhold_sessions
+from ...request import Withholding
 from .interface import Session as Session
 from .interface import SessionInterface as SessionInterface
 
@@ -47,17 +49,21 @@ def init_app(app: Flask) -> None:
     if app.config["CARAFE_SESSION_ENABLED"]:
         _check_keys(app)
         app.config["PERMANENT_SESSION_LIFETIME"] = lifetime = _lifetime_of(app)
+        is_withholding = isinstance(app.session_interface, Withholding)
         app.session_interface = SessionInterface(
             app.config["CARAFE_SESSION_SALT"],
             app.config["CARAFE_SESSION_PERMANENT"] and lifetime > timedelta(0),
             _as_timedelta(app, "CARAFE_SESSION_ABSOLUTE_LIFETIME"),
         )
+        if is_withholding:  # Auth was initialized before.
+            withhold_sessions(app)
     app.extensions[_KEY] = app.session_interface
 
 
 def _check_keys(app: Flask) -> None:
-    if app.secret_key is not None and not isinstance(app.secret_key, str | bytes):
-        raise ValueError("SECRET_KEY is neither text nor bytes. Set a random text.")
+    key = app.secret_key
+    if key is not None and not (key and isinstance(key, str | bytes)):
+        raise ValueError("SECRET_KEY is empty, or neither text nor bytes. Set a random text.")
     fallbacks = app.config.get("SECRET_KEY_FALLBACKS")
     if fallbacks is None:
         return

@@ -205,7 +205,7 @@ class SessionInterface(SecureCookieSessionInterface):
         """Set the cookie of a session that was opened, if that is necessary."""
         if not isinstance(session, Session):
             super().save_session(app, session, response)
-        elif session.is_open:
+        elif session.is_open or session.modified:
             if "Vary" in response.headers:
                 response.vary.add("Cookie")
             else:

@@ -1,0 +1,75 @@
+"""Types of fields whose limits a field may replace by its own."""
+
+from typing import Annotated
+
+import pytest
+from carafe.operation import operation
+from carafe.schema import Body
+from carafe.schema import Id
+from carafe.schema import Line
+from carafe.schema import optional
+from pydantic import BaseModel
+from pydantic import Field
+
+from .operations import faults_of
+from .operations import make_client
+
+
+class Thing(Body):
+    code: Line = Field(max_length=8)
+    stars: Id = Field(le=5)
+    name: Annotated[Line, Field(max_length=8)] = "a"
+    title: Line = Field("a", description="At most 200 characters.")
+    parent: Id | None = Field(None, le=5)
+
+
+class Changes(Body):
+    code: Line = optional(max_length=8)
+    stars: Id = optional(le=5)
+
+
+class Query(BaseModel):
+    stars: Id = optional(le=5)
+
+
+@pytest.mark.parametrize(
+    ("name", "largest", "too_large"),
+    [
+        ("code", "a" * 8, "a" * 9),
+        ("code", "a", ""),
+        ("code", "a b", "a\nb"),
+        ("stars", 5, 6),
+        ("stars", 1, 0),
+        ("name", "a" * 8, "a" * 9),
+        ("title", "a" * 200, "a" * 201),
+        ("parent", 5, 6),
+    ],
+)
+def test_a_field_may_have_narrower_limits_than_its_type(name, largest, too_large):
+    @operation()
+    def view(body: Thing) -> dict[str, int]:
+        return {}
+
+    client = make_client(view)
+    valid = {"code": "a", "stars": 1}
+    assert client.post("/", valid | {name: largest}).status_code == 200
+    assert faults_of(client.post("/", valid | {name: too_large})) == [("body", name)]
+
+
+def test_so_may_a_field_that_is_optional_and_one_of_a_query():
+    @operation()
+    def view(body: Changes, query: Query) -> dict[str, int]:
+        return {}
+
+    client = make_client(view)
+    assert client.post("/?stars=5", {}).status_code == 200
+    assert faults_of(client.post("/?stars=6", {})) == [("query", "stars")]
+    refused = faults_of(client.post("/", {"code": "a" * 9, "stars": 6}))
+    assert refused == [("body", "code"), ("body", "stars")]
+
+
+def test_the_document_has_the_limits_of_the_field():
+    properties = Thing.model_json_schema()["properties"]
+    assert (properties["code"]["minLength"], properties["code"]["maxLength"]) == (1, 8)
+    assert (properties["stars"]["minimum"], properties["stars"]["maximum"]) == (1, 5)
+    assert (properties["name"]["maxLength"], properties["title"]["maxLength"]) == (8, 200)
