@@ -1,3 +1,6 @@
+from functools import partial
+from itertools import count
+
 import pytest
 import redis
 
@@ -50,6 +53,42 @@ def test_a_namespace_is_a_prefix_of_its_answers(make_app, on_redis):
             app.cache.clear_prefixes("BookView:")
         assert client.get("/books").json != book
         assert client.get("/shelves").json == shelf
+
+
+@pytest.mark.parametrize("namespace", ["my books", "bücher", "books@v1", "a|b", "a+b", "a:b"])
+@pytest.mark.parametrize("path", ["/it", "/a@b.org", "/é", "/a b", "/a:b"])
+def test_a_name_is_given_as_it_is_written(make_app, on_redis, namespace, path):
+    key, runs = f"{namespace}:view:{path}", count()
+    for settings in ({}, on_redis):
+        app = make_app(**settings)
+        options = app.cache.cached_view(namespace=namespace)
+        app.add_url_rule("/<name>", "view", options(lambda name: {"run": next(runs)}))
+        client = app.test_client()
+        for url, clear in (
+            (path, partial(app.cache.clear_prefixes, namespace)),
+            (path, partial(app.cache.clear, prefixes=[namespace])),
+            (path, partial(app.cache.clear_keys, key)),
+            (f"{path}?b=2&a=x@y", partial(app.cache.clear, keys=[f"{key}?b=2&a=x@y"])),
+        ):
+            before = client.get(url).json
+            assert client.get(url).json == before
+            with app.app_context():
+                assert clear()
+            assert client.get(url).json != before
+
+
+@pytest.mark.parametrize(
+    "clear",
+    [
+        lambda cache: cache.clear("books"),
+        lambda cache: cache.clear(keys="books"),
+        lambda cache: cache.clear_prefixes(["books"]),
+        lambda cache: cache.clear_keys(["books"]),
+    ],
+)
+def test_a_text_is_no_list_and_a_list_is_no_text(filled, clear):
+    with pytest.raises(TypeError, match="expected a list of texts"):
+        clear(filled)
 
 
 @pytest.mark.parametrize("prefix", ["", "app[prod]:", "a*:"])

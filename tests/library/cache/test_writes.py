@@ -1,13 +1,16 @@
 """Writes that must invalidate, in whatever way a view is made, and however its request ends."""
 
+from functools import wraps
 from itertools import count
 
 import pytest
+from carafe import config
 from carafe.ext.cache import after_post
 from carafe.ext.cache import Cache
 from flask import Flask
 from flask import request
 from flask.views import MethodView
+from flask_classful import FlaskView
 
 
 @pytest.fixture
@@ -86,6 +89,116 @@ def test_a_namespace_may_use_self(app):
     check_a_write_is_seen(app.test_client())
 
 
+@pytest.mark.parametrize("every", [True, False])
+@pytest.mark.parametrize("is_decorated", [True, False])
+def test_a_namespace_may_use_what_the_view_was_made_with(app, every, is_decorated):
+    class Item(Writing):
+        init_every_request = every
+        decorators = [wraps_it] if is_decorated else []
+
+        def __init__(self, model):
+            self.model = model
+
+        def cache_namespace(self):
+            return f"{self.model}Item"
+
+        @app.cache.cached_view()
+        def get(self):
+            return {"run": next(app.runs)}
+
+    class All(MethodView):
+        cache_cascade = ["bookItem", Item]
+
+        @app.cache.cached_view()
+        def get(self):
+            return {"run": next(app.runs)}
+
+        def post(self):
+            return {}
+
+    app.add_url_rule("/it", view_func=Item.as_view("books", "book"))
+    app.add_url_rule("/other", view_func=Item.as_view("authors", model="author"))
+    app.add_url_rule("/all", view_func=All.as_view("all"))
+    config.check(app)
+    client = app.test_client()
+    other = client.get("/other").json
+    check_a_write_is_seen(client)
+    assert client.get("/other").json == other
+    for write in (lambda: after_post.send(Item), lambda: client.post("/all")):
+        before = [client.get(path).json for path in ("/it", "/other")]
+        with app.app_context():
+            write()
+        after = [client.get(path).json for path in ("/it", "/other")]
+        assert [old == new for old, new in zip(before, after, strict=True)] == [False, False]
+
+
+def wraps_it(view):
+    return wraps(view)(lambda **values: view(**values))
+
+
+def test_a_namespace_that_fails_does_not_take_the_response_away(app, caplog):
+    class It(Writing):
+        def cache_namespace(self):
+            raise AttributeError("model")
+
+    app.add_url_rule("/it", view_func=It.as_view("it"))
+    assert app.test_client().post("/it").status_code == 200
+    assert "was not announced" in caplog.text
+
+
+@pytest.mark.parametrize("namespace", [None, "other"])
+def test_a_guard_outside_of_the_cache_leaves_its_view_a_writer(app, namespace):
+    @app.route("/it", methods=["GET", "POST"])
+    @wraps_it
+    @app.cache.cached_view()
+    def items():
+        return {"run": next(app.runs)}
+
+    @app.get("/stats")
+    @app.cache.cached_view()
+    def stats():
+        return {"run": next(app.runs)}
+
+    items.cache_cascade, items.cache_namespace = ["stats"], namespace
+    config.check(app)
+    client = app.test_client()
+    before = client.get("/stats").json
+    check_a_write_is_seen(client)
+    assert client.get("/stats").json != before
+
+
+def test_a_sender_may_be_a_method_or_a_function_of_a_view(app):
+    class It(MethodView):
+        @app.cache.cached_view()
+        def get(self):
+            return {"run": next(app.runs)}
+
+    class Shelf(FlaskView):
+        @app.cache.cached_view()
+        def index(self):
+            return {"run": next(app.runs)}
+
+    app.add_url_rule("/it", view_func=It.as_view("it"))
+    Shelf.register(app, route_base="/shelf")
+    shelf = next(each for name, each in app.view_functions.items() if name.startswith("Shelf"))
+    for path, sender in (
+        ("/it", It),
+        ("/it", It()),
+        ("/it", It.get),
+        ("/it", It().get),
+        ("/it", app.view_functions["it"]),
+        ("/shelf/", Shelf),
+        ("/shelf/", Shelf.index),
+        ("/shelf/", shelf),
+    ):
+        client = app.test_client()
+        before = client.get(path).json
+        assert client.get(path).json == before
+        with app.app_context():
+            after_post.send(sender)
+        assert client.get(path).json != before, sender
+
+
 def test_a_namespace_may_differ_from_request_to_request(app):
     class Shelf(Writing):
         def cache_namespace(self):
@@ -96,6 +209,7 @@ def test_a_namespace_may_differ_from_request_to_request(app):
             return {"run": next(app.runs)}
 
     app.add_url_rule("/shelves/<int:id>", view_func=Shelf.as_view("shelf"))
+    config.check(app)
     client = app.test_client()
     before = [client.get(f"/shelves/{id}").json for id in (1, 2)]
     client.post("/shelves/1")

@@ -58,6 +58,7 @@ from ...config import declare
 from . import settings
 from . import signals
 from .entry import send_status
+from .entry import stored_key
 from .serializer import Serializer
 from .signals import after_delete as after_delete
 from .signals import after_patch as after_patch
@@ -268,14 +269,19 @@ class Cache(FlaskCache):
     ) -> bool:
         """Remove what is under these prefixes, these keys, or everything.
 
+        The key of a view is ``{namespace}:view:{path}?{query}``, encoded or as it is written.
         Everything is what starts with ``CACHE_KEY_PREFIX``; if that is empty, the cached views.
         Returns False if the backend is unavailable; the keys are removed as soon as it is back.
         """
+        for name, given in (("prefixes", prefixes), ("keys", keys)):
+            if isinstance(given, str) or not all(isinstance(each, str) for each in given or ()):
+                raise TypeError(f"{name}: expected a list of texts, but got {given!r}.")
         if keys:
-            self.unlink(*keys)
+            self.unlink(*keys, *map(stored_key, keys))
         if not prefixes and (prefixes is not None or keys is not None):
             return not views_of(current_app).availability.is_open
-        return bool(self.cache.clear_prefixes(prefixes))
+        spelled = prefixes and [*prefixes, *map(stored_key, prefixes)]
+        return bool(self.cache.clear_prefixes(spelled))
 
     def delete_memoized(self, f: Any, *args: Any, **kwargs: Any) -> None:
         """Forget what *f* returned for these arguments, or for all.
@@ -297,4 +303,5 @@ class Cache(FlaskCache):
 
     def invalidate(self, *namespaces: Any) -> None:
         """Invalidate the cached responses of these namespaces, or view classes."""
-        views_of(current_app).invalidate(map(signals.namespace_of, namespaces))
+        names = (signals.names_of(current_app, each) for each in namespaces)
+        views_of(current_app).invalidate(set[str]().union(*names))

@@ -135,6 +135,13 @@ def view_key(namespace: str, path: str, query: bytes, root: str = "") -> str:
     return f"{key}?{urlencode(pairs, errors='surrogatepass')}" if pairs else key
 
 
+def stored_key(text: str) -> str:
+    """The key, or its beginning, as ``view_key`` spells it: ``books:view:/my books?page=2``."""
+    namespace, found, rest = text.partition(":view:")
+    path, _, query = rest.partition("?")
+    return view_key(namespace, path, query.encode()) if found else _quoted(text, ":/")
+
+
 def variant_key(key: str, values: list[tuple[str, str]]) -> str:
     """The key of the response for these values of what it varies on."""
     return f"{key}#{urlencode(values, errors='surrogatepass')}" if values else key

@@ -11,8 +11,12 @@ from collections.abc import Iterable
 from collections.abc import Iterator
 from contextvars import Context
 from difflib import get_close_matches
+from inspect import getclosurevars
+from inspect import isfunction
+from inspect import ismethod
 from inspect import isroutine
 from inspect import signature
+from inspect import unwrap
 from typing import Any
 from wsgiref.types import StartResponse
 from wsgiref.types import WSGIEnvironment
@@ -22,6 +26,7 @@ from flask import Flask
 from flask import has_request_context
 from werkzeug.wsgi import ClosingIterator
 
+from ...app import logger
 from ...reads import CONTEXTS
 from ...reads import current_request
 from ...reads import environ_of
@@ -93,11 +98,12 @@ def _send(app: Flask, on_write: Callable[..., None], namespaces: set[str]) -> No
     senders = [view_class] if view_class else []
     send = getattr(SIGNALS.get(request.method), "send", on_write)
     environ[_COLLECTED] = namespaces
-    try:
-        for sender in dict.fromkeys([*senders, *environ.get(WRITERS, ())]):
+    for sender in dict.fromkeys([*senders, *environ.get(WRITERS, ())]):
+        try:
             send(sender)
-    finally:
-        del environ[_COLLECTED]
+        except Exception:  # Of a receiver or a cache_namespace; the response is made already.
+            logger.exception("The write of %r was not announced to everybody.", sender)
+    del environ[_COLLECTED]
 
 
 def collect(namespaces: set[str]) -> bool:
@@ -122,20 +128,48 @@ def bases_of(app: Flask, kind: type) -> list[type]:
     return [base for base in kind.__mro__[1:] if base in views]
 
 
+def names_of(app: Flask, view: Any) -> set[str]:
+    """Return the namespaces of a view: a class, an instance, a function, or the name itself.
+
+    A class has several if it is registered several times, and a method of it gives the namespace.
+    """
+    declared = getattr(view, "cache_namespace", None)
+    if isinstance(view, type) and callable(declared) and signature(declared).parameters:
+        return {namespace_of(instance) for instance in _instances(app, view)}
+    return {namespace_of(view)}
+
+
 def namespace_of(view: Any) -> str:
-    """Return the namespace of a view: a class, an instance, a function, or the name itself."""
+    """Return the namespace of a view whose class, if it has one, needs no instance for it."""
     if isinstance(view, str):
         return view
-    view = getattr(view, "view_class", view)
     owner: Any = view if isinstance(view, type) or isroutine(view) else type(view)
     given = getattr(getattr(view, "cached_view", None), "namespace", None)
     declared = getattr(view, "cache_namespace", None) or given
     if callable(declared):
-        # Without an instance, the method gets one that was not initialized.
-        instance = object.__new__(view) if isinstance(view, type) else view
         declared = owner.cache_namespace
-        declared = declared(instance) if signature(declared).parameters else declared()
+        declared = declared(view) if signature(declared).parameters else declared()
     return str(declared or owner.__name__)
+
+
+def _instances(app: Flask, view_class: type) -> list[Any]:
+    """The instance that handles the current request, or else one for each time it is registered."""
+    functions = [each for each in app.view_functions.values() if class_of(each) is view_class]
+    if has_request_context():
+        current = app.view_functions.get(current_request().endpoint or "")
+        functions = [current] if current in functions else functions
+    return [*map(_instance, functions)] or [object.__new__(view_class)]
+
+
+def _instance(function: Any) -> Any:
+    """An instance like those of a view function, which has what ``as_view`` was given."""
+    if hasattr(function, "class_"):
+        return function.class_
+    inner = unwrap(function)
+    given = getclosurevars(inner).nonlocals if isfunction(inner) else {}
+    if "class_args" in given:
+        return function.view_class(*given["class_args"], **given["class_kwargs"])
+    return given["self"] if "self" in given else object.__new__(function.view_class)
 
 
 def namespaces_of(app: Flask, sender: Any, *, cascade: bool = True) -> set[str]:
@@ -143,15 +177,25 @@ def namespaces_of(app: Flask, sender: Any, *, cascade: bool = True) -> set[str]:
 
     They are its own, those of the views that it inherits from, and those of its cascade.
     """
-    sender = getattr(sender, "view_class", sender)
+    sender = class_of(sender) or _owner(app, sender)
     kind = sender if isinstance(sender, type) else type(sender)
     bases = bases_of(app, kind)
-    found = {namespace_of(view) for view in (sender, *bases)}
+    found = set[str]().union(*(names_of(app, view) for view in (sender, *bases)))
     for view_class in (kind, *bases):
         found.update(_given(view_class))
     if cascade:
-        found.update(map(namespace_of, getattr(sender, "cache_cascade", ())))
+        found.update(*(names_of(app, view) for view in getattr(sender, "cache_cascade", ())))
     return found
+
+
+def _owner(app: Flask, sender: Any) -> Any:
+    """The class or the instance whose method *sender* is, or else *sender* itself."""
+    if ismethod(sender):
+        return sender.__self__
+    if not isfunction(sender):
+        return sender
+    kinds = filter(None, map(class_of, app.view_functions.values()))
+    return next((each for each in kinds if vars(each).get(sender.__name__) is sender), sender)
 
 
 def _given(view_class: type) -> Iterator[str]:
@@ -167,12 +211,15 @@ def _given(view_class: type) -> Iterator[str]:
 def check_cascades(app: Flask) -> None:
     """Refuse a ``cache_cascade`` with a name that no view of *app* has. Raises ValueError."""
     views = [class_of(function) or function for function in app.view_functions.values()]
-    known = {name for view in views for name in namespaces_of(app, view, cascade=False)}
+    try:
+        known = set[str]().union(*(namespaces_of(app, view, cascade=False) for view in views))
+    except RuntimeError:  # A namespace depends on the request, so any name may be one.
+        return
     for view in views:
         cascade = getattr(view, "cache_cascade", ())
         if isinstance(cascade, str):
             raise ValueError(f"{view.__name__}.cache_cascade is a string. Give a list of names.")
-        for name in map(namespace_of, cascade):
+        for name in set[str]().union(*(names_of(app, each) for each in cascade)):
             if name not in known:
                 nearest = get_close_matches(name, known, 1, 0)
                 hint = f" Did you mean {nearest[0]!r}?" if nearest else ""

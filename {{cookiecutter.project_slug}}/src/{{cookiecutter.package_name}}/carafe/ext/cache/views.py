@@ -82,6 +82,16 @@ def _is_of_url(context: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> b
     return kwargs | query == (request.view_args or {}) | query
 
 
+def _decorates(options: CachedView, owner: Any, function: Any) -> bool:
+    """Return whether *options* decorate a view function, below other decorators, or its class."""
+    view_class = signals.class_of(function)
+    while function is not None:
+        if function is owner:
+            return True
+        function = getattr(function, "__wrapped__", None)
+    return options in (getattr(view_class, "decorators", None) or ())
+
+
 def _run(request: Any, query: bytes, view: Callable[[], Any]) -> Any:
     with reads.seeing(request, query):
         return view()
@@ -159,17 +169,18 @@ class CachedViews:
         view = self._views.get((options, kind, None))
         if view is not None:
             return view
-        sender, view_class = kind, signals.class_of(self._app.view_functions.get(request.endpoint))
+        sender, function = kind, self._app.view_functions.get(request.endpoint)
+        view_class = signals.class_of(function)
         is_static = any(getattr(view_class, name, None) is owner for name in dir(view_class))
-        if is_static or self._decorates(options, owner, request.endpoint):
-            owner = sender = view_class
-        namespace = options.namespace or signals.namespace_of(owner)
+        if is_static or _decorates(options, owner, function):
+            owner = sender = view_class or function
+        [namespace] = [options.namespace] if options.namespace else self._names_of(owner)
         view = self._views.get((options, kind, namespace))
         if view is None:
             # Writes to the views that its class inherits from invalidate it, too.
             bases = signals.bases_of(self._app, sender) if isinstance(sender, type) else []
-            every = [namespace, *map(signals.namespace_of, bases)]
-            tokens = tuple(map(entries.token_key, dict.fromkeys(every)))
+            others = set[str]().union(*map(self._names_of, bases)) - {namespace}
+            tokens = tuple(map(entries.token_key, [namespace, *sorted(others)]))
             seconds = self._seconds if options.seconds is None else options.seconds
             view = View(options, options.namespace or sender, namespace, tokens, seconds)
             if any(rule.subdomain or rule.host for rule in self._app.url_map.iter_rules()):
@@ -181,15 +192,8 @@ class CachedViews:
         self._views[options, kind, None if is_fixed else namespace] = view
         return view
 
-    def _decorates(self, options: CachedView, owner: Any, endpoint: str) -> bool:
-        """Return whether *options* decorate the function of a view class, not a method."""
-        function = self._app.view_functions.get(endpoint)
-        view_class = signals.class_of(function)
-        while view_class and function is not None:
-            if function is owner:
-                return True
-            function = getattr(function, "__wrapped__", None)
-        return options in (getattr(view_class, "decorators", None) or ())
+    def _names_of(self, view: Any) -> set[str]:
+        return signals.names_of(self._app, view)
 
     def _why_bypassed(
         self, options: CachedView, context: Any, environ: dict[str, Any], is_of_url: bool
