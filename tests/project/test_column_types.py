@@ -330,6 +330,22 @@ def test_a_copy_of_json_is_plain_and_the_value_of_another_row_is_its_own(lasting
         assert [one.data, other.data] == [{"a": [1]}, {"a": [1, 2]}]
 
 
+@pytest.mark.parametrize("name", ["made", "seen", "local"])
+def test_the_same_time_is_no_change(lasting, name):
+    with lasting.app_context():
+        Base.metadata.create_all(db.engine)
+        row = Row(**{name: NOON.astimezone(EAST)})
+        db.session.add(row)
+        db.session.commit()
+        for same in (NOON, NOON.astimezone(WEST), NOON.replace(tzinfo=None)):
+            db.session.refresh(row)
+            setattr(row, name, same)
+            assert not db.session.is_modified(row)
+        setattr(row, name, datetime(9999, 12, 31, 23, tzinfo=WEST))
+        with pytest.raises(StatementError):
+            db.session.commit()
+
+
 def test_a_list_that_was_replaced_changes_nothing(lasting):
     with lasting.app_context():
         Base.metadata.create_all(db.engine)

@@ -54,6 +54,25 @@ def test_engine_options_are_added_to_those_of_the_application(make_app, url):
         assert db.engine.pool._pre_ping == ("postgresql" in url)
 
 
+@pytest.mark.parametrize("given", [{}, {"SQLALCHEMY_DATABASE_URI": "sqlite:///second.db"}])
+def test_the_given_url_wins_over_the_environment_whatever_it_is_called(monkeypatch, given):
+    monkeypatch.setenv("FLASK_SQLALCHEMY_DATABASE_URI", "sqlite:///production.db")
+    monkeypatch.setenv("DATABASE_URL", "sqlite:///production.db")
+    app = create_app({"ENVIRONMENT": "development", "DATABASE_URL": "sqlite:///given.db", **given})
+    expected = given.get("SQLALCHEMY_DATABASE_URI", "sqlite:///given.db")
+    assert app.config["SQLALCHEMY_DATABASE_URI"] == expected
+    other = create_app({"ENVIRONMENT": "development"})
+    assert other.config["SQLALCHEMY_DATABASE_URI"] == "sqlite:///production.db"
+
+
+def test_the_given_redis_wins_over_the_environment(monkeypatch):  # feature: cache
+    monkeypatch.setenv("FLASK_CACHE_TYPE", "RedisCache")  # feature: cache
+    monkeypatch.setenv("FLASK_CACHE_REDIS_URL", "redis://production/0")  # feature: cache
+    for url in (None, "redis://given/0"):  # feature: cache
+        app = create_app({"ENVIRONMENT": "development", "REDIS_URL": url})  # feature: cache
+        assert app.config.get("CACHE_REDIS_URL") == url  # feature: cache
+
+
 def test_a_pool_of_another_kind_is_taken(make_app, url):
     app = make_app(DATABASE_URL=url, SQLALCHEMY_ENGINE_OPTIONS={"poolclass": NullPool})
     with app.app_context():

@@ -1,12 +1,14 @@
 """No migration loses a row, and two at once do not meet."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 from conftest import create_app
 from conftest import db
 from conftest import MIGRATIONS
@@ -17,6 +19,7 @@ from flask_migrate import upgrade
 from sqlalchemy import inspect
 from sqlalchemy import make_url
 from sqlalchemy import text
+from sqlalchemy.schema import CreateTable
 
 HEAD = """
 import sqlalchemy as sa
@@ -251,6 +254,87 @@ def test_tables_that_refer_to_each_other_can_be_dropped(make_app, folder, tmp_pa
         migrate(path)
         upgrade(path)
         assert not {"one", "two"} & {*inspect(db.engine).get_table_names()}
+
+
+@pytest.mark.filterwarnings("ignore:Skipped unsupported reflection")
+@pytest.mark.parametrize("drop", ["", "; op.execute('DROP INDEX lower'); op.drop_index('upper')"])
+def test_a_table_that_is_copied_keeps_its_triggers_and_indexes(make_app, folder, tmp_path, drop):
+    made = [
+        "CREATE UNIQUE INDEX lower ON parents (lower(name))",
+        "CREATE INDEX upper ON parents (upper(name)) WHERE name > 'a'",
+        "CREATE TRIGGER made AFTER INSERT ON parents BEGIN DELETE FROM children_a; END",
+    ]
+    path = folder(f"{batch(CHANGES['a type'][0])}{drop}")
+    with make_app(DATABASE_URL=f"sqlite:///{tmp_path}/test.db").app_context():
+        upgrade(path, "1")
+        for statement in made:
+            db.session.execute(text(statement))
+        db.session.commit()
+        upgrade(path, "2")
+        kept = db.session.scalars(text("SELECT sql FROM sqlite_master WHERE sql LIKE 'CREATE%'"))
+        assert {*kept} & {*made} == {*made[2 * bool(drop) :]}
+
+
+@pytest.mark.filterwarnings("ignore:Skipped unsupported reflection")
+def test_what_no_longer_fits_a_copied_table_refuses_the_migration(make_app, folder, tmp_path):
+    path = folder(batch(CHANGES["a column"][0]))
+    with make_app(DATABASE_URL=f"sqlite:///{tmp_path}/test.db").app_context():
+        upgrade(path, "1")
+        db.session.execute(text("CREATE INDEX lower ON parents (lower(code))"))
+        db.session.commit()
+        with pytest.raises(SystemExit):
+            upgrade(path, "2")
+        names = {column["name"] for column in inspect(db.engine).get_columns("parents")}
+        assert "code" in names
+
+
+def test_a_default_that_was_generated_on_one_database_runs_on_the_other(folder, make_app, tmp_path):
+    table = sa.Table(
+        "odd",
+        db.metadata,
+        sa.Column("id", sa.Integer, primary_key=True),
+        sa.Column("off", sa.Boolean, server_default=sa.false()),
+        sa.Column("on", sa.Boolean, server_default=sa.true()),
+        sa.Column("at", sa.DateTime(timezone=True), server_default=sa.func.now()),
+        sa.Column("name", sa.String(20), server_default="true"),
+    )
+    with schema() as url:
+        urls = [f"sqlite:///{tmp_path}/test.db", url]
+        try:
+            for first, second in (urls, urls[::-1]):
+                path = folder()
+                with make_app(DATABASE_URL=first).app_context():
+                    upgrade(path)
+                    migrate(path)
+                with make_app(DATABASE_URL=second).app_context():
+                    upgrade(path)
+                    db.session.execute(sa.insert(table).values(id=1))
+                    [found] = db.session.execute(sa.select(table))
+                    assert (found.off, found.on, found.name) == (False, True, "true")
+                    assert found.at.utcoffset() is not None
+                    db.session.rollback()
+                    downgrade(path, "base")
+                for made in Path(path, "versions").glob("*_.py"):
+                    made.unlink()
+        finally:
+            db.metadata.remove(table)
+
+
+def test_two_constraints_that_begin_alike_have_names_of_their_own():
+    table = sa.Table(
+        "rooms",
+        sa.MetaData(naming_convention=db.metadata.naming_convention),
+        *(sa.Column(name, sa.Integer) for name in "abc"),
+        sa.UniqueConstraint("a", "b"),
+        sa.UniqueConstraint("a", "c"),
+        sa.Index(None, "a", "b"),
+        sa.Index(None, "a", "c"),
+        sa.ForeignKeyConstraint(["a", "b"], ["rooms.a", "rooms.b"]),
+        sa.ForeignKeyConstraint(["a", "c"], ["rooms.a", "rooms.c"]),
+    )
+    made = [str(CreateTable(table).compile()), *(str(each.name) for each in table.indexes)]
+    named = [*re.findall(r"CONSTRAINT (\w+)", made[0]), *made[1:]]
+    assert len(named) == len({*named}) == 6
 
 
 def test_without_a_change_no_migration_is_generated(make_app, tmp_path):

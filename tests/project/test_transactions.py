@@ -77,6 +77,25 @@ def test_what_a_test_writes_is_rolled_back(counter):
     assert client.get("/count").json == {"number": 0}
 
 
+def test_code_of_a_test_has_the_engine_and_a_second_database_is_rolled_back(make_app, tmp_path):
+    binds = {"stats": f"sqlite:///{tmp_path}/stats.db"}
+    app = make_app(DATABASE_URL=f"sqlite:///{tmp_path}/test.db", SQLALCHEMY_BINDS=binds)
+    hits = Table("hits", db._make_metadata("stats"), Column("number", Integer))
+    with app.app_context():
+        hits.create(stats := db.engines["stats"])
+        db.session.remove()
+        for _ in range(2):
+            with rolled_back(app):
+                db.session.execute(insert(hits).values(number=1))
+                db.session.commit()
+                found = db.session.scalars(select(hits.c.number), bind_arguments={"bind": stats})
+                assert found.all() == [1]
+                with db.engine.connect() as connection:
+                    assert connection.scalar(text("SELECT 1")) == 1
+                db.session.remove()
+    hits.metadata.remove(hits)
+
+
 @pytest.fixture
 def counting(make_app, tmp_path):
     """A client of ``/count``, which adds one to a number in SQLite; GET pauses before it writes."""

@@ -25,8 +25,21 @@ PORTABLE_TYPES = {
 """Of the types that SQLite finds in a table, those that PostgreSQL lacks."""
 
 
+PORTABLE_DEFAULTS = {
+    "false": "sa.false()",
+    "true": "sa.true()",
+    "current_timestamp": "sa.func.now()",
+    "now()": "sa.func.now()",
+}
+"""The expressions that each database spells in its own way."""
+
+
 def render_item(kind, value, context):
-    """Let a migration that is generated on SQLite be reverted on PostgreSQL."""
+    """Let a migration that is generated on one database run on the other, too."""
+    if kind == "server_default":
+        expression = getattr(value, "arg", None)
+        is_text = expression is None or isinstance(expression, str)
+        return not is_text and PORTABLE_DEFAULTS.get(str(expression).lower(), False)
     return PORTABLE_TYPES.get(type(value), False)
 
 

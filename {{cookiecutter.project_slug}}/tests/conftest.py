@@ -157,16 +157,24 @@ def disposed(**config):
 
 @contextmanager
 def rolled_back(app):
-    """Run on one connection, whose transaction is rolled back at the end."""
+    """Let sessions use one connection to each database, whose transaction is rolled back."""
     with app.app_context():
-        engines = db.engines
-    engine, factory = engines[None], db.session.session_factory
-    before = dict(factory.kw)
-    factory.configure(join_transaction_mode="create_savepoint")
-    with engine.connect() as connection, connection.begin() as transaction:
-        engines[None] = connection
+        engines = db.engines.values()
+    factory = db.session.session_factory
+    options, session_class = dict(factory.kw), factory.class_
+
+    class Session(session_class):
+        def get_bind(self, *args, **kwargs):
+            engine = super().get_bind(*args, **kwargs)
+            return connections.get(engine, engine)
+
+    with ExitStack() as stack:
+        connections = {engine: stack.enter_context(engine.connect()) for engine in engines}
+        for connection in connections.values():
+            stack.callback(connection.begin().rollback)
+        factory.configure(join_transaction_mode="create_savepoint")
+        factory.class_ = Session
         yield
-        engines[None] = engine
-        transaction.rollback()
+    factory.class_ = session_class
     factory.kw.clear()
-    factory.kw.update(before)
+    factory.kw.update(options)

@@ -128,3 +128,21 @@ def test_the_id_of_a_request_is_for_one_client():
     for name in ("ada", "bob"):
         response = app.test_client().get("/", headers={"X-Request-ID": name})
         assert response.json == {"id": name}
+
+
+class Tracked(dict):
+    """As that of a JSON column."""
+
+    def __reduce__(self):
+        return dict, ({**self},)
+
+
+def test_what_is_plain_when_it_is_copied_is_cached_as_that(app):
+    class Other(dict):
+        """One that stays what it is."""
+
+    with app.app_context():
+        app.cache.set("a", {"b": [Tracked(c=1)]})
+        assert app.cache.get("a") == {"b": [{"c": 1}]}
+        with pytest.raises(TypeError, match="Other would not come back"):
+            app.cache.set("a", Other())

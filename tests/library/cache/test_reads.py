@@ -215,6 +215,12 @@ class ReadsAtFirst(FlaskCarafe.request_class):
         self.name = self.headers["X-Name"]
 
 
+class ReadsEnviron(FlaskCarafe.request_class):
+    def __init__(self, environ, *args, **kwargs):
+        super().__init__(environ, *args, **kwargs)
+        self.name = environ["HTTP_X_NAME"]
+
+
 class ReadsCookies(FlaskCarafe.request_class):
     @property
     def name(self):
@@ -233,6 +239,7 @@ class ReadsCookies(FlaskCarafe.request_class):
     ("request_class", "read"),
     [
         (ReadsAtFirst, lambda: request.name),
+        (ReadsEnviron, lambda: request.name),
         (ReadsCookies, lambda: request.name),
         (ReadsCookies, lambda: request.args["name"]),
     ],

@@ -29,14 +29,14 @@ def upgrade() -> None:
                 table.alter_column(column.name, existing_type=column.type, nullable=False)
     with op.batch_alter_table("books") as books:
         books.add_column(sa.Column("published_on", sa.Date(), nullable=True))
-        books.create_index("ix_books_title", ["title", "id"])
-        books.create_index("ix_books_created_at", ["created_at", "id"])
+        books.create_index("ix_books_title_id", ["title", "id"])
+        books.create_index("ix_books_created_at_id", ["created_at", "id"])
 
 
 def downgrade() -> None:
     with op.batch_alter_table("books") as books:
-        books.drop_index("ix_books_created_at")
-        books.drop_index("ix_books_title")
+        books.drop_index("ix_books_created_at_id")
+        books.drop_index("ix_books_title_id")
         books.drop_column("published_on")
     for name in TABLES:
         with op.batch_alter_table(name) as table:

@@ -4,15 +4,17 @@
   converted, and a time without one is taken for UTC. A ``DateTime`` without a time zone stores the
   same time, and gives it back without a zone.
 - A ``Numeric`` is a decimal on SQLite, too, exact to 15 digits. What is stored is rounded to the
-  scale of its column; what a column is compared with, or multiplied by, is not.
+  scale of its column; what a column is compared with, or multiplied by, is not, and on SQLite
+  neither is what an expression of SQL stores.
 - SQLite, too, refuses what does not fit a ``SmallInteger``, an ``Integer`` or a ``String(20)``.
-- A list or a dict in a ``JSON`` or ``ARRAY`` column may be changed in place, at any depth. One of a
-  class of your own is left as it is.
+- A list or a dict in a ``JSON`` or ``ARRAY`` column may be changed in place, at any depth: what you
+  put in is copied. One of a class of your own is left as it is.
 
 Values that are out of range raise OverflowError.
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
 from datetime import UTC
 from decimal import Context
@@ -161,13 +163,21 @@ def _number(value: Decimal) -> int | float:
     return number
 
 
-def track_json(base: type) -> None:
-    """Save changes in place to the JSON columns of the models that inherit from *base*."""
+def track(base: type) -> None:
+    """Save changes in place to JSON columns of models that inherit from *base*.
+
+    A time that is set is the stored one at once, so that the same time is no change.
+    """
     event.listen(base, "mapper_configured", _on_mapped, propagate=True)
 
 
 def _on_mapped(mapper: Mapper[Any], model: type) -> None:
-    names = [each.key for each in mapper.column_attrs if _holds_json(each.columns[0].type)]
+    kinds = {each.key: each.columns[0].type for each in mapper.column_attrs}
+    for name, kind in kinds.items():
+        if isinstance(kind, DateTime):
+            listener = partial(_on_set_time, kind.timezone)
+            event.listen(getattr(model, name), "set", listener, retval=True)
+    names = [name for name, kind in kinds.items() if _holds_json(kind)]
     if not names:
         return
 
@@ -181,6 +191,12 @@ def _on_mapped(mapper: Mapper[Any], model: type) -> None:
         event.listen(model, moment, on_load)
     for name in names:
         event.listen(getattr(model, name), "set", partial(_on_set, name), retval=True)
+
+
+def _on_set_time(has_zone: bool, target: object, value: Any, old: Any, initiator: Any) -> Any:
+    with suppress(OverflowError):  # It is refused when it is stored.
+        return _utc(value, has_zone)
+    return value
 
 
 def _holds_json(kind: TypeEngine[Any]) -> bool:

@@ -110,10 +110,10 @@ class Base(_Bindable, DeclarativeBase):
     )
     metadata = MetaData(
         naming_convention={
-            "ix": "ix_%(column_0_label)s",
-            "uq": "uq_%(table_name)s_%(column_0_name)s",
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
             "ck": "ck_%(table_name)s_%(constraint_name)s",
-            "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
             "pk": "pk_%(table_name)s",
         }
     )
@@ -144,8 +144,8 @@ class Database(SQLAlchemy):
 
 db = Database(model_class=Base, engine_options={"hide_parameters": True})
 migrate = Migrate(db=db)
-column_types.track_json(Base)
-column_types.track_json(db.Model)
+column_types.track(Base)
+column_types.track(db.Model)
 
 
 def init_app(app: Flask) -> None:

@@ -59,6 +59,7 @@ from sqlalchemy import false
 from sqlalchemy import Float
 from sqlalchemy import func
 from sqlalchemy import inspect
+from sqlalchemy import JSON
 from sqlalchemy import literal
 from sqlalchemy import or_
 from sqlalchemy import Select
@@ -223,6 +224,8 @@ def _conditions(entity: Any, given: Mapping[str, Any], dialect: str) -> Iterator
         elif value is None or isinstance(value, Sort):
             continue
         elif name in columns:
+            if isinstance(getattr(column.type, "impl_instance", column.type), JSON):
+                raise TypeError(f"{column} holds JSON, which has no order. Filter in the select.")
             values = value if isinstance(value, list | set | tuple) else [value]
             if values:
                 typed = [_typed(each, column.type) for each in values]

@@ -94,13 +94,25 @@ def init_app(app: Flask, config: Mapping[str, object] | None) -> None:
         load_dotenv()
     given = dict(config or {})
     settings = _load(given)
-    app.config.from_mapping(settings.defaults())
+    defaults = settings.defaults()
+    app.config.from_mapping(defaults)
     app.config.from_prefixed_env()
+    for key in [key for name in given for key in _FOLLOWING.get(name, ())]:
+        app.config.pop(key, None)  # What is given wins over the environment in all that follows.
+        app.config.from_mapping({key: defaults[key]} if key in defaults else {})
     app.config.from_mapping(given)
     app.config.from_mapping(settings.as_config())
     app.config.from_mapping(_flask_settings(app.config))
     if settings.environment == "production":
         _check(app)
+
+
+_FOLLOWING = {
+    "CORS_ORIGINS": ("CARAFE_CSRF_TRUSTED_ORIGINS",),  # feature: session or auth
+    "DATABASE_URL": ("SQLALCHEMY_DATABASE_URI",),
+    "REDIS_URL": ("CACHE_TYPE", "CACHE_REDIS_URL"),  # feature: cache
+}
+"""The settings of extensions that follow from others."""
 
 
 def project_folder() -> Path:
@@ -272,7 +284,10 @@ class Settings(BaseSettings):
 
     def as_config(self) -> dict[str, object]:
         """Return the settings under Flask's names."""
+        is_production = self.environment == "production"  # feature: logger
+        is_logged = is_production if self.access_log is None else self.access_log  # feature: logger
         return {
+            "ACCESS_LOG": is_logged,  # feature: logger
             "ENVIRONMENT": self.environment,
             "SECRET_KEY": self.secret_key.get_secret_value(),
             "SECRET_KEY_FALLBACKS": [key.get_secret_value() for key in self.secret_key_fallbacks],
@@ -290,7 +305,6 @@ class Settings(BaseSettings):
     def defaults(self) -> dict[str, object]:
         """Return the defaults of Flask and its extensions that follow from the settings."""
         is_production = self.environment == "production"  # feature: session or auth or logger
-        is_logged = is_production if self.access_log is None else self.access_log  # feature: logger
         prefix = "__Host-" if is_production else ""  # feature: session or auth
         origins = [each for each in self.cors_origins if each != "*"]  # feature: session or auth
         config: dict[str, object] = {
@@ -300,7 +314,6 @@ class Settings(BaseSettings):
             "CACHE_KEY_PREFIX": f"{__package__}:",  # feature: cache
             "CARAFE_CACHE_STATUS_HEADER": self.environment == "development",  # feature: cache
             "CARAFE_CSRF_TRUSTED_ORIGINS": origins,  # feature: session or auth
-            "ACCESS_LOG": is_logged,  # feature: logger
             "CARAFE_LOGGER_STREAM_ENABLED": True,  # feature: logger
             "CARAFE_LOGGER_STREAM_FORMAT": "json" if is_production else "text",  # feature: logger
             "CARAFE_LOGGER_STREAM_ADD_LOGGERS": "root" if is_production else "",  # feature: logger

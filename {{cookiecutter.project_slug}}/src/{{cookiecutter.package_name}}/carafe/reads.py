@@ -249,6 +249,9 @@ class RecordedContext(RequestContext):
             request = _recorded(kind)(environ)
             request.json_module = app.json
             self._read_first = request.reads - {ENVIRON}  # which Flask's own ``__init__`` reads
+            has_more = vars(request).keys() - vars(Request(environ)).keys() - {"reads"}
+            if has_more and not self._read_first:  # It may be from the environ it was given.
+                self._read_first.add(ENVIRON)
         super().__init__(app, environ, request, session)
 
     def match_request(self) -> None:

@@ -9,6 +9,7 @@ import json
 from base64 import b64decode
 from base64 import b64encode
 from collections.abc import Callable
+from copy import copy
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -80,6 +81,9 @@ def _tagged(value: Any) -> Any:
     kind = type(value)
     if kind in _AS_IS:
         return value
+    if isinstance(value, dict | list):  # Those of a JSON column are plain when they are copied.
+        value = copy(value)
+        kind = type(value)
     if kind is list:
         return [*map(_tagged, value)]
     if isinstance(value, Response) and not value.is_streamed:
