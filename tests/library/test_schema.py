@@ -8,6 +8,7 @@ from carafe.schema import Body
 from carafe.schema import Id
 from carafe.schema import Line
 from carafe.schema import optional
+from pydantic import AfterValidator
 from pydantic import BaseModel
 from pydantic import Field
 
@@ -23,6 +24,12 @@ class Thing(Body):
     parent: Id | None = Field(None, le=5)
 
 
+def validated():
+    field = optional(le=5)
+    field.metadata.append(AfterValidator(lambda number: number))
+    return field
+
+
 class Changes(Body):
     code: Line = optional(max_length=8)
     stars: Id = optional(le=5)
@@ -30,6 +37,7 @@ class Changes(Body):
 
 class Query(BaseModel):
     stars: Id = optional(le=5)
+    number: Id = validated()
 
 
 @pytest.mark.parametrize(
@@ -64,6 +72,9 @@ def test_so_may_a_field_that_is_optional_and_one_of_a_query():
     client = make_client(view)
     assert client.post("/?stars=5", {}).status_code == 200
     assert faults_of(client.post("/?stars=6", {})) == [("query", "stars")]
+    assert client.post("/?number=5", {}).status_code == 200
+    assert faults_of(client.post("/?number=0", {})) == [("query", "number")]
+    assert faults_of(client.post("/?number=6", {})) == [("query", "number")]
     refused = faults_of(client.post("/", {"code": "a" * 9, "stars": 6}))
     assert refused == [("body", "code"), ("body", "stars")]
 

@@ -73,7 +73,6 @@ from sqlalchemy.orm import QueryableAttribute
 from .carafe.errors import Fault
 from .carafe.errors import Invalid
 from .carafe.operation import Headers
-from .carafe.schema import Limits
 from .carafe.schema import optional
 from .database import db
 
@@ -85,7 +84,7 @@ Cursor = Annotated[
 ]
 """The values of the last row in the sorted columns, signed for this list and this order."""
 
-Search = Annotated[str, Limits(min_length=1, max_length=100), Field(description="Text to find.")]
+Search = Annotated[str, Field(min_length=1, max_length=100, description="Text to find.")]
 
 
 class PageQuery(BaseModel):

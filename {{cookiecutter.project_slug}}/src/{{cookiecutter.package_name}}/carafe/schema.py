@@ -31,7 +31,12 @@ class Limits:
         self.limits = limits
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> Any:
-        return {**self.limits, **handler(source)}
+        return self._limited(handler(source))
+
+    def _limited(self, schema: Any) -> Any:
+        if schema["type"].startswith("function-"):  # of a validator
+            return {**schema, "schema": self._limited(schema["schema"])}
+        return {**self.limits, **schema}
 
 
 Id = Annotated[int, Limits(ge=1, le=MAX_ID)]
