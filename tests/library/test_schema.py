@@ -1,4 +1,4 @@
-"""Types of fields whose limits a field may replace by its own."""
+"""What a field may narrow of its type, and how sets are sent."""
 
 from typing import Annotated
 
@@ -8,12 +8,16 @@ from carafe.schema import Body
 from carafe.schema import Id
 from carafe.schema import Line
 from carafe.schema import optional
+from carafe.schema import Representation
 from pydantic import AfterValidator
 from pydantic import BaseModel
 from pydantic import Field
+from pydantic import TypeAdapter
 
 from .operations import faults_of
 from .operations import make_client
+
+TAGS = [f"tag {number}" for number in range(9)]
 
 
 class Thing(Body):
@@ -84,3 +88,33 @@ def test_the_document_has_the_limits_of_the_field():
     assert (properties["code"]["minLength"], properties["code"]["maxLength"]) == (1, 8)
     assert (properties["stars"]["minimum"], properties["stars"]["maximum"]) == (1, 5)
     assert (properties["name"]["maxLength"], properties["title"]["maxLength"]) == (8, 200)
+
+
+class Tagged(Representation):
+    tags: set[str] = {*TAGS}
+    inner: "Tagged | None" = None
+
+
+@pytest.mark.parametrize(
+    ("returned", "value", "expected"),
+    [
+        (Tagged, Tagged(inner=Tagged()), {"tags": TAGS, "inner": {"tags": TAGS, "inner": None}}),
+        (dict[str, frozenset[str]], {"tags": frozenset(TAGS)}, {"tags": TAGS}),
+        (list[set[tuple[int, str]]], [{(2, "a"), (1, "b")}], [[[1, "b"], [2, "a"]]]),
+    ],
+)
+def test_a_set_is_sorted(returned, value, expected):
+    def view():
+        return value
+
+    view.__annotations__["return"] = returned
+    client = make_client(operation()(view))
+    assert client.get("/").json == expected
+    adapter = client.application.view_functions["view"].__operation__.returned
+    schema = adapter.json_schema(mode="serialization")
+    assert "uniqueItems" in str(schema)
+    assert schema == TypeAdapter(returned).json_schema(mode="serialization")
+
+
+def test_only_json_has_no_sets():
+    assert isinstance(Tagged().model_dump()["tags"], set)

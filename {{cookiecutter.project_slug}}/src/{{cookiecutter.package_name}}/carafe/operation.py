@@ -76,6 +76,7 @@ from .conditional import tags_of
 from .reads import current_request
 from .reads import environ_of
 from .reads import seeing
+from .schema import Sorted
 
 Headers = Mapping[str, str]
 View = Callable[..., Any]
@@ -237,7 +238,7 @@ def _read(view: View, status: int, *described: Any) -> Operation:
         body,
         _model_of(view, "form", hints),
         _model_of(view, "query", hints),
-        None if returned in (None, type(None)) else TypeAdapter(returned),
+        None if returned in (None, type(None)) else TypeAdapter(Annotated[returned, Sorted]),
         adds_headers,
         *described,
     )

@@ -1,6 +1,7 @@
 """Base models and types of requests and responses, within the limits of every database."""
 
 import re
+from collections.abc import Callable
 from datetime import datetime
 from datetime import UTC
 from typing import Annotated
@@ -18,6 +19,8 @@ from pydantic import Strict
 from pydantic import StringConstraints
 from pydantic import WithJsonSchema
 from pydantic_core import PydanticCustomError
+from pydantic_core import to_json
+from pydantic_core.core_schema import wrap_serializer_function_ser_schema
 from werkzeug.datastructures import FileStorage
 
 MAX_ID = 2**31 - 1
@@ -77,17 +80,43 @@ class WrittenOut:
         return _without_numbers(handler(source))
 
 
+class Sorted:
+    """The annotation of a type whose sets have the same JSON in each process."""
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> Any:
+        return _with_sorted_sets(handler(source))
+
+
+def _with_parts(schema: dict[str, Any], change: Callable[[Any], Any]) -> dict[str, Any]:
+    """The *schema* of pydantic's core after a *change* of each of its parts."""
+    # Without a type, it has the fields of a model by their names.
+    skipped = _NO_SCHEMAS if isinstance(schema.get("type"), str) else ()
+    return {key: value if key in skipped else change(value) for key, value in schema.items()}
+
+
+def _with_sorted_sets(schema: Any) -> Any:
+    if isinstance(schema, list | tuple):
+        return type(schema)(map(_with_sorted_sets, schema))
+    if not isinstance(schema, dict):
+        return schema
+    parts = _with_parts(schema, _with_sorted_sets)
+    is_set = parts.get("type") in ("set", "frozenset")
+    return {"serialization": _SORTING, **parts} if is_set else parts
+
+
+_SORTING = wrap_serializer_function_ser_schema(
+    lambda values, serialize: sorted(serialize(values), key=to_json), when_used="json"
+)
+
+
 def _without_numbers(schema: Any) -> Any:
     """The *schema* of pydantic's core, in which each date and each time refuses a number."""
     if isinstance(schema, list | tuple):
         return type(schema)(map(_without_numbers, schema))
     if not isinstance(schema, dict) or schema.get("function") == _REFUSAL["function"]:
         return schema
-    kind = schema.get("type")  # Otherwise it has the fields of a model by their names.
-    skipped = _NO_SCHEMAS if isinstance(kind, str) else ()
-    rest = {
-        key: value if key in skipped else _without_numbers(value) for key, value in schema.items()
-    }
+    kind, rest = schema.get("type"), _with_parts(schema, _without_numbers)
     if kind == "union":  # The paths of its faults have the names of its options.
         rest["choices"] = [
             (option, each["type"]) if isinstance(each, dict) and each["type"] in _TIMES else option
@@ -140,6 +169,11 @@ class Representation(BaseModel):
     """The body of a response: the declared fields, read from the attributes of an object."""
 
     model_config = ConfigDict(from_attributes=True, validate_by_name=True, serialize_by_alias=True)
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> Any:
+        """Return the schema, whose sets are sorted: an ETag is the same in each process."""
+        return _with_sorted_sets(handler(source))
 
 
 def optional(**limits: Any) -> Any:
