@@ -2,6 +2,8 @@
 
 import pytest
 from carafe import config
+from carafe import FlaskCarafe
+from carafe.ext.cache import Cache
 from flask import Blueprint
 from flask.views import MethodView
 from flask_classful import FlaskView
@@ -48,3 +50,22 @@ def test_another_name_refuses_the_start_and_the_nearest_is_named(name, is_on):
 def test_a_text_is_no_list():
     with pytest.raises(ValueError, match="Give a list"):
         config.check(app_of("BookView"))
+
+
+@pytest.mark.parametrize("late", [True, False])
+def test_an_app_that_was_not_checked_at_its_start_is_with_its_first_request(late):
+    app = FlaskCarafe("app")
+    app.config.update(TESTING=True, CARAFE_CAHCE_ENABLED=True)
+    Cache(app)
+    app.add_url_rule("/", "home", lambda: "")
+    if late:
+        with pytest.warns(UserWarning, match="CARAFE_CAHCE_ENABLED. Did you mean"):
+            config.check(app)
+
+    class View(MethodView):
+        cache_cascade = ["Typo"]
+
+    app.add_url_rule("/view", view_func=View.as_view("view"))
+    for _ in range(2):
+        with pytest.raises(ValueError, match="Typo"):
+            app.test_client().get("/")

@@ -21,6 +21,7 @@ from werkzeug.local import LocalProxy
 from werkzeug.routing import RequestRedirect
 from werkzeug.wrappers import Response as WerkzeugResponse
 
+from .config import check
 from .json import encode
 from .json import JSONProvider
 from .request import Request
@@ -59,6 +60,12 @@ class FlaskCarafe(Flask):
     response_class = Response
     json_provider_class = JSONProvider
     test_client_class = Client
+
+    def full_dispatch_request(self) -> FlaskResponse:
+        """Respond to a request. Before the first one, the app is checked if it was not yet."""
+        if not self._got_first_request:
+            check(self)
+        return super().full_dispatch_request()
 
     def make_response(self, rv: Any) -> Response:
         """Make a response of what a view returned."""
