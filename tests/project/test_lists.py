@@ -28,6 +28,7 @@ from sqlalchemy import func
 from sqlalchemy import insert
 from sqlalchemy import Integer
 from sqlalchemy import Interval
+from sqlalchemy import JSON
 from sqlalchemy import MetaData
 from sqlalchemy import Numeric
 from sqlalchemy import REAL
@@ -391,6 +392,22 @@ def test_a_refusal_names_the_nearest(rows, query, nearest):
 
 def test_a_value_that_is_out_of_range_is_refused(rows):
     assert rows.test_client().get(f"/rows?number={2**70}").status_code == 422
+
+
+class Note(Base):
+    __tablename__ = "notes"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    tags: Mapped[list[str]] = mapped_column(JSON)
+
+
+class NoteQuery(PageQuery):
+    tags: list[str] = optional()
+
+
+def test_a_column_of_json_is_no_filter(rows):
+    with rows.test_request_context("/"), pytest.raises(TypeError, match="Note.tags holds JSON"):
+        page(AnyRow, select(Note), NoteQuery(tags=["a"]))
 
 
 def test_a_time_with_and_one_without_a_fraction_that_is_zero_are_in_one_order(rows):
