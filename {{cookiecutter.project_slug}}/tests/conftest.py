@@ -161,9 +161,9 @@ def rolled_back(app):
     with app.app_context():
         engines = db.engines.values()
     factory = db.session.session_factory
-    options, session_class = dict(factory.kw), factory.class_
+    options, base = dict(factory.kw), factory.class_
 
-    class Session(session_class):
+    class RolledBack(base):
         def get_bind(self, *args, **kwargs):
             engine = super().get_bind(*args, **kwargs)
             return connections.get(engine, engine)
@@ -173,8 +173,8 @@ def rolled_back(app):
         for connection in connections.values():
             stack.callback(connection.begin().rollback)
         factory.configure(join_transaction_mode="create_savepoint")
-        factory.class_ = Session
+        factory.class_ = RolledBack
         yield
-    factory.class_ = session_class
+    factory.class_ = base
     factory.kw.clear()
     factory.kw.update(options)
