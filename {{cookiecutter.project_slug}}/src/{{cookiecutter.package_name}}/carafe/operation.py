@@ -232,13 +232,14 @@ def _read(view: View, status: int, *described: Any) -> Operation:
         raise TypeError(f"{view.__qualname__} has a body and a form. A request has one of them.")
     adapter_of(body)  # An impossible type fails now, and so does an unknown status.
     HTTPStatus(status)
+    kind: Any = Annotated[returned, Sorted]
     return Operation(
         as_sync(view),
         status,
         body,
         _model_of(view, "form", hints),
         _model_of(view, "query", hints),
-        None if returned in (None, type(None)) else TypeAdapter(Annotated[returned, Sorted]),
+        None if returned in (None, type(None)) else TypeAdapter(kind),
         adds_headers,
         *described,
     )
