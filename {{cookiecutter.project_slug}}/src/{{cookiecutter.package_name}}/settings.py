@@ -97,9 +97,10 @@ def init_app(app: Flask, config: Mapping[str, object] | None) -> None:
     defaults = settings.defaults()
     app.config.from_mapping(defaults)
     app.config.from_prefixed_env()
-    for key in [key for name in given for key in _FOLLOWING.get(name, ())]:
-        app.config.pop(key, None)  # What is given wins over the environment in all that follows.
-        app.config.from_mapping({key: defaults[key]} if key in defaults else {})
+    following = {key for name in given for key in _FOLLOWING.get(name, ())}
+    for key in following:  # What is given wins over the environment, also in what follows from it.
+        app.config.pop(key, None)
+    app.config.from_mapping({key: defaults[key] for key in following & defaults.keys()})
     app.config.from_mapping(given)
     app.config.from_mapping(settings.as_config())
     app.config.from_mapping(_flask_settings(app.config))
