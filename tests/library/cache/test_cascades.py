@@ -5,6 +5,7 @@ from carafe import config
 from carafe import FlaskCarafe
 from carafe.ext.cache import Cache
 from flask import Blueprint
+from flask import request
 from flask.views import MethodView
 from flask_classful import FlaskView
 
@@ -69,3 +70,22 @@ def test_an_app_that_was_not_checked_at_its_start_is_with_its_first_request(late
     for _ in range(2):
         with pytest.raises(ValueError, match="Typo"):
             app.test_client().get("/")
+
+
+def test_a_namespace_that_depends_on_the_request_is_not_asked_for_by_the_check():
+    app = FlaskCarafe("app")
+    Cache(app)
+    app.add_url_rule("/", "home", lambda: "")
+
+    class Shelf(MethodView):
+        cache_cascade = ["shelf 2"]
+
+        def cache_namespace(self):
+            return f"shelf {request.view_args['id']}"
+
+        def get(self, id):
+            return {}
+
+    app.add_url_rule("/shelves/<int:id>", view_func=Shelf.as_view("shelf"))
+    for path in ("/", "/shelves/1", "/"):
+        assert app.test_client().get(path).status_code == 200

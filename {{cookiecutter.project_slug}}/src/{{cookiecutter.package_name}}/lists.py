@@ -224,7 +224,7 @@ def _conditions(entity: Any, given: Mapping[str, Any], dialect: str) -> Iterator
             continue
         elif name in columns:
             if isinstance(getattr(column.type, "impl_instance", column.type), JSON):
-                raise TypeError(f"{column} holds JSON, which has no order. Filter in the select.")
+                raise TypeError(f"{column} holds JSON. Filter by it in the select.")
             values = value if isinstance(value, list | set | tuple) else [value]
             if values:
                 typed = [_typed(each, column.type) for each in values]

@@ -3,6 +3,7 @@
 import logging
 from asyncio import _get_running_loop
 from collections.abc import Callable
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import is_dataclass
@@ -10,6 +11,8 @@ from functools import wraps
 from inspect import CO_COROUTINE
 from inspect import iscoroutinefunction
 from typing import Any
+from wsgiref.types import StartResponse
+from wsgiref.types import WSGIEnvironment
 
 from flask import current_app
 from flask import Flask
@@ -61,11 +64,11 @@ class FlaskCarafe(Flask):
     json_provider_class = JSONProvider
     test_client_class = Client
 
-    def full_dispatch_request(self) -> FlaskResponse:
-        """Respond to a request. Before the first one, the app is checked if it was not yet."""
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Respond to a request. Before the first one, the views and the settings are checked."""
         if not self._got_first_request:
             check(self)
-        return super().full_dispatch_request()
+        return super().__call__(environ, start_response)
 
     def make_response(self, rv: Any) -> Response:
         """Make a response of what a view returned."""

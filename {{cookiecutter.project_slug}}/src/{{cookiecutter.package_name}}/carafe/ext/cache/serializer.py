@@ -81,8 +81,8 @@ def _tagged(value: Any) -> Any:
     kind = type(value)
     if kind in _AS_IS:
         return value
-    if isinstance(value, dict | list):  # Those of a JSON column are plain when they are copied.
-        value = copy(value)
+    if kind not in (dict, list) and isinstance(value, dict | list):
+        value = copy(value)  # That of a JSON column is plain then.
         kind = type(value)
     if kind is list:
         return [*map(_tagged, value)]

@@ -195,7 +195,7 @@ def _owner(app: Flask, sender: Any) -> Any:
     if not isfunction(sender):
         return sender
     kinds = filter(None, map(class_of, app.view_functions.values()))
-    return next((each for each in kinds if getattr(each, sender.__name__, 0) is sender), sender)
+    return next((each for each in kinds if getattr(each, sender.__name__, None) is sender), sender)
 
 
 def _given(view_class: type) -> Iterator[str]:
