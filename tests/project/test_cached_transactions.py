@@ -84,6 +84,35 @@ def test_what_a_hook_sets_for_the_transaction_stays_set(make_app, postgresql, is
         assert response.json == {"tenant": name}
 
 
+@pytest.mark.parametrize("snapshot", ["isolation", "bind"])
+@pytest.mark.parametrize(
+    "statement", ["SELECT set_config('app.tenant', '{}', true)", "SET LOCAL app.tenant = '{}'"]
+)
+def test_what_was_set_for_a_transaction_with_a_snapshot_is_neither_lost_nor_shared(
+    make_app, postgresql, snapshot, statement
+):
+    config = {
+        "isolation": {"SQLALCHEMY_ENGINE_OPTIONS": {"isolation_level": "REPEATABLE READ"}},
+        "bind": {"SQLALCHEMY_BINDS": {"other": "sqlite://"}},
+    }[snapshot]
+    app = make_app(DATABASE_URL=postgresql, **config)
+    show = "SELECT current_setting('app.tenant')"
+    find = cache.memoize()(lambda: db.session.scalar(text(show)))
+
+    @app.before_request
+    def set_tenant():
+        db.session.execute(text(statement.format(request.headers["X-Tenant"])))
+
+    @app.get("/tenant")
+    @cache.cached_view()
+    def tenant():
+        return {"tenant": db.session.scalar(text(show)), "memoized": find()}
+
+    for name in ("ada", "bob") * 2:
+        response = app.test_client().get("/tenant", headers={"X-Tenant": name})
+        assert response.json == {"tenant": name, "memoized": name}
+
+
 def test_the_tenant_of_a_session_is_not_that_of_the_next_one(app, client):
     @app.before_request
     def set_tenant():

@@ -7,6 +7,7 @@ from datetime import timedelta
 from datetime import UTC
 from itertools import count
 from threading import Event
+from threading import Thread
 
 import pytest
 from carafe import FlaskCarafe
@@ -17,6 +18,7 @@ from carafe.reads import READ_BY
 from flask import Blueprint
 from flask import Flask
 from flask import g
+from flask import render_template_string
 from flask import request
 from flask import session
 from flask import url_for
@@ -499,3 +501,129 @@ def test_a_backend_that_cannot_invalidate_is_refused_at_start(type_):
     app.config["CACHE_TYPE"] = type_
     with pytest.raises(ValueError, match="cannot cache views"):
         Cache().init_app(app)
+
+
+@pytest.mark.parametrize("way", ["client", "context"])
+def test_what_a_request_around_another_has_left_in_g_is_not_shared(app, way):
+    def name():
+        if "name" not in g:
+            g.name = request.cookies.get("name")
+        return g.name
+
+    @app.get("/it")
+    @app.cache.cached_view()
+    def it():
+        return {"name": name()}
+
+    @app.get("/batch")
+    def batch():
+        name()
+        if way == "client":
+            return app.test_client().get("/it").json
+        with app.test_request_context("/it"):
+            return app.full_dispatch_request()
+
+    client = app.test_client(use_cookies=False)
+    for cookie in ("ada", "bob"):
+        assert client.get("/it").json == {"name": None}
+        assert client.get("/batch", headers={"Cookie": f"name={cookie}"}).json == {"name": cookie}
+
+
+@pytest.mark.parametrize("is_early", [False, True])
+@pytest.mark.parametrize("link", ["_external=True", "_external=True, _scheme=''"])
+def test_a_link_with_a_host_is_that_of_the_request(is_early, link):
+    app = FlaskCarafe("app")
+    if is_early:
+        app.jinja_env.filters["shout"] = str.upper
+    cache = Cache()
+    cache.init_app(app)
+
+    @app.get("/rendered")
+    @cache.cached_view()
+    def rendered():
+        return render_template_string("{{ url_for('rendered', " + link + ") }}")
+
+    @app.get("/built")
+    @cache.cached_view()
+    def built():
+        return url_for("built", _external=True, _scheme="")
+
+    for host in ("a.example", "b.example"):
+        for path in ("/rendered", "/built"):
+            assert f"//{host}{path}" in app.test_client().get(path, headers={"Host": host}).text
+
+
+OF_THE_PATH = {
+    "path": lambda: request.path,
+    "variables": lambda: request.view_args["number"],
+    "rule": lambda: request.url_rule.rule,
+    "endpoint": lambda: request.endpoint,
+    "blueprint": lambda: request.blueprint,
+    "method": lambda: request.method,
+    "root": lambda: request.script_root,
+    "link": lambda: url_for("it", number=1),
+    "full path": lambda: request.full_path,
+}
+
+
+@pytest.mark.parametrize("decorate", ["memoize", "cached"])
+@pytest.mark.parametrize("way", OF_THE_PATH)
+def test_a_function_that_reads_where_the_request_went_is_not_cached(app, decorate, way):
+    keep = app.cache.memoize() if decorate == "memoize" else app.cache.cached(key_prefix="all")
+    cached = keep(lambda: str(OF_THE_PATH[way]()))
+    bp = Blueprint("bp", __name__)
+
+    @bp.get("/other/<number>")
+    def other(number):
+        return [cached(), str(OF_THE_PATH[way]())]
+
+    app.add_url_rule("/it/<number>", "it", other, methods=["GET", "POST"])
+    app.register_blueprint(bp)
+    client = app.test_client()
+    for url in ("/it/1", "/it/2", "/other/1"):
+        for base_url in ("http://localhost", "http://localhost/v2"):
+            for method in ("GET", "POST") if url.startswith("/it") else ("GET",):
+                found, expected = client.open(url, base_url=base_url, method=method).json
+                assert found == expected
+
+
+def test_what_a_hook_read_before_a_write_is_not_cached_after_it(app):
+    text, writers = ["old"], []
+
+    class It(MethodView):
+        @app.cache.cached_view()
+        def get(self):
+            return {"text": g.text}
+
+        def put(self):
+            text[0] = "new"
+            return {}
+
+    @app.before_request
+    def read():
+        g.text = text[0]
+        if writers:
+            writer = writers.pop()
+            writer.start()
+            writer.join()
+
+    app.add_url_rule("/it", view_func=It.as_view("it"))
+    client = app.test_client()
+    assert [client.get("/it").json["text"] for _ in range(3)] == ["old"] * 3
+    writers.append(Thread(target=lambda: app.test_client().put("/it")))
+    assert client.get("/it").json == {"text": "old"}
+    assert [client.get("/it").json["text"] for _ in range(3)] == ["new"] * 3
+    assert client.get("/it").headers["Cache-Status"] == "carafe; hit"
+
+
+def test_what_unless_reads_does_not_count(app):
+    @app.get("/it")
+    @app.cache.cached_view(unless=lambda: "name" in session)
+    def it():
+        return {"run": next(app.runs)}
+
+    stranger, ada = (app.test_client(use_cookies=False) for _ in range(2))
+    assert [stranger.get("/it").json["run"] for _ in range(2)] == [1, 1]
+    headers = {"Cookie": cookie_of("ada")}
+    assert [ada.get("/it", headers=headers).json["run"] for _ in range(2)] == [2, 3]
+    assert stranger.get("/it").json == {"run": 1}

@@ -78,13 +78,16 @@ UNMIGRATED = 'Migrations are missing: run "flask db upgrade".'
 
 _PROBE = "database.probe"
 _REVISIONS = "database.revisions"
-_WROTE = "wrote"
+_WROTE, _SET = "wrote", "set"
 _READING = re.compile(
     r"[\s(]*(?:SELECT|VALUES|WITH(?!.*\b(?:INSERT|UPDATE|DELETE|MERGE)\b)"
     r"|BEGIN|EXPLAIN|PRAGMA|RELEASE|ROLLBACK|SAVEPOINT|SET|SHOW)\b",
     re.IGNORECASE | re.DOTALL,
 )
 """The statements that change nothing."""
+
+_SETTING = re.compile(r"^[\s(]*SET\b|\bset_config\s*\(", re.IGNORECASE)
+"""The statements that change what later ones of their transaction see."""
 
 
 class _Bindable:
@@ -262,23 +265,31 @@ def writes(function: Function) -> Function:
 def is_settled() -> bool:
     """Return whether others see what the current transaction sees: it has no changes.
 
-    False also if something is in ``db.session.info``, such as the tenant whose rows are read.
+    False also if something is in ``db.session.info``, such as the tenant whose rows are read, or
+    was set for the transaction.
     """
     session = db.session()
-    return not (session.new or session.dirty or session.deleted or session.info)
+    return not (_has_changes(session) or _SET in session.info)
+
+
+def _has_changes(session: Any) -> bool:
+    is_marked = session.info.keys() - {_SET}
+    return bool(session.new or session.dirty or session.deleted or is_marked)
 
 
 def end_snapshot() -> bool:
-    """Let the next query read anew; False if the transaction is not settled, or not ours to end.
+    """Let the next query read anew; False if the transaction has changes, or is not ours to end.
 
     Without a snapshot the transaction goes on, with what ``set_config`` set for it.
     """
     session = db.session()
     is_begun = session.in_nested_transaction() or session._trans_context_manager is not None
-    if is_begun or not is_settled():  # A block, as in ``with db.session.begin()``, ends it.
+    if is_begun or _has_changes(session):  # A block, as in ``with db.session.begin()``, ends it.
         return False
     if session.in_transaction() and not _has_snapshot():
         session.expire_all()
+    elif _SET in session.info:
+        return False
     else:
         session.rollback()
     return True
@@ -336,12 +347,15 @@ def _dialect(engine: Engine) -> ModuleType:
 
 
 def _on_statement(connection: Connection, cursor: Any, statement: str, *_: Any) -> None:
-    if not _READING.match(statement) and has_app_context() and db.session().in_transaction():
-        db.session.info[_WROTE] = True
+    mark = _SET if _READING.match(statement) else _WROTE
+    is_marked = mark == _WROTE or _SETTING.search(statement)
+    if is_marked and has_app_context() and db.session().in_transaction():
+        db.session.info[mark] = True
 
 
 @event.listens_for(db.session, "after_transaction_end")
 def _on_end(session: Any, transaction: SessionTransaction) -> None:
-    """Forget the writes when the outermost transaction ends; a savepoint ends nothing."""
+    """Forget the marks when the outermost transaction ends; a savepoint ends nothing."""
     if transaction.parent is None:
         session.info.pop(_WROTE, None)
+        session.info.pop(_SET, None)

@@ -19,7 +19,6 @@ from typing import Any
 
 from alembic.util import CommandError
 from flask import has_request_context
-from flask import request
 from sqlalchemy import Connection
 from sqlalchemy import Engine
 from sqlalchemy import event
@@ -29,6 +28,8 @@ from sqlalchemy import URL
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import StatementError
 
+from .carafe.reads import current_request
+from .carafe.reads import environ_of
 from .carafe.request import SAFE_METHODS
 
 MAX_MIGRATION_SECONDS = 600
@@ -168,7 +169,10 @@ def _on_begin(seconds: float, connection: Connection) -> None:
 
 
 def _may_write() -> bool:
-    return _is_writing.get() or (has_request_context() and request.method not in SAFE_METHODS)
+    if not has_request_context():
+        return _is_writing.get()
+    method = environ_of(current_request())["REQUEST_METHOD"]
+    return _is_writing.get() or method not in SAFE_METHODS
 
 
 def _execute_in_time(connection: sqlite3.Connection, statement: str, until: float) -> bool:

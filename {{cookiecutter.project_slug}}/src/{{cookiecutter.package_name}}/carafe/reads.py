@@ -15,6 +15,7 @@ from contextvars import ContextVar
 from contextvars import copy_context
 from functools import cache
 from functools import partial
+from time import time
 from typing import Any
 
 from flask import Flask
@@ -22,6 +23,7 @@ from flask import has_request_context
 from flask import Request
 from flask.ctx import _AppCtxGlobals
 from flask.ctx import RequestContext
+from flask.globals import app_ctx
 from flask.globals import request_ctx
 from flask.sessions import SessionMixin
 from werkzeug.datastructures import EnvironHeaders
@@ -42,18 +44,22 @@ GLOBALS = ":g"
 HEADERS = ":headers"
 """All request headers at once."""
 IDENTITY = ":identity"
+PATH = ":path"
+"""The method and the path, and what matches them: a rule and its variables."""
 QUERY = ":query"
 SCHEME = ":scheme"
 SESSION = ":session"
 
 READ_BY: dict[str, tuple[str, ...]] = {
     "environ": (ENVIRON,),
+    **dict.fromkeys(("method", "path", "root_path", "url_rule", "view_args"), (PATH,)),
     "scheme": (SCHEME,),
     "server": ("host",),
     "host": ("host",),
     **dict.fromkeys(("base_url", "host_url", "root_url", "url_root"), ("host", SCHEME)),
-    "url": ("host", SCHEME, QUERY),
-    **dict.fromkeys(("args", "full_path", "query_string"), (QUERY,)),
+    "url": ("host", SCHEME, PATH, QUERY),
+    "full_path": (PATH, QUERY),
+    **dict.fromkeys(("args", "query_string"), (QUERY,)),
     "values": (QUERY, BODY),
     **dict.fromkeys(("data", "files", "form", "json", "stream"), (BODY,)),
     "remote_addr": (ADDRESS,),
@@ -199,7 +205,7 @@ def deciding() -> Iterator[None]:
 
 
 def _attributes(request: Request) -> dict[str, Any]:
-    return {**vars(request), "view_args": dict(request.view_args or {})}
+    return {**vars(request), "view_args": dict(vars(request).get("view_args") or {})}
 
 
 def _leaves_something(request: Request, known: dict[str, Any]) -> bool:
@@ -211,7 +217,7 @@ def _leaves_something(request: Request, known: dict[str, Any]) -> bool:
     )
 
 
-_OF_FLASK = {*dir(Request), *READ_BY, "headers", "reads"}
+_OF_FLASK = {*dir(Request), *READ_BY, "headers", "reads", "started"}
 _IMMUTABLE = (bool, bytes, float, int, str, type(None))
 
 
@@ -225,11 +231,13 @@ def install(app: Flask) -> None:
 
     def url_for(*args: Any, **values: Any) -> str:
         url = build(*args, **values)
-        if not url.startswith("/"):  # An absolute one depends on where the request went.
+        record(PATH)
+        if not url.startswith("/") or url.startswith("//"):  # An absolute one has the host.
             record("host", SCHEME)
         return url
 
     app.url_for = url_for  # type: ignore[method-assign]
+    app.jinja_env.globals["url_for"] = url_for
     app.request_context = partial(RecordedContext, app)  # type: ignore[method-assign]
 
 
@@ -259,7 +267,9 @@ class RecordedContext(RequestContext):
         if not isinstance(request, RecordedRequest):
             request.__class__ = _recorded(request.__class__)
         if self._read_first is not None:
-            request.reads, self._read_first = self._read_first, None
+            request.reads, self._read_first, request.started = self._read_first, None, time()
+            if object.__getattribute__(app_ctx.g, "__dict__"):  # left by a request around this one
+                request.reads.add(ENVIRON)
         super().match_request()
         if CONTEXTS in environ_of(request):
             environ_of(request)[CONTEXTS].append(copy_context())
@@ -272,9 +282,13 @@ class RecordedContext(RequestContext):
 
 
 class RecordedRequest(Request):
-    """A request that records in *reads* what is read of it."""
+    """A request that records in *reads* what is read of it.
+
+    It *started* at that time in seconds since 1970.
+    """
 
     reads: set[str]
+    started: float
 
     def __new__(cls, *args: Any, **kwargs: Any) -> "RecordedRequest":
         """Record from the beginning."""
@@ -332,8 +346,8 @@ class _Recorded:
         values = vars(request)
         if self._name in values:
             return values[self._name]
-        if self._original is None:
-            raise AttributeError(self._name)
+        if self._original is None:  # no property: it is not set yet
+            return None
         if not self._is_known:
             return self._original.__get__(request, owner)
         with _recording_in(request):  # READ_BY has what this reads.

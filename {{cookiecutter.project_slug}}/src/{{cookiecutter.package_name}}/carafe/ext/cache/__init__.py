@@ -169,9 +169,10 @@ class Cache(FlaskCache):
         seconds, rounded up, by default ``CACHE_DEFAULT_TIMEOUT``; 0 caches nothing. *namespace*
         names what is invalidated together: by default the class's ``cache_namespace``, else the
         name of the class or function. When *unless*, called without arguments, returns something
-        true, the cache is not used. *include_request_args* says which query arguments make
-        another response: all, none, or those listed; the view does not see the others. All are
-        those of the query model, if the view has an ``@operation`` with one.
+        true, the cache is not used; what it reads does not count. *include_request_args* says
+        which query arguments make another response: all, none, or those listed; the view does
+        not see the others. All are those of the query model, if the view has an ``@operation``
+        with one.
 
         Only the *statuses* are cached, and never a streamed or ``private`` response or one that
         sets a cookie. If the session, the identity, a cookie, credentials, the client's address

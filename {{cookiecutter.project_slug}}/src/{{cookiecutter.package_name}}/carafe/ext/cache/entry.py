@@ -63,9 +63,9 @@ PERSONAL = {
 }
 """What may differ from client to client, and the reason why a response is not shared."""
 
-_NEUTRAL = {"if-none-match", reads.BODY, reads.GLOBALS, reads.QUERY}
+_NEUTRAL = {"if-none-match", reads.BODY, reads.GLOBALS, reads.PATH, reads.QUERY}
 """What makes no difference: who has the response gets a 304 instead; a request with a body is not
-cached; the query is in the key; what ``g`` holds was read from elsewhere."""
+cached; the path and the query are in the key; what ``g`` holds was read from elsewhere."""
 
 STATUS = "carafe.cache.status"
 """The key in the environ of what the cache did."""
@@ -165,12 +165,19 @@ HeaderValue = Annotated[str, Field(pattern=r"^[\t\x20-\x7e\x80-\xff]*$")]
 
 
 def new_token() -> str:
-    """Return a random token, so that a lost one never comes back."""
-    return secrets.token_hex(16)
+    """Return the time in milliseconds and a random number, so that a lost one never comes back."""
+    return f"{time.time_ns() // 1_000_000:012x}{secrets.token_hex(10)}"
 
 
 def is_token(value: Any) -> bool:
     return isinstance(value, str) and len(value) == 32
+
+
+def is_older(token: str, moment: float) -> bool:
+    """Return whether all tokens in *token* were made before *moment*, in seconds since 1970."""
+    tokens = token.partition("@")[0]
+    made = max(tokens[start : start + 12] for start in range(0, len(tokens), 32))
+    return int(made, 16) < int(moment * 1000)
 
 
 @dataclass(frozen=True)

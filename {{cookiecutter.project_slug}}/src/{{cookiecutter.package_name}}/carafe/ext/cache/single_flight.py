@@ -187,6 +187,8 @@ class SingleFlight:
         names = reads.reads_of(reads.current_context()) | response.vary.as_set()
         lookup.seconds = entries.seconds_for(response, view.seconds)
         reason = entries.why_not_cached(response, names, view.options)
+        if reads.GLOBALS in names and not entries.is_older(lookup.token, request.started):
+            reason = "what g holds may be older than the last write"
         if reason or not lookup.seconds:
             entries.note(request, "fwd=miss", reason or "it expires at once")
             return response

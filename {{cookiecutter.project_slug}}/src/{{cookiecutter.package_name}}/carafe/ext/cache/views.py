@@ -222,7 +222,10 @@ class CachedViews:
             return "several processes cannot share a cache in memory"
         if options.seconds == 0:
             return "the timeout is 0"
-        return "unless is true" if options.unless and options.unless() else None
+        if options.unless:
+            with reads.deciding():
+                return "unless is true" if options.unless() else None
+        return None
 
     def _check_names(self, request: Any, query: str) -> None:
         """Raise Invalid for arguments that the view would refuse if it saw them."""

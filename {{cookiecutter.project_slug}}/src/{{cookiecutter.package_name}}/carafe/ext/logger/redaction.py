@@ -293,8 +293,8 @@ def _described(request: Request, environ: dict[str, Any]) -> dict[str, object]:
     if pairs := _query(environ):
         query = urlencode([(name, MASK if is_sensitive(name) else text) for name, text in pairs])
     fields = {
-        "request_method": request.method,
-        "request_path": request.path,
+        "request_method": environ["REQUEST_METHOD"],
+        "request_path": vars(request)["path"],
         "request_query": query,
         "request_remote_addr": environ.get("REMOTE_ADDR") or "-",
     }
