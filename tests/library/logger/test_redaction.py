@@ -33,6 +33,9 @@ def test_the_hints_miss_nothing_that_looks_like_a_secret():
     texts += [f"Authorization: {CANARY}", f"Bearer {'a' * 16}{CANARY}", f"eyJ{'a' * 8}.{CANARY}"]
     texts += [f"https://{CANARY}@host", f"ftp://ada:{CANARY}@host", f"carafe_{'a' * 31}-{CANARY}"]
     texts += [f"pa\u017f\u017fword={CANARY}", f"credent\u0131al={CANARY}"]
+    texts += [f"Too short [type=string_too_short, input_value='{CANARY}', input_type=str]"]
+    texts += [f"[(b'Set-Cookie', b'sid={CANARY}'), (b'Authorization',b'Basic {CANARY}')]"]
+    texts += [f"/login?next=%2Freset%3Ftoken%3D{CANARY}", f"%22password%22%3a{CANARY}"]
     assert [text for text in map(redact_text, texts) if CANARY in text] == []
 
 
@@ -189,6 +192,16 @@ def test_no_part_of_a_token_is_left_where_a_text_is_cut(app, file):
     assert token[:20] not in file.read_text()
 
 
+@pytest.mark.parametrize("shown", [MAX_LENGTH // 2 - 10, MAX_LENGTH - 2000])
+@pytest.mark.parametrize("name", ["password", "token"])
+def test_no_part_of_a_secret_is_left_where_a_text_is_cut(app, file, name, shown):
+    others = '"password": "x", ' * 2000
+    secret = f'"{name}": "{CANARY * 20}", '
+    app.logger.error(f"{others[:shown]}{secret}{others}")
+    app.logger.error(f"{others}{secret}{others[-shown:]}")
+    assert CANARY not in file.read_text()
+
+
 def test_what_is_no_secret_stays(app, file):
     app.logger.error(
         "%s of %d, %.1f at %s", {"name": "ada", "page": 2}, 3, 0.5, "http://h:80/x?a=b@c"
@@ -255,9 +268,19 @@ class Broken:
 
 def test_arguments_that_cannot_be_shown_raise_nothing(app, file, capsys):
     log(app, "broken: %s", Broken())
-    log(app, "broken", thing=Broken())
-    assert "broken: %s (RuntimeError in its arguments)" in file.read_text()
-    assert "carafe.logger: RuntimeError in the record of" in capsys.readouterr().err
+    log(app, "broken", thing=Broken(), things=[Broken()])
+    try:
+        raise ValueError(Broken())
+    except ValueError:
+        app.logger.exception("failed", extra={"thing": Broken()})
+    text = file.read_text()
+    assert "broken: %s (RuntimeError in its arguments)" in text
+    for args in ((), ("an argument",)):
+        record = logging.makeLogRecord({"msg": Broken(), "args": args, "thing": Broken()})
+        assert "<Broken: RuntimeError>" in Formatter("%(thing)s").format(record)
+        assert "<Broken: RuntimeError>" in Formatter("%(message)s").format(record)
+    assert "in test_arguments_that_cannot_be_shown_raise_nothing" in text
+    assert capsys.readouterr().err == ""
 
 
 def test_values_that_contain_themselves_end(app, file):

@@ -78,6 +78,11 @@ def test_credentials_cookies_and_bodies_are_not_carried(app, file):
     assert "page=2" in text and "https://shop.test/?token=***" in text
 
 
+def test_a_secret_in_a_url_in_the_query_is_masked(app, file):
+    app.test_client().get("/?next=/reset?token=canary-7f3a&url=redis://:canary-7f3a@host")
+    assert "canary" not in file.read_text()
+
+
 def test_a_path_forges_no_line(app, file):
     app.test_client().get("/a%0a2026 INFO forged%1b[31m", headers={"Referer": "\x9b2J"})
     assert len(file.read_text("utf-8").split("\n")) == 2

@@ -67,8 +67,11 @@ def test_a_broken_authorization_fails_nobody(value):
 
 
 def test_who_sends_words_of_the_log_as_a_secret_hides_no_line():
-    with asking(query_string={"token": "login failed", "secret": "denied"}):
-        assert clean("login failed, denied", secrets_of_request()) == "login failed, denied"
+    query = {"token": "login%20failed", "secret": "denied", "password": "login failed"}
+    headers = {"Cookie": "a=login%20failed; b=192.0.2.10", "X-Csrf": "login%20failed"}
+    with asking(query_string=query, headers=headers, environ_base={"REMOTE_ADDR": "192.0.2.10"}):
+        line = "login failed, denied, 192.0.2.10"
+        assert clean(line, secrets_of_request()) == line
 
 
 def test_the_longest_goes_first():

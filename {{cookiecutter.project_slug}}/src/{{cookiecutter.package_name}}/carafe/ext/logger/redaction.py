@@ -2,8 +2,8 @@
 
 A secret is recognized by its name, by what it looks like, and by its value if it is known: the
 secrets of the process, and those that came with the current request. A known value of fewer than
-eight characters is ignored, and so is one of a request with a space in it: a client that sends
-``?token=login failed`` must not be able to hide the line that reports it.
+eight characters is ignored, and so is one of a request with a space in it, or that is its address:
+a client that sends ``?token=login failed`` must not be able to hide the line that reports it.
 """
 
 import logging
@@ -44,7 +44,7 @@ MASK = "***"
 _NAMES = (
     r"passw(?:or)?d|pwd|passphrase|(?<![a-z])pass(?![a-z])|secret|token|jwt|authorization|cookie"
     r"|(?:access|account|api|encryption|master|private|signing|ssh)[ _-]?key"
-    r"|credential|csrf|dsn|session"
+    r"|credential|csrf|dsn|session|input_value"  # The last is what an error of pydantic quotes.
 )
 _SENSITIVE = re.compile(_NAMES, re.IGNORECASE)
 
@@ -54,8 +54,8 @@ _HEADER = re.compile(
 )
 _PAIR = re.compile(
     rf"""
-    ( (?:{_NAMES}) [\w-]{{0,40}} \\{{0,4}}["']?
-      [ \t]{{0,3}} (?: [=-]?> | [:=] | ,(?=[ ]?\\{{0,4}}["']) ) [ \t]{{0,3}}
+    ( (?:{_NAMES}) [\w-]{{0,40}} (?: \\{{0,4}}["'] | %22 )?
+      [ \t]{{0,3}} (?: [=-]?> | [:=] | %3[ad] | ,(?=[ ]?b?\\{{0,4}}["']) ) [ \t]{{0,3}}
     | --[\w-]{{0,40}}? (?:{_NAMES}) [\w-]{{0,40}} [ ]{{1,3}} )
     (?: (?P<quote>\\{{1,4}}["']) .{{0,16384}}? (?P=quote)
       | b?"(?:[^"\\]|\\.){{0,16384}}"
@@ -84,7 +84,8 @@ _URL_KEY = re.compile(r"(\bhttps?://)[^\s:/?#@\"'<>]{1,256}@", re.IGNORECASE)
 # Whatever an expression matches has one of these, in lower case. Searching for these is faster.
 _HINTS = (
     *("pass", "pwd", "jwt", "secret", "token", "authorization", "cookie", "key"),
-    *("credential", "csrf", "dsn", "session", "bearer", "eyj", "://", TOKEN_PREFIX.lower()),
+    *("credential", "csrf", "dsn", "session", "input_value", "bearer", "eyj", "://"),
+    TOKEN_PREFIX.lower(),
 )
 
 
@@ -117,12 +118,13 @@ def clean(text: str, secrets: Iterable[str]) -> str:
     """Return *text* without secrets, and without its middle if it is very long."""
     for secret in secrets:
         text = text.replace(secret, MASK)
-    if len(text) > MAX_LENGTH:
-        text = TOKEN.sub(MASK, text)  # Nobody recognizes a part of one.
-    if (excess := len(text) - MAX_LENGTH) > 0:
-        half = MAX_LENGTH // 2
-        text = f"{text[:half]} ... ({excess} characters) ... {text[-half:]}"
-    return redact_text(text)
+    if (excess := len(text) - MAX_LENGTH) <= 0:
+        return redact_text(text)
+    # Nobody recognizes a part of a secret, so more is searched than is shown.
+    half, margin = MAX_LENGTH // 2, MAX_LENGTH // 4
+    start = redact_text(text[: half + margin])[:-margin][:half]
+    end = redact_text(text[-half - margin :])[margin:][-half:]
+    return f"{start} ... ({excess} characters) ... {end}"
 
 
 def redact(
@@ -176,8 +178,9 @@ def secrets_of_request() -> tuple[str, ...]:
     """Return the secrets that came with the current request, without reading its body."""
     if not has_request_context():
         return ()
-    found = [*_of_headers(), *_of_fields()]
-    return _spelled(secret for secret in found if not _SPACE.search(secret)) if found else ()
+    address = environ_of(current_request()).get("REMOTE_ADDR")
+    found = _spelled([*_of_headers(), *_of_fields()])
+    return tuple(each for each in found if not _SPACE.search(each) and each != address)
 
 
 def _of_headers() -> Iterator[str]:
@@ -291,7 +294,8 @@ def _add_request(record: logging.LogRecord) -> None:
 def _described(request: Request, environ: dict[str, Any]) -> dict[str, object]:
     query = environ.get("QUERY_STRING", "")
     if pairs := _query(environ):
-        query = urlencode([(name, MASK if is_sensitive(name) else text) for name, text in pairs])
+        pairs = [(name, MASK if is_sensitive(name) else redact_text(text)) for name, text in pairs]
+        query = urlencode(pairs)
     fields = {
         "request_method": environ["REQUEST_METHOD"],
         "request_path": vars(request)["path"],
@@ -351,7 +355,7 @@ class CleanRecord(logging.LogRecord):
         secrets = (*secrets, *secrets_of_request())
 
         def line(value: object) -> str:
-            return escape(clean(str(value), secrets))
+            return escape(clean(_text(value), secrets))
 
         def lines(text: str | None) -> str | None:
             # Indented, so that no line of it looks like a record.
@@ -412,7 +416,14 @@ def _message(record: logging.LogRecord) -> str:
         return record.getMessage()
     # A mistake in the call or in an argument must not lose the record.
     except Exception as error:
-        return f"{record.msg} ({type(error).__name__} in its arguments)"
+        return f"{_text(record.msg)} ({type(error).__name__} in its arguments)"
+
+
+def _text(value: object) -> str:
+    try:
+        return str(value)
+    except Exception as error:
+        return f"<{type(value).__name__}: {type(error).__name__}>"
 
 
 class JSONFormatter(Formatter):
