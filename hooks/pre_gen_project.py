@@ -43,7 +43,9 @@ KEYWORDS = {*keyword.kwlist, *keyword.softkwlist, "lazy", "type"}
 STANDARD = sys.stdlib_module_names | set(
     "annotationlib asynchat asyncore cgi cgitb compression distutils imp pipes smtpd".split()
 )
-OURS = set("app carafe conftest config docs logins migrations src test tests".split())
+OURS = set(
+    "accounts app carafe conftest config dist docs logins migrations notes src test tests".split()
+)
 ROOM = 8 * 1024 * 1024
 """Bytes that a project and what cookiecutter keeps of it have to spare."""
 DEVICES = re.compile(r"con|prn|aux|nul|(com|lpt)[0-9]")

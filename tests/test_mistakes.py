@@ -157,7 +157,7 @@ MISTAKES = {
         (PROXY, "valid=1s", "valid=1h"),
     ],
     "the_proxy_has_problems_where_it_would_show_pages": [
-        (PROXY, "413 414 500 502 503 504 /@problem", "413 414 500 502 /@problem"),
+        (PROXY, "413 414 500 501 502 503 504 505 /@problem", "413 414 500 502 504 505 /@problem"),
         (PROXY, '"status":$status', '"status":500'),
         (PROXY, "default_type application/problem+json", "default_type text/html"),
         (PROXY, '"Bad Gateway"', '"Bad Gate"'),

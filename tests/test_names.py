@@ -75,13 +75,21 @@ def test_a_bad_answer_is_refused_with_one_that_would_do(refused, question, answe
         "is a module of Python's standard library": "abc ast asyncio code http io logging os site "
         "secrets select signal socket string sys time typing types uuid",
         "is a library that the project installs": "jinja2 pydantic pytest redis sqlalchemy yaml",
-        "means something else in the project": "app config conftest docs migrations src test",
+        "means something else in the project": "app config dist docs migrations src test",
         "is a device on Windows": "aux com1 com9 con lpt1 prn",
     }.items(),
 )
 def test_a_name_that_means_something_else_is_refused(refused, fault, names):
     for name in names.split():
         assert refused(package_name=name) == [f"package_name: {name!r} {fault}; try {name}_api"]
+
+
+def test_no_package_has_the_name_of_a_module_of_the_tests(default, refused):
+    modules = {path.stem for path in default.path.glob("tests/*.py")}
+    helpers = {name for name in modules if not name.startswith("test_")}
+    assert {"accounts", "conftest", "notes"} <= helpers
+    for name in helpers:
+        assert any(line.startswith("package_name") for line in refused(package_name=name)), name
 
 
 def test_what_is_suggested_is_accepted(refused, bake):

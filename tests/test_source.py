@@ -40,7 +40,7 @@ MAY_IMPORT = {
     "resources": {"accounts", "carafe", "database", "extensions", "lists", "models"},
     "seed": {"database", "models"},
     "settings": {"carafe.cors"},
-    "sqlite": {"carafe.request"},
+    "sqlite": {"carafe.reads", "carafe.request"},
 }
 
 

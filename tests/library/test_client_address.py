@@ -44,6 +44,14 @@ def test_an_address_is_read_in_every_spelling(sent, address):
     assert remote_addr(2, sent=f"{sent}, 198.51.100.1:80") == {"address": address}
 
 
+@pytest.mark.parametrize(
+    "forged", ['"', '1.2.3.4:"', '[1.2.3.4]"', '1.2.3.4%"', '1.2.3.4, "', '"1.2.3.4', '\\"']
+)
+def test_no_quote_of_a_client_hides_what_a_proxy_appended(forged):
+    assert remote_addr(1, sent=f"{forged}, 203.0.113.7") == {"address": "203.0.113.7"}
+    assert remote_addr(2, sent=f"{forged}, 203.0.113.7, 10.0.0.1") == {"address": "203.0.113.7"}
+
+
 @pytest.mark.parametrize("sent", NO_ADDRESSES)
 def test_what_is_no_address_is_that_of_the_proxy(sent):
     assert remote_addr(1, sent=sent) == {"address": PEER}

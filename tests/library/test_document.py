@@ -29,6 +29,7 @@ from openapi_spec_validator import validate
 from pydantic import BaseModel
 from pydantic import ConfigDict
 from pydantic import Field
+from pydantic import PlainSerializer
 
 Item = TypeVar("Item")
 Other = TypeVar("Other")
@@ -445,3 +446,37 @@ def test_the_conditions_of_a_request_are_described(app, add, required):
     assert "ETag" in showing["responses"]["304"]["headers"]
     assert "content" not in showing["responses"]["304"]
     assert "ETag" in changing["responses"]["200"]["headers"]
+
+
+class Order(BaseModel):
+    id: int
+    items: list[BookOut]
+
+
+def test_what_only_has_items_is_no_list(app, add):
+    add("/orders/<int:id>", Order)
+    add("/cart", Order)
+    add("/books", Page[BookOut])
+    add("/names", list[str])
+    paths = described(app)["paths"]
+    names = [paths[path]["get"]["operationId"] for path in sorted(paths)]
+    assert names == ["list_books", "get_cart", "list_names", "get_order"]
+
+
+class Money:
+    """A class that pydantic does not know."""
+
+
+def test_a_type_that_only_a_serializer_knows_is_described_as_anything(app, add):
+    class Item(BaseModel):
+        model_config = ConfigDict(arbitrary_types_allowed=True)
+        price: Annotated[Money, PlainSerializer(lambda money: "5 EUR")]
+
+    add("/items", Item)
+    assert described(app)["components"]["schemas"]["Item"]["properties"]["price"] == {}
+
+
+def test_a_method_that_openapi_does_not_know_is_left_out(app, add):
+    add("/books", method="PURGE")
+    add("/books", method="DELETE")
+    assert described(app)["paths"]["/books"].keys() == {"delete"}

@@ -319,3 +319,14 @@ def test_a_time_is_in_utc_and_within_its_range():
     wrongs = ["9999-12-31T23:59:59-02:00", "0001-01-01T00:00:00+02:00", "2026-11-26T10:00:00"]
     for wrong in (*wrongs, "1800000000", 1800000000, "2026-11-26", None):
         assert faults_of(client.post("/", {"at": wrong})) == [("body", "at")]
+
+
+def test_a_header_that_cannot_be_sent_fails_where_it_can_be_answered():
+    @operation()
+    def view() -> tuple[dict[str, int], Headers]:
+        return {}, {"X-Title": "\u65e5\u672c"}
+
+    client = make_client(view)
+    client.application.testing = False
+    response = client.post("/")
+    assert (response.status_code, response.mimetype) == (500, "application/problem+json")

@@ -1,6 +1,8 @@
 """What a field may narrow of its type, and how sets are sent."""
 
+from datetime import date
 from typing import Annotated
+from typing import Literal
 
 import pytest
 from carafe.operation import operation
@@ -118,3 +120,43 @@ def test_a_set_is_sorted(returned, value, expected):
 
 def test_only_json_has_no_sets():
     assert isinstance(Tagged().model_dump()["tags"], set)
+
+
+class Event(Body):
+    type: str
+    function: int
+    choices: list[str]
+    at: date
+
+
+class Cat(Body):
+    type: Literal["cat"]
+    born: date
+
+
+class Dog(Body):
+    type: Literal["dog"]
+    parents: list["Dog"]
+
+
+def test_a_field_may_be_called_as_the_schemas_of_pydantic_call_their_parts():
+    @operation()
+    def view(body: Event) -> dict[str, str]:
+        return {"type": body.type}
+
+    client = make_client(view)
+    valid = {"type": "a", "function": 1, "choices": ["b"], "at": "2026-01-31"}
+    assert client.post("/", valid).json == {"type": "a"}
+    assert faults_of(client.post("/", valid | {"at": 1})) == [("body", "at")]
+
+
+def test_such_a_field_may_be_what_tells_bodies_apart():
+    @operation()
+    def view(body: Annotated[Cat | Dog, Field(discriminator="type")]) -> dict[str, str]:
+        return {"type": body.type}
+
+    client = make_client(view)
+    assert client.post("/", {"type": "cat", "born": "2026-01-31"}).json == {"type": "cat"}
+    dogs = {"type": "dog", "parents": [{"type": "dog", "parents": []}]}
+    assert client.post("/", dogs).json == {"type": "dog"}
+    assert client.post("/", {"type": "cat", "born": 1}).status_code == 422

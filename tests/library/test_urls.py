@@ -73,3 +73,13 @@ def get(path, query, **others):
     environ = {name: value for name, value in environ.items() if value is not None}
     body, status, headers = run_wsgi_app(app, environ)
     return int(status[:3]), headers["Content-Type"], b"".join(body)
+
+
+@pytest.mark.parametrize("host", ["", "a b", "a@b", "evil.example:80@x", "a/b", "a,b", "[::1", "é"])
+def test_a_request_with_an_invalid_host_is_refused(host):
+    assert get("/", "", HTTP_HOST=host)[0] == 400
+
+
+@pytest.mark.parametrize("host", ["A_b.example", "localhost:", "10.0.0.1:80", "[::1]:8000", "a."])
+def test_a_request_with_another_host_is_accepted(host):
+    assert get("/", "", HTTP_HOST=host)[0] == 200

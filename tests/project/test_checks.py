@@ -57,6 +57,7 @@ SEEDED = [
     ("PERMANENT_SESSION_LIFETIME", 10**8, "90 days"),  # feature: session or auth
     ("PERMANENT_SESSION_LIFETIME", 0, "90 days"),  # feature: session or auth
     ("CARAFE_CSRF_ENABLED", False, "unset"),  # feature: session or auth
+    ("PROXY_PREFIX_HOPS", 1, "PROXY_HOPS at most"),
     ("CARAFE_CSRF_FORMS", True, "unset"),  # feature: session or auth
     ("CARAFE_CSRF_TRUSTED_ORIGINS", ["http://a.com"], "https://"),  # feature: session or auth
     ("REDIS_URL", f"redis://:{SHORT}@cache.example.invalid", "rediss://"),  # feature: cache

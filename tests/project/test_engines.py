@@ -4,6 +4,7 @@ import os
 import sqlite3
 import traceback
 from datetime import datetime
+from datetime import timedelta
 from datetime import UTC
 from functools import partial
 
@@ -19,6 +20,7 @@ from sqlalchemy import DateTime
 from sqlalchemy import ForeignKey
 from sqlalchemy import insert
 from sqlalchemy import Integer
+from sqlalchemy import make_url
 from sqlalchemy import MetaData
 from sqlalchemy import NullPool
 from sqlalchemy import Numeric
@@ -28,6 +30,7 @@ from sqlalchemy import Table
 from sqlalchemy import text
 from sqlalchemy.exc import StatementError
 from sqlalchemy.orm import mapped_column
+from sqlalchemy.orm.exc import DetachedInstanceError
 from werkzeug.utils import import_string
 
 Base = import_string(f"{create_app.__module__}.database:Base")
@@ -213,6 +216,44 @@ def test_a_child_process_leaves_the_connections_to_its_parent(make_app, url):
         assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
         assert db.session.connection().connection.driver_connection is own
         assert db.session.scalar(text("SELECT number FROM numbers")) == 1
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_a_child_process_reads_nothing_through_the_objects_of_its_parent(make_app, url):
+    columns = {
+        "id": mapped_column(Integer, primary_key=True),
+        "text": mapped_column(String(9), deferred=True),
+    }
+    name = f"Number{make_url(url).get_backend_name()}"
+    Number = type(name, (db.Model,), {"__tablename__": "test_numbers", **columns})  # noqa: N806
+    with make_app(DATABASE_URL=url).app_context():
+        Number.__table__.create(db.engine)
+        db.session.add(Number(id=1, text="one"))
+        db.session.commit()
+        number = db.session.scalars(select(Number)).one()
+        pid = os.fork()
+        if pid == 0:
+            code = 1
+            try:
+                number.text  # noqa: B018 - It would be read through the parent's connection.
+            except DetachedInstanceError:
+                code = 0
+            finally:
+                os._exit(code)
+        assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+        assert number.text == "one"
+        db.session.rollback()
+        Number.__table__.drop(db.engine)
+    db.metadata.remove(Number.__table__)
+
+
+def test_the_server_has_the_time_of_utc(make_app):
+    with schema() as url:
+        zone = make_url(url).update_query_dict({"options": "-c timezone=America/New_York"})
+        with make_app(DATABASE_URL=zone.render_as_string(hide_password=False)).app_context():
+            now = db.session.scalar(text("SELECT CAST(now() AS timestamp)"))
+            assert abs(now - datetime.now(UTC).replace(tzinfo=None)) < timedelta(minutes=5)
 
 
 SECRET = "zq-4711-qz"

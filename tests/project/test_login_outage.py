@@ -25,7 +25,7 @@ def cookie(client):
     return found and found.value
 
 
-def test_an_outage_logs_nobody_out(logged_in):
+def test_an_outage_logs_nobody_out(logged_in, caplog):
     client, away = logged_in
     before = cookie(client)
     with away():
@@ -34,6 +34,7 @@ def test_an_outage_logs_nobody_out(logged_in):
             assert "Set-Cookie" not in answer.headers
     assert cookie(client) == before
     assert client.get("/login").json["email"] == "ada@example.com"
+    assert [record for record in caplog.records if record.levelname == "ERROR"] == []
 
 
 def test_a_login_that_cannot_be_looked_at_is_not_counted(logged_in):

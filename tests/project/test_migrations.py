@@ -19,6 +19,7 @@ from flask_migrate import upgrade
 from sqlalchemy import inspect
 from sqlalchemy import make_url
 from sqlalchemy import text
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.schema import CreateTable
 
 HEAD = """
@@ -297,6 +298,9 @@ def test_a_default_that_was_generated_on_one_database_runs_on_the_other(folder, 
         sa.Column("on", sa.Boolean, server_default=sa.true()),
         sa.Column("at", sa.DateTime(timezone=True), server_default=sa.func.now()),
         sa.Column("name", sa.String(20), server_default="true"),
+        sa.Column("cover", sa.LargeBinary),
+        sa.Column("length", sa.Interval),
+        sa.Column("extra", sa.JSON().with_variant(JSONB(), "postgresql")),
     )
     with schema() as url:
         urls = [f"sqlite:///{tmp_path}/test.db", url]
@@ -314,6 +318,21 @@ def test_a_default_that_was_generated_on_one_database_runs_on_the_other(folder, 
                     assert found.at.utcoffset() is not None
                     db.session.rollback()
                     downgrade(path, "base")
+                db.metadata.remove(table)
+                with make_app(DATABASE_URL=first).app_context():
+                    upgrade(path)
+                    migrate(path)
+                    upgrade(path)
+                    downgrade(path, "base")
+                with make_app(DATABASE_URL=second).app_context():
+                    upgrade(path)
+                    downgrade(path, "-1")
+                    db.session.execute(sa.text("INSERT INTO odd (id) VALUES (1)"))
+                    found = db.session.execute(sa.text("SELECT * FROM odd")).one()
+                    assert (found.off, found.on, found.name) == (False, True, "true")
+                    db.session.rollback()
+                    downgrade(path, "base")
+                table = table.to_metadata(db.metadata)
                 for made in Path(path, "versions").glob("*_.py"):
                     made.unlink()
         finally:

@@ -1,5 +1,6 @@
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
+from threading import Event
 from uuid import uuid4
 
 import psycopg
@@ -122,6 +123,37 @@ def test_a_server_that_falls_silent_in_mid_statement_is_given_up(asked, network)
 
     assert refused(app.test_client().get("/silence"))
     assert app.test_client().get("/ask").status_code == 200
+
+
+@pytest.mark.parametrize("trouble", ["silent", "down"])
+def test_a_response_that_was_made_leaves_whatever_happens_to_the_connection(
+    asked, network, trouble
+):
+    app, begun, ended = asked(network.url, DATABASE_TIMEOUT=1), Event(), Event()
+
+    @app.get("/made")
+    def made():
+        answer = db.session.scalar(text("SELECT 1"))
+        begun.set()
+        ended.wait(LONG)
+        return {"answer": answer}
+
+    with ThreadPoolExecutor(1) as elsewhere:
+        sent = elsewhere.submit(app.test_client().get, "/made")
+        begun.wait(LONG)
+        with getattr(network, trouble)():
+            ended.set()
+            assert sent.result(LONG).json == {"answer": 1}
+        assert app.test_client().get("/ask").status_code == 200
+
+
+def test_a_server_that_takes_no_writes_is_unavailable(asked, postgresql):
+    client = asked(postgresql).test_client()
+    statement = "SET LOCAL default_transaction_read_only = on; SET TRANSACTION READ ONLY;"
+    assert refused(
+        client.post("/ask", query_string={"statement": f"{statement} CREATE TABLE a ()"})
+    )
+    assert client.get("/ask").status_code == 200
 
 
 def test_a_statement_that_takes_too_long_ends_on_the_server_too(asked, postgresql):

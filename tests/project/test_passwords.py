@@ -128,3 +128,12 @@ def test_no_body_shows_its_password(name, body):
         model.model_validate_json(json.dumps({**body, "more": "battery"}))
     shown = [str(loaded), vars(loaded), loaded.model_dump(), caught.value]
     assert "battery" not in repr(shown) + str(caught.value)
+
+
+def test_no_password_is_printed_that_is_no_longer_right(app):
+    commands = import_string(f"{create_app.__module__}.accounts.commands")
+    with app.app_context():
+        commands.add_admin()
+        assert "with the password" in commands.welcome("http://localhost")
+        app.secret_key = "another key for tests"
+        assert commands.welcome("http://localhost") == ""

@@ -150,6 +150,27 @@ def test_what_says_that_it_writes_waits_its_turn(counting):
     assert counting.test_client().get("/read").text == "200"
 
 
+@pytest.mark.parametrize("outer", ["request", "writes"])
+def test_within_what_writes_another_one_does_not_end_it(counter, outer):
+    audit = writes(lambda: db.session.scalar(text("SELECT number FROM count")))
+
+    def spend():
+        lock = "FOR UPDATE" if db.engine.dialect.name == "postgresql" else ""
+        number = db.session.scalar(text(f"SELECT number FROM count {lock}"))
+        audit()
+        db.session.execute(text("UPDATE count SET number = :new"), {"new": number + 1})
+        db.session.commit()
+        return {}
+
+    method = "POST" if outer == "request" else "GET"
+    view = spend if outer == "request" else writes(spend)
+    counter.add_url_rule("/spend", view_func=view, methods=[method], endpoint="spend")
+    with ThreadPoolExecutor(4) as pool:
+        sent = [pool.submit(counter.test_client().open, "/spend", method=method) for _ in range(40)]
+        assert {request.result().status_code for request in sent} == {200}
+    assert counter.test_client().get("/count").json == {"number": 40}
+
+
 @pytest.mark.parametrize("statement", ["SELECT 1", "UPDATE count SET number = 7; SELECT"])
 def test_the_write_lock_is_released_at_the_end_without_a_commit(counting, statement):
     def job():

@@ -1,5 +1,6 @@
 """Runs the migrations on the application's database, for ``flask db``."""
 
+import re
 from contextlib import suppress
 from graphlib import CycleError
 from graphlib import TopologicalSorter
@@ -9,20 +10,26 @@ from alembic.ddl.sqlite import SQLiteImpl
 from alembic.operations.ops import DropTableOp
 from flask import current_app
 from sqlalchemy import BLOB
+from sqlalchemy import Boolean
 from sqlalchemy import Date
 from sqlalchemy import DATETIME
 from sqlalchemy import DateTime
 from sqlalchemy import DOUBLE
 from sqlalchemy import func
+from sqlalchemy.dialects.postgresql import BYTEA
+from sqlalchemy.dialects.postgresql import INTERVAL
+from sqlalchemy.dialects.postgresql import JSONB
 
 db = current_app.extensions["migrate"].db
 
 PORTABLE_TYPES = {
     BLOB: "sa.LargeBinary()",
+    BYTEA: "sa.LargeBinary()",
     DATETIME: "sa.DateTime(timezone=True)",
     DOUBLE: "sa.Double()",
+    INTERVAL: "sa.Interval()",
 }
-"""Of the types that SQLite finds in a table, those that PostgreSQL lacks."""
+"""Of the types that a database finds in a table, those that the other one lacks."""
 
 
 PORTABLE_DEFAULTS = {
@@ -38,8 +45,16 @@ def render_item(kind, value, context):
     """Let a migration that is generated on one database run on the other, too."""
     if kind == "server_default":
         expression = getattr(value, "arg", None)
-        is_text = expression is None or isinstance(expression, str)
-        return not is_text and PORTABLE_DEFAULTS.get(str(expression).lower(), False)
+        if expression is None or isinstance(expression, str):
+            return False
+        found = str(expression)
+        if isinstance(value.column.type, Boolean):
+            found = {"0": "false", "1": "true"}.get(found, found)
+        plain = re.sub(r"^('.*'|[\d.-]+)::[a-z ]+(\(\d+\))?$", r"\1", found)
+        rendered = False if plain == found else f"sa.text({plain!r})"
+        return PORTABLE_DEFAULTS.get(plain.lower(), rendered)
+    if any(isinstance(each, JSONB) for each in getattr(value, "_variant_mapping", {}).values()):
+        context.imports.add("from sqlalchemy import Text")  # Alembic writes it in the variant.
     return PORTABLE_TYPES.get(type(value), False)
 
 

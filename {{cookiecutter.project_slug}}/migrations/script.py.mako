@@ -1,7 +1,11 @@
 """${message}."""
 
+% if "sa." in (upgrades or "") + (downgrades or ""):
 import sqlalchemy as sa
+% endif
+% if "op." in (upgrades or "") + (downgrades or ""):
 from alembic import op
+% endif
 ${imports if imports else ""}
 revision = ${repr(up_revision)}
 down_revision = ${repr(down_revision)}

@@ -7,6 +7,8 @@ from accounts import PASSWORD
 from conftest import create_app
 from notes import NOTE
 from notes import PATH
+from werkzeug.exceptions import HTTPException
+from werkzeug.utils import import_string
 
 GOOD = {"email": "ada@example.com", "password": PASSWORD}
 
@@ -74,6 +76,15 @@ def test_what_a_guard_refuses_is_recorded(ada, client, events, caplog):
     assert record.address == "127.0.0.1"
     assert "denied status=403" in record.getMessage()
     assert events() == [("denied", None), ("denied", user_id)]
+
+
+@pytest.mark.parametrize("code", [401, 403])
+def test_a_refusal_outside_of_a_request_is_recorded_too(app, events, code):
+    auth = import_string(f"{create_app.__module__}.accounts:auth")
+    with app.app_context(), pytest.raises(HTTPException) as refused, auth.require.editor(code):
+        pass
+    assert refused.value.code == code
+    assert events() == [("denied", None)]
 
 
 def test_limits_are_recorded(client, events):

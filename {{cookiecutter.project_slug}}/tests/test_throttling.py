@@ -1,4 +1,5 @@
 # feature: auth
+from datetime import timedelta
 from itertools import count
 
 import pytest
@@ -63,6 +64,17 @@ def test_an_account_that_is_attacked_stays_open_to_where_its_user_was_before(ask
         ask(WRONG, next(addresses))
     assert ask(GOOD, next(addresses)).status_code == 429
     assert ask(GOOD, "203.0.113.1").status_code == 200
+
+
+def test_where_its_user_was_in_the_last_30_days_an_account_stays_open(ask):
+    with time_machine.travel("2030-01-01T00:00Z", tick=False) as clock:
+        for _ in range(2):
+            assert ask(GOOD, "203.0.113.1").status_code == 200
+            clock.shift(timedelta(days=20))
+        addresses = others()
+        for _ in range(11):
+            ask(WRONG, next(addresses))
+        assert ask(GOOD, "203.0.113.1").status_code == 200
 
 
 def test_what_succeeds_is_not_counted(ask):

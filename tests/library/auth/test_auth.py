@@ -118,6 +118,14 @@ def test_a_provider_that_fails_lets_nobody_pass_and_logs_nobody_out(client, logi
     assert client.get("/inside").status_code == 200
 
 
+def test_an_error_that_the_app_handles_is_its_own_to_answer(app, client, login, people, caplog):
+    app.register_error_handler(TypeError, lambda error: ({}, 418))
+    login("ada")
+    people.roles = None
+    assert client.get("/inside").status_code == 418
+    assert caplog.records == []
+
+
 @pytest.mark.parametrize(
     "answer", [True, False, "ada", "", 0, 1, [], object, {"user": 1}, {"id": ""}, {"id": True}]
 )

@@ -101,6 +101,8 @@ def _requests(app: Flask) -> Iterator[str]:
         yield "PROXY_HOPS: behind a proxy, all clients have one IP address; set it, if only to 0"
     elif not 0 <= hops <= MAX_HOPS:
         yield "PROXY_HOPS: clients can choose their IP address; set how many proxies there are"
+    if app.config["PROXY_PREFIX_HOPS"] > (hops or 0):
+        yield "PROXY_PREFIX_HOPS: clients can choose the path of links; set PROXY_HOPS at most"
     if hops and not hosts:
         yield "TRUSTED_HOSTS: clients choose the host of links; list the names of the API"
     if "*" in app.config["CORS_ORIGINS"]:

@@ -225,6 +225,8 @@ _of_the_parent: list[object] = []
 def _leave_to_the_parent() -> None:
     """Drop the parent's connections in a child process without closing them."""
     scopes = db.session.registry.registry
+    for scope in scopes.values():
+        scope.expunge_all()  # What a loaded object needs would be read there.
     _of_the_parent.extend(scopes.values())
     scopes.clear()
     for engine in _engines:
@@ -241,15 +243,17 @@ def writes(function: Function) -> Function:
     Use it for a command, a job, or a view for GET that writes. Like a POST, the function waits for
     the write lock before its first read, for at most ``DATABASE_TIMEOUT`` seconds. Load rows in the
     function: those that were loaded before are expired. At its end, the lock is released, unless
-    there are changes to commit; if it raises, they are rolled back.
+    there are changes to commit; if it raises, they are rolled back. Within a request that writes,
+    or another such function, it is a part of what that one does.
     """
     run = as_sync(function)
 
     @wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
-        with sqlite.writing():
-            if not has_app_context():
+        if sqlite.may_write() or not has_app_context():
+            with sqlite.writing():
                 return run(*args, **kwargs)
+        with sqlite.writing():
             end_snapshot()
             try:
                 returned = run(*args, **kwargs)
@@ -268,11 +272,11 @@ def is_settled() -> bool:
     False also if something is in ``db.session.info``, such as the tenant whose rows are read, or
     was set for the transaction.
     """
+    return not (_has_changes() or _SET in db.session.info)
+
+
+def _has_changes() -> bool:
     session = db.session()
-    return not (_has_changes(session) or _SET in session.info)
-
-
-def _has_changes(session: Any) -> bool:
     is_marked = session.info.keys() - {_SET}
     return bool(session.new or session.dirty or session.deleted or is_marked)
 
@@ -284,7 +288,7 @@ def end_snapshot() -> bool:
     """
     session = db.session()
     is_begun = session.in_nested_transaction() or session._trans_context_manager is not None
-    if is_begun or _has_changes(session):  # A block, as in ``with db.session.begin()``, ends it.
+    if is_begun or _has_changes():  # A block, as in ``with db.session.begin()``, ends it.
         return False
     if session.in_transaction() and not _has_snapshot():
         session.expire_all()

@@ -1,8 +1,8 @@
 """Errors of the database as problem documents, for whatever a view did not check itself.
 
 ====== ===========================================================================================
-503    The database is unreachable, slow, or shutting down; SQLite's file cannot be read or written,
-       or is locked by another process; or migrations are missing.
+503    The database is unreachable, slow, shutting down or read-only; SQLite's file cannot be read
+       or written, or is locked by another process; or migrations are missing.
 409    A constraint is violated: a value must be unique, or another row refers to this one. Or a row
        was changed or deleted by another request in the meantime.
 422    A value is out of the range of its column.
@@ -57,6 +57,9 @@ _BAD_VALUES = {"22001", "22003", "22007", "22008", "22021", "22P02", "22P05", No
 
 _TOO_LONG = "54000"
 """PostgreSQL's code for a value that is too long for an index."""
+
+_READ_ONLY = "25006"
+"""PostgreSQL's code for a server that takes no writes, such as a former primary."""
 
 
 def init_app(app: Flask) -> None:
@@ -114,9 +117,11 @@ def _unavailable(error: SQLAlchemyError) -> str | None:
     """Why the database is unavailable, or None if the statement was wrong."""
     if isinstance(error, PoolTimeout) or getattr(error, "connection_invalidated", False):
         return UNAVAILABLE
-    code = getattr(getattr(error, "orig", None), "sqlite_errorcode", None)
+    original = getattr(error, "orig", None)
+    code = getattr(original, "sqlite_errorcode", None)
     if code is None:
-        return UNAVAILABLE if isinstance(error, OperationalError) else None
+        is_read_only = getattr(original, "sqlstate", None) == _READ_ONLY
+        return UNAVAILABLE if is_read_only or isinstance(error, OperationalError) else None
     if code & 0xFF in _LOCKED:
         return LOCKED
     return UNAVAILABLE if code & 0xFF in _UNUSABLE else None

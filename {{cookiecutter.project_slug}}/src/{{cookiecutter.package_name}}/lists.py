@@ -90,6 +90,8 @@ Search = Annotated[str, Field(min_length=1, max_length=100, description="Text to
 class PageQuery(BaseModel):
     """The arguments of a list."""
 
+    model_config = ConfigDict(allow_inf_nan=False)
+
     limit: int = Field(20, ge=1, le=100, description="Maximum number of items.")
     cursor: Cursor = optional()
 

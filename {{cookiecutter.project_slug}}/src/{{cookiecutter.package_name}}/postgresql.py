@@ -142,9 +142,10 @@ def _on_begin(seconds: float, connection: Connection) -> None:
     The limit ends with the transaction, so no other client of pgbouncer inherits it. It is sent
     together with the BEGIN of the transaction, and costs no round trip of its own.
     """
-    if remaining() == inf:
+    driver: Any = connection.connection.dbapi_connection
+    driver.seconds = seconds if remaining() < inf else inf
+    if driver.seconds == inf:
         return
-    driver: Any = connection.connection.driver_connection
     try:
         with driver.pipeline():
             driver.execute(f"SET LOCAL statement_timeout TO {ceil(seconds * 1000)}")
@@ -163,8 +164,18 @@ class DeadlinePool(QueuePool):
 class DeadlineConnection(PsycopgConnection[Any]):
     """A connection that is closed when the server does not respond in time."""
 
+    seconds: float = inf
+    """How long to wait for a response in this transaction, also after the request has ended."""
+
+    def rollback(self) -> None:
+        """Roll back. Without a connection, the server does so by itself."""
+        try:
+            super().rollback()
+        except OperationalError:
+            self.close()
+
     def wait(self, gen: PQGen[RV], *args: Any, **named: Any) -> RV:
-        seconds = remaining()
+        seconds = min(self.seconds, remaining())
         if seconds < inf:
             gen = self._bounded(gen, monotonic() + seconds + _GRACE)
         return super().wait(gen, *args, **named)
@@ -209,6 +220,14 @@ class Connector:
             self._lock.release()
 
     def _made(self, make: Callable[[], DeadlineConnection]) -> DeadlineConnection:
+        connection = self._connected(make)
+        if connection.info.parameter_status("TimeZone") not in ("UTC", "Etc/UTC"):
+            connection.autocommit = True
+            connection.execute("SET timezone TO 'UTC'")  # pgbouncer knows it for each client.
+            connection.autocommit = False
+        return connection
+
+    def _connected(self, make: Callable[[], DeadlineConnection]) -> DeadlineConnection:
         """Connect in a thread, because the lookup of a name cannot be interrupted."""
         made: Future[DeadlineConnection] = Future()
         Thread(target=_settle, args=(made, make), daemon=True).start()

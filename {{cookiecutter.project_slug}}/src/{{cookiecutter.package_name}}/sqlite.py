@@ -154,7 +154,7 @@ def _wait_within(connection: sqlite3.Connection, seconds: float) -> None:
 
 
 def _on_begin(seconds: float, connection: Connection) -> None:
-    within = connection.get_execution_options().get(_LOCK_WITHIN, seconds if _may_write() else 0)
+    within = connection.get_execution_options().get(_LOCK_WITHIN, seconds if may_write() else 0)
     if not within:
         connection.exec_driver_sql("BEGIN")
         return
@@ -168,7 +168,8 @@ def _on_begin(seconds: float, connection: Connection) -> None:
         _wait_within(driver, seconds)
 
 
-def _may_write() -> bool:
+def may_write() -> bool:
+    """Return whether a transaction that begins now takes the write lock."""
     if not has_request_context():
         return _is_writing.get()
     method = environ_of(current_request())["REQUEST_METHOD"]

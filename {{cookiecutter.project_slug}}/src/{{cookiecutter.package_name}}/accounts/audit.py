@@ -34,4 +34,5 @@ def record(event: str, **facts: Any) -> None:
 
 
 def _on_denied(sender: Flask, identity: Identity, code: int, **extra: Any) -> None:
-    record("denied", status=code, user_id=identity.id, endpoint=request.endpoint)
+    endpoint = request.endpoint if has_request_context() else None
+    record("denied", status=code, user_id=identity.id, endpoint=endpoint)

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from sqlalchemy import select
 
 from ..carafe.schema import Line
+from ..carafe.schema import MAX_ID
 from ..database import db
 from ..database import writes
 from . import audit
@@ -25,6 +26,7 @@ from .passwords import checked_email
 from .passwords import checked_password
 from .passwords import find_user
 from .passwords import hashed
+from .passwords import is_right
 from .passwords import set_password
 from .provider import auth
 from .provider import end_logins
@@ -155,7 +157,7 @@ def list_tokens() -> None:
 
 
 @tokens.command()
-@click.argument("id", type=int)
+@click.argument("id", type=click.IntRange(1, MAX_ID))
 @writes
 def revoke(id: int) -> None:
     """End the token with this ID."""
@@ -205,6 +207,9 @@ def add_admin() -> None:
 
 def welcome(url: str) -> str:
     """Return how to log in at *url*."""
+    user = find_user(ADMIN)
+    if user is None or not is_right(user.password_hash, _admin_password()):
+        return ""  # It was changed, or SECRET_KEY was.
     credentials = json.dumps({"email": ADMIN, "password": _admin_password()})
     author = json.dumps({"name": "Octavia E. Butler"})
     return f"""Log in as {ADMIN} with the password {_admin_password()}

@@ -97,6 +97,7 @@ class Attempt:
 
     def succeed(self) -> None:
         """Remember that the user logs in from this IP address."""
+        self._limiter.clear(SUCCESSES, *self._account, *self._address)  # It counts from now on.
         self._limiter.hit(SUCCESSES, *self._account, *self._address)
 
     def _check(self) -> None:
@@ -156,6 +157,11 @@ class SharedLimiter:  # feature: cache
         """Return whether one more is within the limit."""
         own = self._own.test(limit, *key)
         return self._run(lambda shared: shared.test(limit, *key), True) and own
+
+    def clear(self, limit: RateLimitItem, *key: str) -> None:
+        """Forget what was counted."""
+        self._own.clear(limit, *key)
+        self._run(lambda shared: shared.clear(limit, *key), None)
 
     def get_window_stats(self, limit: RateLimitItem, *key: str) -> WindowStats:
         """Return when the window ends, in seconds since 1970, and how many are left."""

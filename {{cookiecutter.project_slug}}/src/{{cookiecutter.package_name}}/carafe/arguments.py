@@ -54,6 +54,7 @@ _OTHERS = {None, "duration", "integer", "number", "string"}
 
 _INVALID = "The value is not valid."
 _UNQUOTED = {
+    "byte_size_unit": "Input should have a unit of bytes, such as KB",
     "union_tag_invalid": "Input tag does not match any of the expected tags",
     "uuid_parsing": "Input should be a valid UUID",
 }

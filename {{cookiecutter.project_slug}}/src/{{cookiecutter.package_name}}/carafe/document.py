@@ -109,9 +109,10 @@ class Route:
     def is_list(self) -> bool:
         """Whether a list is returned, or a page of one."""
         returned = self.contract.returned
-        schema = returned.json_schema(mode="serialization") if returned else {}
-        items = schema.get("properties", {}).get("items", {})
-        return "array" in (schema.get("type"), items.get("type"))
+        options: Any = {"mode": "serialization", "schema_generator": Schemas}
+        schema = returned.json_schema(**options) if returned else {}
+        is_page = {"items", "next"} <= schema.get("properties", {}).keys()
+        return is_page or schema.get("type") == "array"
 
     @property
     def problems(self) -> list[int]:
@@ -161,6 +162,10 @@ class Route:
         return sent
 
 
+_METHODS = {"DELETE", "GET", "PATCH", "POST", "PUT", "TRACE"}
+"""The methods that OpenAPI describes, without those that Flask adds by itself."""
+
+
 def routes_of(app: Flask) -> Iterator[Route]:
     """Return the operations of *app*."""
     for rule in app.url_map.iter_rules():
@@ -168,7 +173,7 @@ def routes_of(app: Flask) -> Iterator[Route]:
         *blueprints, _ = str(rule.endpoint).split(".")
         places = [None, *accumulate(blueprints, "{}.{}".format)]
         hooks = [hook for place in places for hook in app.before_request_funcs.get(place, ())]
-        for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
+        for method in sorted((rule.methods or set()) & _METHODS):
             view = view_of(function, method)
             if hasattr(view, "__operation__"):
                 contract: Operation = view.__operation__

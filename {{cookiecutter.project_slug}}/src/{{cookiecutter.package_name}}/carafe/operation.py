@@ -364,6 +364,8 @@ def _respond(contract: Operation, result: Any) -> WerkzeugResponse:
     if isinstance(result, WerkzeugResponse):
         return result
     value, headers = result if contract.adds_headers else (result, None)
+    for header in dict(headers or {}).values():
+        str(header).encode("latin1")  # Raises here, where there still is a response to the error.
     if contract.returned is None:
         if value is not None:
             name = contract.view.__qualname__

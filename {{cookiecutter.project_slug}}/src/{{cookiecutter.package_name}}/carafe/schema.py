@@ -123,7 +123,11 @@ def _without_numbers(schema: Any) -> Any:
             for option, each in zip(rest["choices"], schema["choices"], strict=True)
         ]
     # After a validator, a value no longer counts as JSON, and a strict time would refuse a text.
-    return {**_REFUSAL, "schema": {**rest, "strict": False}} if kind in _TIMES else rest
+    return {**_REFUSAL, "schema": {**rest, "strict": False}} if _is_time(kind) else rest
+
+
+def _is_time(kind: Any) -> bool:
+    return isinstance(kind, str) and kind in _TIMES  # It is a schema if a field is named "type".
 
 
 def _refuse_number(value: Any) -> Any:

@@ -1,8 +1,8 @@
 """What every request and every response of an app must satisfy.
 
 A request whose path or query is not UTF-8, or contains NUL, gets a 400, and so does one with any
-control character in its path: a line break could end up in a header or a log. An HTTP/1.1 request
-without a ``Host`` is refused as well, as that protocol demands.
+control character in its path: a line break could end up in a header or a log. A request with an
+invalid ``Host``, or of HTTP/1.1 without one, is refused as well, as that protocol demands.
 
 Every response, also an error or a redirect, has the id of its request in ``X-Request-ID``, and
 strict security headers; one that the application sets itself is left alone. A response that depends
@@ -59,6 +59,7 @@ _SPECIAL = {"vary", "set-cookie", "strict-transport-security", _ID.lower()}
 _SPECIAL |= {name.lower() for name, _ in _HEADERS}
 """A response with none of these headers gets all of ours, and may be for everybody."""
 
+_HOST = re.compile(r"([\w.-]+|\[[0-9a-f:.]+\])(:[0-9]*)?", re.ASCII | re.IGNORECASE)
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 
 _IPV4_IN_IPV6 = bytes(10) + b"\xff\xff"
@@ -71,15 +72,18 @@ def init_app(app: Flask, hsts: int = 0, hops: int = 0, prefix_hops: int = 0) -> 
     if hops or prefix_hops:
         # Each proxy appends to X-Forwarded-For, but replaces X-Forwarded-Proto.
         proto = min(hops, 1)
-        inner = ProxyFix(inner, x_for=hops, x_proto=proto, x_host=0, x_prefix=prefix_hops)
+        inner = _Proxies(inner, x_for=hops, x_proto=proto, x_host=0, x_prefix=prefix_hops)
     app.wsgi_app = inner  # type: ignore[method-assign]
 
 
 def check_url() -> None:
-    """Abort a request without a host, or whose path or query is not text."""
+    """Abort a request without a valid host, or whose path or query is not text."""
     environ = environ_of(current_request())
-    if "HTTP_HOST" not in environ and environ["SERVER_PROTOCOL"] == "HTTP/1.1":
+    host = environ.get("HTTP_HOST")
+    if host is None and environ["SERVER_PROTOCOL"] == "HTTP/1.1":
         abort(400, "The request has no Host header.")
+    if host is not None and not _HOST.fullmatch(host):
+        abort(400, "The Host header is not valid.")
     path, query = environ["PATH_INFO"], environ.get("QUERY_STRING", "")
     if not (path.isascii() and path.isprintable()) and _CONTROL.search(
         _text(path.encode("latin1"))
@@ -96,6 +100,16 @@ def _text(sent: bytes) -> str:
         return sent.decode()
     except UnicodeDecodeError:
         abort(400, "The URL is not UTF-8.")
+
+
+class _Proxies(ProxyFix):
+    """Reads what proxies append, also after a client's own part that begins a quoted text."""
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        for name in ("FOR", "PREFIX", "PROTO"):
+            if value := environ.get(f"HTTP_X_FORWARDED_{name}"):
+                environ[f"HTTP_X_FORWARDED_{name}"] = value.replace('"', "")
+        return super().__call__(environ, start_response)
 
 
 class Middleware:

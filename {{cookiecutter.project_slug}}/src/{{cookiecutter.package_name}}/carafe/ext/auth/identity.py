@@ -138,6 +138,8 @@ class Identities:
         except HTTPException:
             raise
         except Exception as error:  # A failure must never let anybody in.
+            if current_app._find_error_handler(error, []):  # such as for an unavailable database
+                raise
             logger.exception("The auth provider failed.")
             raise ServiceUnavailable(retry_after=RETRY_AFTER) from error
         if found is None or isinstance(found, Identity):
@@ -208,6 +210,6 @@ def announce_refusal(identity: Identity, code: int) -> None:
 
 def unauthorized() -> TokenRequired:
     """Return the refusal of a request without credentials, or whose token is bad."""
-    if bearer_of(environ_of(current_request())) is None:
+    if not has_request_context() or bearer_of(environ_of(current_request())) is None:
         return TokenRequired("Log in first, or send a token.")
     return TokenRequired("The token is not valid.", "invalid_token")

@@ -105,6 +105,8 @@ def _servers(name: str, config: Mapping[str, Any]) -> dict[str, Any]:
     credentials, _, hosts = url.netloc.rpartition("@")
     user, _, password = map(unquote, credentials.partition(":"))
     service, _, db = url.path.strip("/").partition("/")
+    if db and not db.isdecimal():
+        raise ValueError(f"CACHE_REDIS_URL: expected the number of a database, not {db!r}.")
     options = dict(config.get("CACHE_OPTIONS") or {})
     if user:
         options["username"] = user
@@ -129,7 +131,10 @@ def addresses(hosts: str, port: int) -> list[tuple[str, int]]:
     Raises ValueError if there is none.
     """
     split = [urlsplit(f"//{host.strip()}") for host in hosts.split(",")]
-    found = [(part.hostname, part.port or port) for part in split if part.hostname]
+    try:
+        found = [(part.hostname, part.port or port) for part in split if part.hostname]
+    except ValueError:
+        found = []
     if not found:
-        raise ValueError("A Redis address has no host. Name at least one host:port.")
+        raise ValueError("CACHE_REDIS_URL: expected addresses such as host:6379,host:6379.")
     return found
