@@ -268,7 +268,8 @@ class RecordedContext(RequestContext):
             request.__class__ = _recorded(request.__class__)
         if self._read_first is not None:
             request.reads, self._read_first, request.started = self._read_first, None, time()
-            if object.__getattribute__(app_ctx.g, "__dict__"):  # left by a request around this one
+            left = app_ctx._get_current_object().g  # type: ignore[attr-defined]
+            if object.__getattribute__(left, "__dict__"):  # by a request around this one
                 request.reads.add(ENVIRON)
         super().match_request()
         if CONTEXTS in environ_of(request):
@@ -317,9 +318,10 @@ class RecordedRequest(Request):
 @cache
 def _recorded(base: type) -> type:
     """The subclass of a request class whose attributes are recorded."""
-    attributes: dict[str, Any] = {
-        name: _Recorded(name, getattr(base, name, None), _is_known(base, name)) for name in READ_BY
-    }
+    attributes: dict[str, Any] = {}
+    for name, names in READ_BY.items():
+        kind = _RecordedOften if names == (PATH,) else _Recorded
+        attributes[name] = kind(name, getattr(base, name, None), _is_known(base, name))
     attributes["headers"] = _Headers()
     return type(base.__name__, (RecordedRequest, base), attributes)
 
@@ -355,6 +357,15 @@ class _Recorded:
 
     def __set__(self, request: Any, value: Any) -> None:
         vars(request)[self._name] = value
+
+
+class _RecordedOften(_Recorded):
+    """An attribute that Flask reads all the time; it matters only to what is made to be cached."""
+
+    def __get__(self, request: Any, owner: type) -> Any:
+        if request is None or self._name not in vars(request) or _places.get()[0] is request:
+            return super().__get__(request, owner)
+        return vars(request)[self._name]
 
 
 class _Headers:
