@@ -4,6 +4,7 @@
 import pytest
 from conftest import cache
 from conftest import db
+from flask import g
 from flask import request
 from sqlalchemy import insert
 from sqlalchemy import text
@@ -19,6 +20,23 @@ def test_what_the_request_read_before_a_miss_is_read_again(app, client):
         change_elsewhere(app)
 
     assert client.get("/saying").json == {"text": "new"}
+
+
+def test_what_a_hook_has_left_in_g_before_a_write_is_not_cached(app, client):
+    writes = [lambda: None, lambda: (change_elsewhere(app), cache.invalidate("show"))]
+
+    @app.before_request
+    def read():
+        g.text = db.session.scalar(text("SELECT text FROM test_sayings"))
+        writes.pop()() if writes else None
+
+    @app.get("/show")
+    @cache.cached_view()
+    def show():
+        return {"text": g.text}
+
+    assert [client.get("/show").json["text"] for _ in range(4)] == ["old", "new", "new", "new"]
+    assert client.get("/show").headers["Cache-Status"] == "carafe; hit"
 
 
 @pytest.mark.parametrize("has_flushed", [False, True])

@@ -281,16 +281,19 @@ def _has_changes() -> bool:
     return bool(session.new or session.dirty or session.deleted or is_marked)
 
 
-def end_snapshot() -> bool:
+def end_snapshot() -> bool | None:
     """Let the next query read anew; False if the transaction has changes, or is not ours to end.
 
-    Without a snapshot the transaction goes on, with what ``set_config`` set for it.
+    Without a snapshot the transaction goes on, with what ``set_config`` set for it. Returns True if
+    something may have been read in it, and None if nothing was.
     """
     session = db.session()
     is_begun = session.in_nested_transaction() or session._trans_context_manager is not None
     if is_begun or _has_changes():  # A block, as in ``with db.session.begin()``, ends it.
         return False
-    if session.in_transaction() and not _has_snapshot():
+    if not session.in_transaction():
+        return None
+    if not _has_snapshot():
         session.expire_all()
     elif _SET in session.info:
         return False

@@ -81,8 +81,9 @@ class Cache(FlaskCache):
 
     *before_miss* is called before a view runs to fill the cache: it ends what the request has read
     from, such as a database snapshot. If it returns False, because that cannot be ended, the
-    response is not cached. What a function returned is not cached while *is_settled* returns
-    False, because there are changes that nobody else sees.
+    response is not cached; nor if it returns True, because something was read that ``g`` may hold,
+    and a write came after the request began. What a function returned is not cached while
+    *is_settled* returns False, because there are changes that nobody else sees.
     """
 
     app = property(lambda self: current_app, lambda self, app: None)

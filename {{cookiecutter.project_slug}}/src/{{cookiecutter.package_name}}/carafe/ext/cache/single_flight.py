@@ -70,7 +70,8 @@ class Lookup:
 
     *base* is the cache key without variants, *token* joins the current tokens. *leases* are the
     keys of the leases held by this request. *entry* is the response that was found or made, if
-    others may have it, for so many *seconds*.
+    others may have it, for so many *seconds*. *has_read* says whether the request read from what
+    writes change before its view ran.
     """
 
     view: View
@@ -81,6 +82,7 @@ class Lookup:
     leases: tuple[str, ...] = ()
     entry: Entry | None = None
     seconds: int = 0
+    has_read: bool = False
 
     @property
     def key(self) -> str:
@@ -92,7 +94,7 @@ class Lookup:
 class SingleFlight:
     """Makes the responses of one app.
 
-    *before_miss* is called before a view runs; if it returns False, the response is not cached.
+    *before_miss* is called before a view runs (see ``Cache``).
     """
 
     availability: Availability
@@ -102,8 +104,9 @@ class SingleFlight:
 
     def make(self, lookup: Lookup) -> Any:
         """Return the view's response, made once for all requests that wait for it."""
-        is_head = lookup.request.method == "HEAD"
-        if is_head or self.before_miss() is False:
+        is_head, ended = lookup.request.method == "HEAD", self.before_miss()
+        lookup.has_read = ended is True
+        if is_head or ended is False:
             reason = "the method is HEAD" if is_head else "the request has something to write"
             entries.note(lookup.request, "fwd=miss", reason)
             return lookup.run()
@@ -187,7 +190,8 @@ class SingleFlight:
         names = reads.reads_of(reads.current_context()) | response.vary.as_set()
         lookup.seconds = entries.seconds_for(response, view.seconds)
         reason = entries.why_not_cached(response, names, view.options)
-        if reads.GLOBALS in names and not entries.is_older(lookup.token, request.started):
+        is_late = lookup.has_read and not entries.is_older(lookup.token, request.started)
+        if is_late and reads.GLOBALS in names:
             reason = "what g holds may be older than the last write"
         if reason or not lookup.seconds:
             entries.note(request, "fwd=miss", reason or "it expires at once")
