@@ -15,6 +15,7 @@ from carafe.schema import Body
 from pydantic import AfterValidator
 from pydantic import BaseModel
 from pydantic import BeforeValidator
+from pydantic import ByteSize
 from pydantic import ConfigDict
 from pydantic import Field
 from pydantic import InstanceOf
@@ -317,6 +318,7 @@ class Picky(Body):
     taken: Annotated[str, AfterValidator(free)] = ""
     number: Annotated[int, AfterValidator(free)] = 0
     pet: Annotated[dict[str, list[str]], AfterValidator(free)] = {}
+    size: ByteSize | None = None
 
 
 @pytest.fixture
@@ -340,6 +342,7 @@ def picky():
         {"taken": 'a "hunter2"!'},
         {"number": 9876543210},  # A short one may be in the request id by chance.
         {"pet": {"names": ["hunter2"]}},
+        {"size": "1 hunter2"},
     ],
 )
 def test_nor_does_what_a_validator_says_repeat_it(picky, sent):

@@ -355,6 +355,7 @@ def test_a_search_finds_a_text_whatever_its_characters(rows, column, q, found):
         *("q=", "q=" + "x" * 101, "q=a&q=b", "Q=a", "number=1&number=1", "number=x"),
         *("number_min=", "at_max=2026-01-01T00:00:00", "at_max=0", "on_min=0", "on_min=-1.5"),
         *("color=green", "numbr=1", "limit=1&limit=1", "limit=0", "limit=101", "=", "name=a"),
+        *("real=nan", "real=inf", "real=-Infinity", "real=1e999"),
         *(
             "cursor=",
             "cursor=x",

@@ -102,7 +102,7 @@ def _requests(app: Flask) -> Iterator[str]:
     elif not 0 <= hops <= MAX_HOPS:
         yield "PROXY_HOPS: clients can choose their IP address; set how many proxies there are"
     if app.config["PROXY_PREFIX_HOPS"] > (hops or 0):
-        yield "PROXY_PREFIX_HOPS: clients can choose the path of links; set PROXY_HOPS at most"
+        yield "PROXY_PREFIX_HOPS: clients choose the path of links; set it to PROXY_HOPS at most"
     if hops and not hosts:
         yield "TRUSTED_HOSTS: clients choose the host of links; list the names of the API"
     if "*" in app.config["CORS_ORIGINS"]:

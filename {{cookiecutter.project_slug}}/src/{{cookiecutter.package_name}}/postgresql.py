@@ -220,6 +220,7 @@ class Connector:
             self._lock.release()
 
     def _made(self, make: Callable[[], DeadlineConnection]) -> DeadlineConnection:
+        """Return a connection with times in UTC, which is what columns without a zone have."""
         connection = self._connected(make)
         if connection.info.parameter_status("TimeZone") not in ("UTC", "Etc/UTC"):
             connection.autocommit = True

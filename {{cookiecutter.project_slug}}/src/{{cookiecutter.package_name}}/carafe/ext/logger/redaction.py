@@ -422,7 +422,7 @@ def _message(record: logging.LogRecord) -> str:
 def _text(value: object) -> str:
     try:
         return str(value)
-    except Exception as error:
+    except Exception as error:  # An owner's class may raise anything.
         return f"<{type(value).__name__}: {type(error).__name__}>"
 
 
