@@ -151,6 +151,8 @@ def recording() -> Iterator[set[str]]:
     if not isinstance(request, RecordedRequest):
         yield names
         return
+    kind: Any = type(request)
+    request.__class__ = _recorded_whole(kind)
     session, (outer, places) = _session_of(context), _places.get()
     was_accessed, session.accessed = session.accessed, False
     try:
@@ -317,13 +319,22 @@ class RecordedRequest(Request):
 
 @cache
 def _recorded(base: type) -> type:
-    """The subclass of a request class whose attributes are recorded."""
-    attributes: dict[str, Any] = {}
-    for name, names in READ_BY.items():
-        kind = _RecordedOften if names == (PATH,) else _Recorded
-        attributes[name] = kind(name, getattr(base, name, None), _is_known(base, name))
-    attributes["headers"] = _Headers()
+    """The subclass of a request class whose attributes are recorded, except those of the path.
+
+    Flask reads these all the time, and they matter only to what is made to be cached.
+    """
+    names = [name for name, reads in READ_BY.items() if reads != (PATH,)]
+    attributes = {name: _Recorded(base, name) for name in names} | {"headers": _Headers()}
     return type(base.__name__, (RecordedRequest, base), attributes)
+
+
+@cache
+def _recorded_whole(base: type) -> type:
+    """The subclass of what ``_recorded`` made whose attributes are all recorded."""
+    if isinstance(vars(base).get("path"), _Recorded):
+        return base
+    names = [name for name, reads in READ_BY.items() if reads == (PATH,)]
+    return type(base.__name__, (base,), {name: _Recorded(base, name) for name in names})
 
 
 def _is_known(base: type, name: str) -> bool:
@@ -335,10 +346,10 @@ def _is_known(base: type, name: str) -> bool:
 class _Recorded:
     """An attribute of a request that records each reading."""
 
-    def __init__(self, name: str, original: Any, is_known: bool) -> None:
+    def __init__(self, base: type, name: str) -> None:
         self._name = name
-        self._original = original
-        self._is_known = is_known
+        self._original = getattr(base, name, None)
+        self._is_known = _is_known(base, name)
         self._reads = READ_BY[name]
 
     def __get__(self, request: Any, owner: type) -> Any:
@@ -357,15 +368,6 @@ class _Recorded:
 
     def __set__(self, request: Any, value: Any) -> None:
         vars(request)[self._name] = value
-
-
-class _RecordedOften(_Recorded):
-    """An attribute that Flask reads all the time; it matters only to what is made to be cached."""
-
-    def __get__(self, request: Any, owner: type) -> Any:
-        if request is None or self._name not in vars(request) or _places.get()[0] is request:
-            return super().__get__(request, owner)
-        return vars(request)[self._name]
 
 
 class _Headers:
