@@ -26,10 +26,15 @@ from .processes import run
 def all_and_none_by_default():
     """Every combination; what is between all and none takes its time, and shows little more."""
     for choice in choices():
-        is_between = choice.values[0] not in (ALL, NONE)
+        [wanted] = choice.values
         yield pytest.param(
-            *choice.values, id=choice.id, marks=pytest.mark.life if is_between else []
+            wanted, id=choice.id, marks=[] if wanted in (ALL, NONE) else pytest.mark.life
         )
+
+
+def what_was_declined():
+    """Every combination but all, which has the library that `tests/library` tests by itself."""
+    return (choice for choice in all_and_none_by_default() if choice.values != (ALL,))
 
 
 def test_it_is_formatted(project):
@@ -56,7 +61,7 @@ def test_it_passes_its_own_tests_and_they_leave_nothing_behind(project, tmp_path
     assert passing.files() == project.files()
 
 
-@pytest.mark.life
+@pytest.mark.parametrize("project", [*what_was_declined()], indirect=True)
 def test_its_library_passes_its_tests_whatever_was_declined(project):
     folder = project.path / "src" / project.package
     options = ["-q", "-m", "not slow", "-o", f"pythonpath={folder}"]
