@@ -1,6 +1,7 @@
 """Runs the migrations on the application's database, for ``flask db``."""
 
 import re
+from contextlib import nullcontext
 from contextlib import suppress
 from graphlib import CycleError
 from graphlib import TopologicalSorter
@@ -8,6 +9,7 @@ from graphlib import TopologicalSorter
 from alembic import context
 from alembic.ddl.sqlite import SQLiteImpl
 from alembic.operations.ops import DropTableOp
+from alembic.util import CommandError
 from flask import current_app
 from sqlalchemy import BLOB
 from sqlalchemy import Boolean
@@ -19,6 +21,8 @@ from sqlalchemy import func
 from sqlalchemy.dialects.postgresql import BYTEA
 from sqlalchemy.dialects.postgresql import INTERVAL
 from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.schema import CreateIndex
 
 db = current_app.extensions["migrate"].db
 
@@ -59,17 +63,68 @@ def render_item(kind, value, context):
 
 
 class SQLiteMigrations(SQLiteImpl):
-    """Keeps the values of a date that becomes a time, or the reverse: a CAST gives the year."""
+    """Changes a table by a copy that has all of the table.
+
+    SQLAlchemy finds no triggers, no indexes of expressions, and neither AUTOINCREMENT, nor what an
+    index or a column is sorted by.
+    """
 
     __dialect__ = "sqlite"
 
     def cast_for_batch_migrate(self, existing, existing_transfer, new_type) -> None:
+        """Keep the values of a date that becomes a time, or the reverse: a CAST gives the year."""
         convert = {Date: func.date, DateTime: func.datetime}
         old, new = existing.type._type_affinity, new_type._type_affinity
         if old is not new and {old, new} == convert.keys():
             existing_transfer["expr"] = convert[new](existing_transfer["expr"])
         else:
             super().cast_for_batch_migrate(existing, existing_transfer, new_type)
+
+    def prep_table_for_batch(self, batch_impl, table) -> None:
+        """Before *table* is copied, find what the copy would lack."""
+        query = "SELECT name, sql FROM sqlite_master WHERE tbl_name = ? AND sql IS NOT NULL"
+        made = dict(self.connection.exec_driver_sql(query, (table.name,)).all())
+        definition = made.pop(table.name)
+        self.indexes = {each.name: made.pop(each.name) for each in table.indexes}
+        self.others = made
+        copy = batch_impl.new_table
+        copy.dialect_options["sqlite"]["autoincrement"] = "AUTOINCREMENT" in definition.upper()
+        for column in copy.columns:
+            collate = rf'[\s(,"]{re.escape(column.name)}["\s][^,\n]*\bCOLLATE "?(\w+)'
+            if found := re.search(collate, definition, re.IGNORECASE):
+                column.type.collation = found[1]
+
+    def rename_table(self, old_table_name, new_table_name, schema=None) -> None:
+        """Make for a copy, which gets the name of the table, what it lacks."""
+        if not old_table_name.startswith("_alembic_tmp_"):
+            super().rename_table(old_table_name, new_table_name, schema)
+            return
+        # A view or a trigger of another table may name the table that is missing now.
+        self.connection.exec_driver_sql("PRAGMA legacy_alter_table = ON")
+        super().rename_table(old_table_name, new_table_name, schema)
+        self.connection.exec_driver_sql("PRAGMA legacy_alter_table = OFF")
+        for name, statement in self.others.items():
+            try:
+                self.connection.exec_driver_sql(statement)
+            except DBAPIError as error:
+                raise CommandError(
+                    f"{name} does not fit the changed table {new_table_name}: {error.orig}. "
+                    "Drop it first in the migration, and create it again at the end."
+                ) from None
+
+    def create_index(self, index, **options) -> None:
+        """Create an index; that of a copy as it was, if it is the same but for its order."""
+        before = getattr(self, "indexes", {}).pop(index.name, "")
+        statement = str(CreateIndex(index).compile(dialect=self.dialect))
+        if self.without_order(before) == self.without_order(statement):
+            self.connection.exec_driver_sql(before)
+        else:
+            super().create_index(index, **options)
+
+    @staticmethod
+    def without_order(statement):
+        """A statement that creates an index, without collations, directions and quotes."""
+        return re.sub(r'COLLATE "?\w+|\b(A|DE)SC\b|[\s"]', "", statement, flags=re.IGNORECASE)
 
 
 def prepare(migration, revision, directives) -> None:
@@ -116,6 +171,8 @@ def migrate() -> None:
     """Bring the database to the wanted revision, or leave it as it was."""
     with db.migrating() as connection:
         context.configure(connection=connection, **options)
+        if connection.dialect.name == "sqlite":  # All is one transaction, and nothing needs none.
+            context.get_context().autocommit_block = nullcontext
         with context.begin_transaction():
             context.run_migrations()
 

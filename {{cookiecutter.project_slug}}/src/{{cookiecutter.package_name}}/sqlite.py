@@ -23,9 +23,7 @@ from sqlalchemy import Connection
 from sqlalchemy import Engine
 from sqlalchemy import event
 from sqlalchemy import ExceptionContext
-from sqlalchemy import inspect
 from sqlalchemy import URL
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import StatementError
 
 from .carafe.reads import current_request
@@ -84,49 +82,17 @@ def migrating(engine: Engine) -> Iterator[Connection]:
     """Yield a connection in one transaction, at whose end foreign keys are checked.
 
     Most changes of a table are made by copying it and dropping the old one. While foreign keys
-    are enforced, that deletes the rows which refer to it, or is refused. Alembic copies neither
-    triggers nor indexes of expressions, so these are made again.
+    are enforced, that deletes the rows which refer to it, or is refused.
     """
     with engine.connect() as connection:
         driver: Any = connection.connection.driver_connection
         driver.execute("PRAGMA foreign_keys = OFF")  # without effect in a transaction
         try:
             with connection.execution_options(**{_LOCK_WITHIN: MAX_MIGRATION_SECONDS}).begin():
-                before, dropped = _not_copied(connection), set[str]()
-                event.listen(connection, "before_cursor_execute", partial(_note_drop, dropped))
                 yield connection
-                _restore(connection, before, dropped)
                 _check_foreign_keys(connection)
         finally:
             driver.execute("PRAGMA foreign_keys = ON")
-
-
-def _not_copied(connection: Connection) -> dict[str, tuple[str, str]]:
-    """The triggers and the indexes of expressions: the table and the statement of each."""
-    rows = connection.exec_driver_sql(
-        "SELECT name, tbl_name, sql FROM sqlite_master WHERE type = 'trigger' OR (type = 'index'"
-        " AND EXISTS (SELECT 1 FROM pragma_index_info(sqlite_master.name) WHERE cid = -2))"
-    )
-    return {name: (table, statement) for name, table, statement in rows}
-
-
-def _note_drop(dropped: set[str], connection: Any, cursor: Any, statement: str, *_: Any) -> None:
-    if found := re.match(r"\W*DROP (?:INDEX|TRIGGER)(?: IF EXISTS)? \W?(\w+)", statement, re.I):
-        dropped.add(found[1])
-
-
-def _restore(connection: Connection, before: dict[str, tuple[str, str]], dropped: set[str]) -> None:
-    tables = inspect(connection).get_table_names()
-    for name in before.keys() - _not_copied(connection).keys() - dropped:
-        table, statement = before[name]
-        try:
-            if table in tables:
-                connection.exec_driver_sql(statement)
-        except DBAPIError as error:
-            raise CommandError(
-                f"{name} does not fit the changed table {table}: {error.orig}. "
-                "Drop it first in the migration, and create it again at the end."
-            ) from None
 
 
 def _check_foreign_keys(connection: Connection) -> None:
