@@ -111,7 +111,8 @@ def test_the_proxy_has_problems_where_it_would_show_pages(project):
     problem, same = re.findall("return 200 '(.*)';", rules)
     assert problem == same
     filled = problem.replace("$reason", "Bad Gateway").replace("$status", "502")
-    assert json.loads(filled) == {"type": "about:blank", "title": "Bad Gateway", "status": 502}
+    about = {"type": "about:blank", "title": "Bad Gateway", "status": 502}
+    assert json.loads(filled) == {**about, "request_id": "$id"}
     assert "default_type application/problem+json;" in rules
 
 
@@ -133,10 +134,20 @@ def test_the_proxy_waits_for_slow_clients_in_place_of_the_application(project):
 
 def test_the_proxy_writes_only_where_its_read_only_container_lets_it(project):
     proxy, rules = compose(project)["services"]["proxy"], project.read("nginx.conf")
-    assert proxy["read_only"] and proxy["tmpfs"] == ["/tmp"]
+    assert proxy["read_only"] and proxy["tmpfs"] == ["/tmp:size=128m,mode=1777"]
     folders = dict(re.findall("^ *(.*)_temp_path (/.*?)/", rules, re.MULTILINE))
     assert folders.keys() == {"client_body", "proxy", "fastcgi", "scgi", "uwsgi"}
     assert {*folders.values(), *re.findall("pid (/.*?)/", rules)} == {"/tmp"}
+
+
+def test_the_proxy_is_not_killed_for_what_it_holds_for_clients(default):
+    proxy = compose(default)["services"]["proxy"]
+    [size] = re.findall(r"size=(\d+)m", proxy["tmpfs"][0])
+    assert int(size) * 2 <= int(proxy["mem_limit"].removesuffix("m"))
+    assert re.findall("listen .*;", default.read("nginx.conf")) == [
+        "listen 8000 backlog=4096;",
+        "listen unix:/tmp/choose.sock backlog=4096;",
+    ]
 
 
 def test_the_address_and_the_scheme_of_a_client_reach_the_application(project):

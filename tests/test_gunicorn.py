@@ -39,6 +39,8 @@ def test_gunicorn_is_set_up_by_the_environment_and_by_dotenv(default, tmp_path, 
     assert found["secure_scheme_headers"] == {}  # PROXY_HOPS alone says which scheme counts.
     assert not {"accesslog", "forwarded_allow_ips"} & found.keys()
 
+    assert settings(tmp_path, PORT="", WEB_CONCURRENCY="", DRAIN_SECONDS="")["workers"] == 2
+
     (tmp_path / ".env").write_text("PORT=9000\nWEB_CONCURRENCY=3\n")
     found = settings(tmp_path, WEB_CONCURRENCY="5")
     assert (found["bind"], found["workers"]) == ("0.0.0.0:9000", 5)

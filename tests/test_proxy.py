@@ -5,6 +5,7 @@ Only addresses are replaced in nginx.conf: ports, the DNS server, and the folder
 
 import json
 import os
+import re
 import shutil
 import socket
 import struct
@@ -192,6 +193,16 @@ def test_a_request_arrives_as_it_was_sent(proxy, replicas, method):
     assert received["X-Forwarded-Proto"] == "http"
 
 
+@pytest.mark.parametrize("sent", ["client-504", "not valid", None])
+def test_a_request_has_the_same_id_wherever_it_fails(proxy, replicas, sent):
+    [replica] = replicas(b"")
+    status, body = proxy.send("POST", headers={"X-Request-ID": sent} if sent else {})
+    [(_, received, _)] = replica.requests
+    found = json.loads(body)["request_id"]
+    assert (status, found) == (502, received["X-Request-ID"])
+    assert re.fullmatch(sent if sent == "client-504" else "[0-9a-f]{32}", found)
+
+
 def test_what_the_proxy_refuses_is_a_problem(proxy, replicas):
     replicas(SERVES, SERVES)
     for expected, (status, body) in {
@@ -203,6 +214,6 @@ def test_what_the_proxy_refuses_is_a_problem(proxy, replicas):
         assert status == expected == json.loads(body)["status"]
     with socket.create_connection(("127.0.0.1", proxy.port)) as client:
         client.sendall(b"GET\r\n\r\n")
-        assert b'"title":"Bad Request","status":400}' in client.makefile("rb").read()
+        assert b'"title":"Bad Request","status":400,' in client.makefile("rb").read()
     proxy.dns.addresses = []
     until(lambda: proxy.send("POST")[0] == 502)

@@ -17,16 +17,17 @@ from tempfile import mkdtemp
 from dotenv import load_dotenv
 from flask import Flask
 from gunicorn import util
+from gunicorn.http import parser
 
 load_dotenv()
 
-bind = f"0.0.0.0:{os.environ.get('PORT', '8000')}"
-workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
+bind = f"0.0.0.0:{os.environ.get('PORT') or 8000}"
+workers = int(os.environ.get("WEB_CONCURRENCY") or 2)
 worker_class = "gthread"
 threads = 8
 
 # Seconds. The drain and the grace end before the platform kills: compose.yaml says 30.
-DRAIN_SECONDS = float(os.environ.get("DRAIN_SECONDS", "5"))
+DRAIN_SECONDS = float(os.environ.get("DRAIN_SECONDS") or 5)
 timeout = 30
 graceful_timeout = 20
 keepalive = 75  # longer than a load balancer's, which must not write to a closed connection
@@ -55,6 +56,9 @@ def write_problem(client, status, reason, message):
 
 
 util.write_error = write_problem
+# What a view does not read of a body is read before the connection closes, as far as nginx.conf
+# lets it be long: a proxy that is still sending would take the end for a failure, and respond 502.
+parser._DRAIN_MAX_BYTES = 64 * 1024 * 1024
 
 
 SO_BINDTOIFINDEX, NO_INTERFACE = 62, 2**31 - 1  # of Linux

@@ -94,6 +94,50 @@ def test_a_view_of_the_owner_logs_a_user_in(lasting):
     assert [login["current"] for login in client.get("/logins").json["items"]] == [True]
 
 
+def test_a_view_of_the_owner_ends_a_login_for_every_copy_of_the_cookie(lasting):
+    provider = import_string(f"{create_app.__module__}.accounts.provider")
+
+    @lasting.post("/bye")
+    def bye():
+        provider.auth.logout()
+        return {}
+
+    client = log_in(lasting)
+    thief = thief_of(client)
+    assert client.post("/bye").status_code == 200
+    assert thief.get("/login").status_code == 401
+
+
+@pytest.mark.parametrize("change", ["DELETE FROM logins", "UPDATE users SET active = false"])
+def test_who_was_shut_out_after_the_guard_makes_no_token(make_app, change):
+    """On SQLite nobody can do that: the request has the lock."""
+    with schema() as url:
+        app = make_app(DATABASE_URL=url)
+        with app.app_context():
+            upgrade(str(MIGRATIONS))
+            engine = db.engine
+        client = log_in(app)
+
+        def before_the_lock(connection, cursor, statement, *_):
+            if "FOR UPDATE" in statement:
+                with engine.begin() as other:
+                    other.execute(text(change))
+
+        event.listen(engine, "before_cursor_execute", before_the_lock)
+        assert client.post("/tokens", {"name": "Job"}).status_code == 401
+
+
+def test_the_id_of_a_deleted_user_is_not_given_again(app, ada):
+    thief = thief_of(ada)
+    with app.app_context():
+        if db.engine.dialect.name == "sqlite":
+            db.session.execute(text("PRAGMA foreign_keys = OFF"))
+        db.session.execute(text("DELETE FROM users"))
+        db.session.commit()
+    log_in(app, email="bob@example.com")
+    assert thief.get("/login").status_code == 401
+
+
 def test_an_id_that_nobody_has_opens_no_login(lasting):
     provider = import_string(f"{create_app.__module__}.accounts.provider")
 

@@ -42,6 +42,17 @@ def is_refused(server):
         return True
 
 
+def test_a_body_that_no_view_reads_ends_no_connection(serve):
+    """A proxy that is still sending would respond with a 502."""
+    connection = serve("--workers=1").connect()
+    for path, status in [("/nowhere", 404), ("/write", 413)]:
+        connection.request("POST", path, b" " * 5_000_000, {"Content-Type": "application/json"})
+        response = connection.getresponse()
+        assert (response.status, bool(response.read())) == (status, True)
+    assert ask(connection, "/health/live")[0] == 200
+    connection.close()
+
+
 @pytest.mark.parametrize("options", [[], ["--preload"]], ids=["", "preload"])
 def test_each_worker_has_an_application_of_its_own(serve, options):
     server = serve("--workers=2", *options)

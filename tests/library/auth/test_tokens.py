@@ -1,5 +1,7 @@
 """Requests with a bearer token, as views, guards and hooks of an owner see them."""
 
+from contextlib import suppress
+
 import pytest
 from carafe import errors
 from carafe import FlaskCarafe
@@ -13,6 +15,7 @@ from flask import session
 from flask_principal import Identity
 from flask_principal import identity_loaded
 from flask_principal import RoleNeed
+from werkzeug.exceptions import Unauthorized
 
 ADA = {"Authorization": "Bearer ada"}
 EVE = {"Authorization": "Bearer eve"}
@@ -110,6 +113,20 @@ def test_a_bad_token_is_refused_whatever_cookie_came_along(client, path, sent):
     assert refused.headers.get_all("WWW-Authenticate") == [INVALID]
     assert "Set-Cookie" not in refused.headers
     assert client.get(path).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/login", "/logout"])
+def test_code_that_goes_on_after_a_bad_token_neither_logs_in_nor_out(app, auth, path):
+    @app.before_request
+    def tolerate():
+        with suppress(Unauthorized):
+            g.user_id = auth.user_id
+
+    client = app.test_client()
+    refused = client.post(path, headers=BAD)
+    assert refused.status_code == 401
+    assert refused.headers.get_all("WWW-Authenticate") == [INVALID]
+    assert client.post(path).status_code == 200
 
 
 def test_a_view_that_needs_nobody_responds_as_to_a_stranger(client, people):

@@ -2,15 +2,16 @@
 
 from typing import Literal
 
-from flask import abort
 from flask import Blueprint
 from flask import current_app
 from flask import Flask
 from pydantic import BaseModel
+from werkzeug.exceptions import ServiceUnavailable
 
 from . import database
 from .carafe import logger
 from .carafe.operation import operation
+from .database_errors import RETRY_AFTER
 from .extensions import cache  # feature: cache
 
 DRAINING = "draining"
@@ -58,10 +59,10 @@ def live() -> Liveness:
 def ready() -> Readiness:
     """Check readiness."""
     if current_app.extensions[DRAINING]():
-        abort(503, "The server is shutting down.")
+        raise ServiceUnavailable("The server is shutting down.", retry_after=RETRY_AFTER)
     faults = _faults()
     if "database" in faults:
-        abort(503, " ".join(faults.values()))
+        raise ServiceUnavailable(" ".join(faults.values()), retry_after=RETRY_AFTER)
     checks: dict[str, State] = {"database": "ok"}
     checks["cache"] = "degraded" if "cache" in faults else "ok"  # feature: cache
     return Readiness(status="degraded" if faults else "ok", checks=checks)

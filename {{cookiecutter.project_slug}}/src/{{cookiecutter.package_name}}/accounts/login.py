@@ -26,7 +26,6 @@ from . import passwords
 from .models import Login
 from .models import User
 from .provider import auth
-from .provider import end_login
 from .throttling import Attempt
 
 bp = Blueprint("login", __name__, url_prefix="/login")
@@ -95,8 +94,6 @@ class LoginView(MethodView):
     @operation(204, problems=[401, 403], operation_id="log_out")
     def delete(self) -> None:
         """Log out. A copy of the cookie is useless afterwards."""
-        if (user_id := end_login()) is not None:
-            audit.record("logged out", user_id=user_id)
         auth.logout()
 
 

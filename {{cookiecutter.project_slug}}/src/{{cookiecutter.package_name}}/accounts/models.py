@@ -30,6 +30,7 @@ class User(Base):
     """A user, who can log in while *active*."""
 
     __tablename__ = "users"
+    __table_args__ = {"sqlite_autoincrement": True}  # No id comes back for somebody else.
 
     id: Mapped[int] = mapped_column(primary_key=True)
     email: Mapped[str] = mapped_column(String(200), unique=True)

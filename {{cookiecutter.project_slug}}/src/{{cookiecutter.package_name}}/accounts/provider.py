@@ -24,10 +24,12 @@ from sqlalchemy.exc import SQLAlchemyError
 from ..carafe import logger
 from ..carafe.ext.auth import Auth
 from ..carafe.ext.auth import SQLAlchemyAuthProvider
+from ..carafe.ext.auth.identity import unauthorized
 from ..carafe.ext.auth.provider import role_names
 from ..carafe.request import TOKEN
 from ..database import db
 from ..database import deadline
+from . import audit
 from .models import digest_of
 from .models import Login
 from .models import LOGIN_KEY
@@ -111,8 +113,16 @@ class LoginAuth(Auth):
             values[LOGIN_KEY] = _open_login(user_id)
         super().login(user_id, propagate, **values)
 
+    def logout(self, propagate: object = True) -> None:
+        """End the login of this session, and log the user out: a copy of the cookie is useless."""
+        self.refuse_token()
+        if (user_id := _end_login()) is not None:
+            audit.record("logged out", user_id=user_id)
+        super().logout(propagate)
 
-auth = LoginAuth(Accounts(db.session), roles=["admin", "editor"])
+
+_accounts = Accounts(db.session)
+auth = LoginAuth(_accounts, roles=["admin", "editor"])
 """The auth of the application, with the roles that users may have."""
 
 
@@ -130,7 +140,18 @@ def _open_login(user_id: int) -> str:
     return login.token
 
 
-def end_login() -> int | None:
+def locked_user() -> User:
+    """Return the user of this session, locked until the caller commits.
+
+    Raises Unauthorized if the login has ended since the guard let the request pass.
+    """
+    user = db.session.get(User, auth.user_id, with_for_update=True, populate_existing=True)
+    if user is None or _accounts.identify(Identity(user.id)) is None:
+        raise unauthorized()
+    return user
+
+
+def _end_login() -> int | None:
     """End the login of this session, and return the user's id, or None.
 
     If the database is unavailable, only the cookie is removed.

@@ -38,6 +38,7 @@ from .models import digest_of
 from .models import Token
 from .models import User
 from .provider import auth
+from .provider import locked_user
 
 LIFETIME = timedelta(days=90)
 MAX_LIFETIME = timedelta(days=366)
@@ -99,7 +100,7 @@ class TokenListView(MethodView):
     @operation(201, problems=[409], headers={"Cache-Control": "No cache stores the token."})
     def post(self, body: TokenIn) -> tuple[NewToken, Headers]:
         """Make a token for a machine. Its text is shown only now."""
-        user = db.get_or_404(User, auth.user_id, with_for_update=True)
+        user = locked_user()
         faults = [
             Fault(place="body", path=f"roles/{index}", detail="You do not have this role.")
             for index, role in enumerate(body.roles or ())

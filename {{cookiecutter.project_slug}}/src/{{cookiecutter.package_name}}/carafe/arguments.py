@@ -157,7 +157,7 @@ def _has_number(value: Any) -> bool:
 def _name_fault(name: str, known: Iterable[str]) -> Fault:
     name, detail = name[:MAX_NAME_LENGTH], "Send it once."
     if name not in known:
-        nearest = get_close_matches(name, known, 1, 0)
+        nearest = get_close_matches(name.lower(), known, 1, 0)
         hint = f" Did you mean {nearest[0]!r}?" if nearest else ""
         detail = f"There is no such argument.{hint}"
     return Fault(place="query", path=name, detail=detail)

@@ -48,6 +48,7 @@ from .identity import auth_method
 from .identity import Identities
 from .identity import is_id
 from .identity import permission_denied as permission_denied
+from .identity import unauthorized
 from .identity import use
 from .provider import AuthProvider as AuthProvider
 from .provider import KeyType
@@ -155,8 +156,9 @@ class Auth:
     def refuse_token(self) -> None:
         """Raise NeedsSession in a request with a token, or Unauthorized if the token is bad."""
         is_token = has_request_context() and bearer_of(environ_of(current_request())) is not None
-        if is_token and self.method:
-            raise NeedsSession
+        if is_token and self.provider:
+            # A bad token was refused once already if code has gone on after that.
+            raise NeedsSession if self.method else unauthorized()
 
 
 class NeedsSession(Forbidden, RuntimeError):
