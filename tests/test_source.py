@@ -32,7 +32,7 @@ MAY_IMPORT = {
     "database": {"carafe.app", "column_types", "postgresql", "settings", "sqlite"},
     "database_errors": {"carafe.errors", "carafe.logger", "database"},
     "extensions": {"carafe.ext", "database"},
-    "health": {"carafe.logger", "carafe.operation", "database", "extensions"},
+    "health": {"carafe.logger", "carafe.operation", "database", "database_errors", "extensions"},
     "lists": {"carafe.errors", "carafe.operation", "carafe.schema", "database"},
     "metrics": {"carafe.errors"},
     "models": {"database"},

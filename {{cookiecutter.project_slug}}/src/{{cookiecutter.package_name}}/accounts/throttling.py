@@ -49,7 +49,7 @@ SUCCESSES = RateLimitItemPerDay(1, 30, namespace=__package__)
 
 
 def init_app(app: Flask) -> None:
-    """Count the attempts of *app* in Redis, or else in the memory of the process."""
+    """Count the attempts of *app*."""
     limiter: Any = Limiter(MemoryStorage())
     limiter = SharedLimiter(limiter)  # feature: cache
     app.extensions[_KEY] = limiter
