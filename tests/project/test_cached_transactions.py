@@ -1,6 +1,8 @@
 # feature: cache
 """A cached view and the transaction of its request do not disturb each other."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from conftest import cache
 from conftest import db
@@ -8,9 +10,56 @@ from flask import g
 from flask import request
 from sqlalchemy import insert
 from sqlalchemy import text
-from test_cache import app as app
-from test_cache import change_elsewhere
-from test_cache import Saying
+from sqlalchemy import update
+from sqlalchemy.orm import DeclarativeBase
+from sqlalchemy.orm import Mapped
+from sqlalchemy.orm import mapped_column
+
+
+class Base(DeclarativeBase):
+    """For a table of these tests, of which no migration knows."""
+
+
+class Saying(Base):
+    __tablename__ = "test_sayings"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    text: Mapped[str]
+
+
+@pytest.fixture
+def app(make_app, tmp_path):
+    """An application that caches what it shows at ``/saying``, which is "old"."""
+    app = make_app(DATABASE_URL=f"sqlite:///{tmp_path}/test.db")
+
+    @app.get("/saying")
+    @cache.cached_view()
+    def show_saying():
+        return {"text": db.session.get(Saying, 1).text}
+
+    with app.app_context():
+        Base.metadata.create_all(db.engine)
+        db.session.add(Saying(id=1, text="old"))
+        db.session.commit()
+    return app
+
+
+def change_elsewhere(app):
+    """Commit "new" as another process does, which the cache does not see."""
+
+    def change():
+        with app.app_context():
+            db.session.execute(update(Saying).values(text="new"))
+            db.session.commit()
+
+    with ThreadPoolExecutor(1) as elsewhere:
+        elsewhere.submit(change).result()
+
+
+def test_a_cached_response_needs_no_database(client):
+    assert client.get("/saying").json == {"text": "old"}
+    change_elsewhere(client.application)
+    assert client.get("/saying").json == {"text": "old"}
 
 
 def test_what_the_request_read_before_a_miss_is_read_again(app, client):

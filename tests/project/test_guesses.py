@@ -3,7 +3,9 @@
 
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 
+import time_machine
 from accounts import make_user
 from conftest import passwords
 from test_throttling import ask as ask
@@ -69,3 +71,31 @@ def test_clients_of_ipv4_on_a_socket_of_ipv6_are_apart(ask):
     assert ask(GOOD, "::ffff:192.0.2.1").status_code == 429
     assert ask(GOOD, "192.0.2.1").status_code == 429
     assert ask(GOOD, "::ffff:192.0.2.2").status_code == 200
+
+
+def test_where_its_user_was_in_the_last_30_days_an_account_stays_open(ask):
+    with time_machine.travel("2030-01-01T00:00Z", tick=False) as clock:
+        for _ in range(2):
+            assert ask(GOOD, "203.0.113.1").status_code == 200
+            clock.shift(timedelta(days=20))
+        addresses = others()
+        for _ in range(11):
+            ask(WRONG, next(addresses))
+        assert ask(GOOD, "203.0.113.1").status_code == 200
+
+
+def test_what_succeeds_is_not_counted(ask):
+    assert {ask(GOOD).status_code for _ in range(12)} == {200}
+
+
+def test_an_unknown_account_is_limited_like_a_known_one(ask):
+    addresses, nobody = others(), {**WRONG, "email": "nobody@example.com"}
+    statuses = [ask(nobody, next(addresses)).status_code for _ in range(11)]
+    assert statuses == [401] * 10 + [429]
+
+
+def test_a_wrong_current_password_is_counted_too(ask, client):
+    ask(GOOD)
+    change = {"current_password": "wrong horse", "new_password": "battery staple"}
+    statuses = [client.put("/login/password", change).status_code for _ in range(11)]
+    assert statuses == [403] * 10 + [429]

@@ -137,3 +137,15 @@ def test_no_password_is_printed_that_is_no_longer_right(app):
         assert "with the password" in commands.welcome("http://localhost")
         app.secret_key = "another key for tests"
         assert commands.welcome("http://localhost") == ""
+
+
+@pytest.mark.parametrize("password", ["x1-é中🐎" * 8, "a b c d e f g", "Zyx9!wvu" * 16])
+def test_any_character_counts_and_none_is_cut_off(app, client, password):
+    make_user(app, password=password)
+    assert client.post("/login", {**ADA, "password": password[:-1]}).status_code == 401
+    assert client.post("/login", {**ADA, "password": password}).status_code == 200
+
+
+def test_an_accent_may_be_composed_in_either_way(app, client):
+    make_user(app, password="caf\u00e9 au lait")
+    assert client.post("/login", {**ADA, "password": "cafe\u0301 au lait"}).status_code == 200

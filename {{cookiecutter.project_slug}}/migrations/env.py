@@ -6,18 +6,12 @@ from contextlib import suppress
 from graphlib import CycleError
 from graphlib import TopologicalSorter
 
+import sqlalchemy as sa
 from alembic import context
 from alembic.ddl.sqlite import SQLiteImpl
 from alembic.operations.ops import DropTableOp
 from alembic.util import CommandError
 from flask import current_app
-from sqlalchemy import BLOB
-from sqlalchemy import Boolean
-from sqlalchemy import Date
-from sqlalchemy import DATETIME
-from sqlalchemy import DateTime
-from sqlalchemy import DOUBLE
-from sqlalchemy import func
 from sqlalchemy.dialects.postgresql import BYTEA
 from sqlalchemy.dialects.postgresql import INTERVAL
 from sqlalchemy.dialects.postgresql import JSONB
@@ -27,10 +21,10 @@ from sqlalchemy.schema import CreateIndex
 db = current_app.extensions["migrate"].db
 
 PORTABLE_TYPES = {
-    BLOB: "sa.LargeBinary()",
+    sa.BLOB: "sa.LargeBinary()",
     BYTEA: "sa.LargeBinary()",
-    DATETIME: "sa.DateTime(timezone=True)",
-    DOUBLE: "sa.Double()",
+    sa.DATETIME: "sa.DateTime(timezone=True)",
+    sa.DOUBLE: "sa.Double()",
     INTERVAL: "sa.Interval()",
 }
 """Of the types that a database finds in a table, those that the other one lacks."""
@@ -52,7 +46,7 @@ def render_item(kind, value, context):
         if expression is None or isinstance(expression, str):
             return False
         found = str(expression)
-        if isinstance(value.column.type, Boolean):
+        if isinstance(value.column.type, sa.Boolean):
             found = {"0": "false", "1": "true"}.get(found, found)
         plain = re.sub(r"^('.*'|[\d.-]+)::[a-z ]+(\(\d+\))?$", r"\1", found)
         rendered = False if plain == found else f"sa.text({plain!r})"
@@ -73,7 +67,7 @@ class SQLiteMigrations(SQLiteImpl):
 
     def cast_for_batch_migrate(self, existing, existing_transfer, new_type) -> None:
         """Keep the values of a date that becomes a time, or the reverse: a CAST gives the year."""
-        convert = {Date: func.date, DateTime: func.datetime}
+        convert = {sa.Date: sa.func.date, sa.DateTime: sa.func.datetime}
         old, new = existing.type._type_affinity, new_type._type_affinity
         if old is not new and {old, new} == convert.keys():
             existing_transfer["expr"] = convert[new](existing_transfer["expr"])

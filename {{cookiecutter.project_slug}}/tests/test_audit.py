@@ -1,14 +1,10 @@
 # feature: auth
-import logging
-
 import pytest
 from accounts import log_in
 from accounts import PASSWORD
 from conftest import create_app
 from notes import NOTE
 from notes import PATH
-from werkzeug.exceptions import HTTPException
-from werkzeug.utils import import_string
 
 GOOD = {"email": "ada@example.com", "password": PASSWORD}
 
@@ -78,15 +74,6 @@ def test_what_a_guard_refuses_is_recorded(ada, client, events, caplog):
     assert events() == [("denied", None), ("denied", user_id)]
 
 
-@pytest.mark.parametrize("code", [401, 403])
-def test_a_refusal_outside_of_a_request_is_recorded_too(app, events, code):
-    auth = import_string(f"{create_app.__module__}.accounts:auth")
-    with app.app_context(), pytest.raises(HTTPException) as refused, auth.require.editor(code):
-        pass
-    assert refused.value.code == code
-    assert events() == [("denied", None)]
-
-
 def test_limits_are_recorded(client, events):
     for _ in range(11):
         client.post("/login", GOOD)
@@ -112,9 +99,3 @@ def test_no_secret_and_no_address_of_a_stranger_is_in_the_log(app, client, caplo
     lines = "\n".join(str(vars(record)) for record in caplog.records)
     for secret in (PASSWORD, "wrong horse", "new password 1", "by-mistake", cookie, "$argon2id"):
         assert secret not in lines
-
-
-def test_the_log_is_seen_without_any_configuration(app):
-    logger = logging.getLogger(f"{create_app.__module__}.audit")
-    assert logger.isEnabledFor(logging.INFO)
-    assert logger.hasHandlers()

@@ -2,7 +2,6 @@
 
 import pytest
 from conftest import create_app
-from flask import request
 
 STRONG = "a0b1c2d3e4f5g6h7i8j9k0l1m2n3o4p5"
 SITE = "https://app.example.com"
@@ -97,57 +96,6 @@ def test_development_makes_a_key_of_its_own(make_app):
     one, other = make_app(), make_app()
     assert len(one.secret_key) >= 32
     assert one.secret_key != other.secret_key
-
-
-def test_the_environment_configures_and_config_wins(monkeypatch):
-    monkeypatch.setenv("FLASK_ENVIRONMENT", "development")
-    monkeypatch.setenv("SECRET_KEY", "1234567890123456")
-    monkeypatch.setenv("DATABASE_URL", "postgres://host/name")
-    monkeypatch.setenv("FLASK_JSON_SORT_KEYS", "false")
-    monkeypatch.setenv("FLASK_OPENAPI_TITLE", "Books")
-    app = create_app()
-    assert app.secret_key == "1234567890123456"
-    assert app.config["SQLALCHEMY_DATABASE_URI"] == "postgresql://host/name"
-    assert app.config["JSON_SORT_KEYS"] is False
-    assert app.test_client().get("/openapi.json").json["info"]["title"] == "Books"
-    assert create_app({"SECRET_KEY": STRONG}).secret_key == STRONG
-
-
-def test_a_switch_of_flask_may_be_a_word_or_empty(make_app, monkeypatch):
-    monkeypatch.setenv("FLASK_PROVIDE_AUTOMATIC_OPTIONS", "False")
-    monkeypatch.setenv("FLASK_TRAP_HTTP_EXCEPTIONS", "")
-    config = make_app().config
-    assert config["PROVIDE_AUTOMATIC_OPTIONS"] is config["TRAP_HTTP_EXCEPTIONS"] is False
-
-
-def test_text_that_is_given_counts_as_in_the_environment(make_app):
-    app = make_app(REQUIRE_IF_MATCH="false", TRUSTED_HOSTS=["API.example.com"], PROXY_HOPS="1")
-    assert (app.config["REQUIRE_IF_MATCH"], app.config["PROXY_HOPS"]) == (False, 1)
-    for host in ("api.example.com", "Api.Example.COM", "localhost"):
-        assert app.test_client().get("/health/live", headers={"Host": host}).status_code == 200
-
-
-def test_two_apps_run_side_by_side(make_app):
-    for app in (make_app(), make_app()):
-        assert app.test_client().get("/health/live").json == {"status": "ok"}
-
-
-def test_a_view_may_be_a_coroutine(make_app):
-    app = make_app()
-
-    @app.get("/later")
-    async def later():
-        return {"now": True}
-
-    assert app.test_client().get("/later").json == {"now": True}
-
-
-def test_the_address_of_a_client_is_what_a_trusted_proxy_says(make_app):
-    headers = {"X-Forwarded-For": "192.0.2.1, 192.0.2.2"}
-    for count, address in [(0, "127.0.0.1"), (1, "192.0.2.2"), (2, "192.0.2.1")]:
-        with make_app(PROXY_HOPS=count).test_client() as client:
-            client.get("/health/live", headers=headers)
-            assert request.remote_addr == address
 
 
 def test_it_lives_and_is_ready(client):

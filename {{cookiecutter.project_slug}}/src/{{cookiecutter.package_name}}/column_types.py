@@ -27,18 +27,7 @@ from math import isfinite
 from typing import Any
 from weakref import ref
 
-from sqlalchemy import ARRAY
-from sqlalchemy import BigInteger
-from sqlalchemy import DateTime
-from sqlalchemy import Dialect
-from sqlalchemy import Engine
-from sqlalchemy import event
-from sqlalchemy import Integer
-from sqlalchemy import JSON
-from sqlalchemy import Numeric
-from sqlalchemy import SmallInteger
-from sqlalchemy import String
-from sqlalchemy import TIMESTAMP
+import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite.base import SQLiteCompiler
 from sqlalchemy.orm import attributes
 from sqlalchemy.orm import Mapper
@@ -50,25 +39,25 @@ _ROUNDING = Context(prec=400, rounding=ROUND_HALF_UP)
 """Rounds as PostgreSQL does, with digits enough for any float."""
 
 
-def use_on(engine: Engine) -> None:
+def use_on(engine: sa.Engine) -> None:
     """Store times in UTC, and on SQLite what PostgreSQL would store."""
     specs: dict[Any, Any] = dict(engine.dialect.colspecs)
-    for kind in (DateTime, TIMESTAMP):
+    for kind in (sa.DateTime, sa.TIMESTAMP):
         specs[kind] = type("UTC", (_UTCDateTime, specs.get(kind, kind)), {})
     if engine.dialect.name == "sqlite":
-        specs[Numeric] = _ExactNumeric
+        specs[sa.Numeric] = _ExactNumeric
         engine.dialect.statement_compiler = _StoringCompiler
     engine.dialect.colspecs = specs
 
 
-class _UTCDateTime(DateTime):
+class _UTCDateTime(sa.DateTime):
     """A time in UTC."""
 
-    def bind_processor(self, dialect: Dialect) -> Processor | None:
+    def bind_processor(self, dialect: sa.Dialect) -> Processor | None:
         process = super().bind_processor(dialect) or (lambda value: value)
         return lambda value: process(_utc(value, self.timezone))
 
-    def result_processor(self, dialect: Dialect, coltype: object) -> Processor | None:
+    def result_processor(self, dialect: sa.Dialect, coltype: object) -> Processor | None:
         process = super().result_processor(dialect, coltype)
         if not self.timezone:
             return process
@@ -98,16 +87,22 @@ def _in_turn(process: Processor | None, store: Processor, value: Any) -> Any:
     return store(process(value) if process else value)
 
 
-def _stored_as(kind: TypeEngine[Any], dialect: Dialect) -> Processor | None:
+def _stored_as(kind: TypeEngine[Any], dialect: sa.Dialect) -> Processor | None:
     """What has to be done to a value before SQLite stores it in a column of this kind."""
     on_sqlite = kind.dialect_impl(dialect)
     on_sqlite, kind = (getattr(each, "impl_instance", each) for each in (on_sqlite, kind))
     if isinstance(on_sqlite, _ExactNumeric):
         return on_sqlite.stored
-    if isinstance(kind, String) and kind.length:
+    if isinstance(kind, sa.String) and kind.length:
         return partial(_text, kind.length)
-    if isinstance(kind, Integer):
-        bits = 16 if isinstance(kind, SmallInteger) else 64 if isinstance(kind, BigInteger) else 32
+    if isinstance(kind, sa.Integer):
+        bits = (
+            16
+            if isinstance(kind, sa.SmallInteger)
+            else 64
+            if isinstance(kind, sa.BigInteger)
+            else 32
+        )
         return partial(_integer, 2 ** (bits - 1))
     return None
 
@@ -124,13 +119,13 @@ def _integer(bound: int, value: Any) -> Any:
     return value
 
 
-class _ExactNumeric(Numeric[Any]):
+class _ExactNumeric(sa.Numeric[Any]):
     """A decimal, which SQLite stores as an integer or a float."""
 
-    def bind_processor(self, dialect: Dialect) -> Processor:
+    def bind_processor(self, dialect: sa.Dialect) -> Processor:
         return lambda value: None if value is None else _number(_decimal(value))
 
-    def result_processor(self, dialect: Dialect, coltype: object) -> Processor:
+    def result_processor(self, dialect: sa.Dialect, coltype: object) -> Processor:
         kind = Decimal if self.asdecimal else float
         return lambda value: None if value is None else kind(self._rounded(_decimal(value)))
 
@@ -168,15 +163,15 @@ def track(base: type) -> None:
 
     A time that is set is the stored one at once, so that the same time is no change.
     """
-    event.listen(base, "mapper_configured", _on_mapped, propagate=True)
+    sa.event.listen(base, "mapper_configured", _on_mapped, propagate=True)
 
 
 def _on_mapped(mapper: Mapper[Any], model: type) -> None:
     kinds = {each.key: each.columns[0].type for each in mapper.column_attrs}
     for name, kind in kinds.items():
-        if isinstance(kind, DateTime):
+        if isinstance(kind, sa.DateTime):
             listener = partial(_on_set_time, kind.timezone)
-            event.listen(getattr(model, name), "set", listener, retval=True)
+            sa.event.listen(getattr(model, name), "set", listener, retval=True)
     names = [name for name, kind in kinds.items() if _holds_json(kind)]
     if not names:
         return
@@ -188,9 +183,9 @@ def _on_mapped(mapper: Mapper[Any], model: type) -> None:
                 loaded[name] = _tracked(loaded[name], partial(_save, ref(target), name))
 
     for moment in ("load", "refresh", "refresh_flush"):
-        event.listen(model, moment, on_load)
+        sa.event.listen(model, moment, on_load)
     for name in names:
-        event.listen(getattr(model, name), "set", partial(_on_set, name), retval=True)
+        sa.event.listen(getattr(model, name), "set", partial(_on_set, name), retval=True)
 
 
 def _on_set_time(has_zone: bool, target: object, value: Any, old: Any, initiator: Any) -> Any:
@@ -200,7 +195,7 @@ def _on_set_time(has_zone: bool, target: object, value: Any, old: Any, initiator
 
 
 def _holds_json(kind: TypeEngine[Any]) -> bool:
-    return isinstance(getattr(kind, "impl_instance", kind), ARRAY | JSON)
+    return isinstance(getattr(kind, "impl_instance", kind), sa.ARRAY | sa.JSON)
 
 
 def _on_set(name: str, target: object, value: Any, old: Any, initiator: Any) -> Any:

@@ -34,6 +34,7 @@ from typing import Literal
 from typing import TypeVar
 from weakref import WeakSet
 
+import sqlalchemy as sa
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from flask import current_app
@@ -41,17 +42,6 @@ from flask import Flask
 from flask import has_app_context
 from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import Connection
-from sqlalchemy import create_engine
-from sqlalchemy import DateTime
-from sqlalchemy import Engine
-from sqlalchemy import Enum
-from sqlalchemy import event
-from sqlalchemy import inspect
-from sqlalchemy import make_url
-from sqlalchemy import MetaData
-from sqlalchemy import NullPool
-from sqlalchemy import text
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import DeclarativeBase
@@ -93,7 +83,7 @@ _SETTING = re.compile(r"^[\s(]*SET\b|\bset_config\s*\(", re.IGNORECASE)
 class _Bindable:
     """A model with a ``__bind_key__`` has its table in that database of ``SQLALCHEMY_BINDS``."""
 
-    metadata: ClassVar[MetaData]
+    metadata: ClassVar[sa.MetaData]
 
     def __init_subclass__(cls, **named: Any) -> None:
         if hasattr(cls, "__bind_key__"):
@@ -106,12 +96,12 @@ class Base(_Bindable, DeclarativeBase):
 
     registry = registry(
         type_annotation_map={
-            datetime: DateTime(timezone=True),
-            enum.Enum: Enum(enum.Enum, native_enum=False, validate_strings=True),
-            Literal: Enum(enum.Enum, native_enum=False, validate_strings=True),
+            datetime: sa.DateTime(timezone=True),
+            enum.Enum: sa.Enum(enum.Enum, native_enum=False, validate_strings=True),
+            Literal: sa.Enum(enum.Enum, native_enum=False, validate_strings=True),
         }
     )
-    metadata = MetaData(
+    metadata = sa.MetaData(
         naming_convention={
             "ix": "ix_%(table_name)s_%(column_0_N_name)s",
             "uq": "uq_%(table_name)s_%(column_0_N_name)s",
@@ -139,7 +129,7 @@ class Database(SQLAlchemy):
     """Flask-SQLAlchemy's database, with a connection for migrations."""
 
     @contextmanager
-    def migrating(self) -> Iterator[Connection]:
+    def migrating(self) -> Iterator[sa.Connection]:
         """Yield a connection for ``migrations/env.py`` while no other process migrates."""
         with _dialect(self.engine).migrating(self.engine) as connection:
             yield connection
@@ -169,9 +159,9 @@ def init_app(app: Flask) -> None:
     migrate.init_app(app, directory=project_folder() / "migrations")
     with app.app_context():
         engines = db.engines.values()
-        probe = create_engine(
+        probe = sa.create_engine(
             db.engine.url,
-            poolclass=NullPool,
+            poolclass=sa.NullPool,
             hide_parameters=True,
             **{name: options[name] for name in ("connect_args", "creator") if name in options},
         )
@@ -181,7 +171,7 @@ def init_app(app: Flask) -> None:
         if engine.dialect.name in _DIALECTS:
             _dialect(engine).tune(engine, seconds)
         column_types.use_on(engine)
-        event.listen(engine, "before_cursor_execute", _on_statement)
+        sa.event.listen(engine, "before_cursor_execute", _on_statement)
         _engines.add(engine)
 
 
@@ -199,7 +189,7 @@ def _mapping(name: str, value: Any) -> Mapping[str, Any]:
 def _options(name: str, url: Any, given: Mapping[str, Any], seconds: float) -> dict[str, Any]:
     """The options of an engine for *url*, called *name* in errors; those *given* win."""
     try:
-        parsed = make_url(url)
+        parsed = sa.make_url(url)
     except (ArgumentError, ValueError):
         example = "postgresql://user:password@host/name"
         raise ValueError(f"{name}: expected the URL of a database, such as {example}.") from None
@@ -218,7 +208,7 @@ def _options(name: str, url: Any, given: Mapping[str, Any], seconds: float) -> d
     return {**ours, **given, "connect_args": arguments}
 
 
-_engines: WeakSet[Engine] = WeakSet()
+_engines: WeakSet[sa.Engine] = WeakSet()
 _of_the_parent: list[object] = []
 
 
@@ -307,7 +297,7 @@ def _has_snapshot() -> bool:
     if {engine.dialect.name for engine in db.engines.values()} != {"postgresql"}:
         return True
     try:
-        level = db.session.scalar(text("SHOW transaction_isolation"))
+        level = db.session.scalar(sa.text("SHOW transaction_isolation"))
     except SQLAlchemyError:  # An earlier statement failed.
         return True
     return bool(level != "read committed")
@@ -318,7 +308,7 @@ def fault() -> str | None:
 
     The check has its own connection, however busy the others are.
     """
-    probe: Engine = current_app.extensions[_PROBE]
+    probe: sa.Engine = current_app.extensions[_PROBE]
     try:
         with deadline(MAX_PROBE_SECONDS), probe.connect() as connection:
             return UNMIGRATED if _lacks_migrations(connection) else None
@@ -326,11 +316,11 @@ def fault() -> str | None:
         return UNAVAILABLE
 
 
-def _lacks_migrations(connection: Connection) -> bool:
+def _lacks_migrations(connection: sa.Connection) -> bool:
     """Return whether ``flask db upgrade`` is due; False if the database is newer than the code."""
     found: set[str] = set()
-    if inspect(connection).has_table("alembic_version"):
-        found.update(connection.scalars(text("SELECT version_num FROM alembic_version")))
+    if sa.inspect(connection).has_table("alembic_version"):
+        found.update(connection.scalars(sa.text("SELECT version_num FROM alembic_version")))
     wanted, known = _revisions()
     return found != wanted and found <= known
 
@@ -349,18 +339,18 @@ def _revisions() -> tuple[set[str], set[str]]:
     return found
 
 
-def _dialect(engine: Engine) -> ModuleType:
+def _dialect(engine: sa.Engine) -> ModuleType:
     return _DIALECTS[engine.dialect.name]
 
 
-def _on_statement(connection: Connection, cursor: Any, statement: str, *_: Any) -> None:
+def _on_statement(connection: sa.Connection, cursor: Any, statement: str, *_: Any) -> None:
     mark = _SET if _READING.match(statement) else _WROTE
     is_marked = mark == _WROTE or _SETTING.search(statement)
     if is_marked and has_app_context() and db.session().in_transaction():
         db.session.info[mark] = True
 
 
-@event.listens_for(db.session, "after_transaction_end")
+@sa.event.listens_for(db.session, "after_transaction_end")
 def _on_end(session: Any, transaction: SessionTransaction) -> None:
     """Forget the marks when the outermost transaction ends; a savepoint ends nothing."""
     if transaction.parent is None:

@@ -38,6 +38,7 @@ from typing import TypeVar
 from urllib.parse import quote
 from urllib.parse import urlencode
 
+import sqlalchemy as sa
 from flask import current_app
 from flask import request
 from pydantic import AfterValidator
@@ -49,25 +50,6 @@ from pydantic import TypeAdapter
 from pydantic import ValidationError
 from pydantic import WithJsonSchema
 from pydantic_core import PydanticCustomError
-from sqlalchemy import and_
-from sqlalchemy import cast
-from sqlalchemy import ColumnElement
-from sqlalchemy import DateTime
-from sqlalchemy import Dialect
-from sqlalchemy import Enum
-from sqlalchemy import false
-from sqlalchemy import Float
-from sqlalchemy import func
-from sqlalchemy import inspect
-from sqlalchemy import JSON
-from sqlalchemy import literal
-from sqlalchemy import or_
-from sqlalchemy import Select
-from sqlalchemy import String
-from sqlalchemy import Time
-from sqlalchemy import tuple_
-from sqlalchemy import type_coerce
-from sqlalchemy import TypeDecorator
 from sqlalchemy.orm import QueryableAttribute
 
 from .carafe.errors import Fault
@@ -137,7 +119,7 @@ def sortable(
 def searched(*columns: QueryableAttribute[Any]) -> Any:
     """Return the field ``q``, which searches *columns*. Raises TypeError if one has no strings."""
     for column in columns:
-        if isinstance(column.type, Enum) or column.type.python_type is not str:
+        if isinstance(column.type, sa.Enum) or column.type.python_type is not str:
             raise TypeError(f"{column} has no strings. Search columns of strings.")
 
     def read(text: str) -> _Search:
@@ -150,14 +132,14 @@ def searched(*columns: QueryableAttribute[Any]) -> Any:
     return field
 
 
-def page(model: type[Item], rows: Select[Any], query: PageQuery) -> tuple[Page[Item], Headers]:
+def page(model: type[Item], rows: sa.Select[Any], query: PageQuery) -> tuple[Page[Item], Headers]:
     """Return the page of *rows*, a select of one model, for these arguments.
 
     It may join other tables, whose columns can be searched too, if each row still comes once:
     use ``where(Book.tags.any(...))`` instead of a join that repeats rows.
     """
     entity = rows.column_descriptions[0]["entity"]
-    dialect = db.session.get_bind(inspect(entity).mapper).dialect
+    dialect = db.session.get_bind(sa.inspect(entity).mapper).dialect
     names = [name for name in type(query).model_fields if name not in PageQuery.model_fields]
     given = {name: getattr(query, name) for name in names}
     order = _order(entity, given)
@@ -208,7 +190,7 @@ def _read_sort(options: Mapping[str, tuple[str, bool]], given: str) -> Sort:
 def _order(entity: Any, given: Mapping[str, Any]) -> Sort:
     """The columns to sort by: those that were requested, then the primary key."""
     order = Sort(next((value for value in given.values() if isinstance(value, Sort)), {}))
-    descends, mapper = [False, *order.values()][-1], inspect(entity).mapper
+    descends, mapper = [False, *order.values()][-1], sa.inspect(entity).mapper
     for column in mapper.primary_key:
         order.setdefault(mapper.get_property_by_column(column).key, descends)
     return order
@@ -216,16 +198,16 @@ def _order(entity: Any, given: Mapping[str, Any]) -> Sort:
 
 def _conditions(entity: Any, given: Mapping[str, Any], dialect: str) -> Iterator[Any]:
     """The conditions of the filters and the search that were given."""
-    columns = inspect(entity).mapper.column_attrs
+    columns = sa.inspect(entity).mapper.column_attrs
     for name, value in given.items():
         base, _, bound = name.rpartition("_")
         column: Any = getattr(entity, name if name in columns else base, None)
         if isinstance(value, _Search):
-            yield or_(*_matches(value, entity, dialect))
+            yield sa.or_(*_matches(value, entity, dialect))
         elif value is None or isinstance(value, Sort):
             continue
         elif name in columns:
-            if isinstance(getattr(column.type, "impl_instance", column.type), JSON):
+            if isinstance(getattr(column.type, "impl_instance", column.type), sa.JSON):
                 raise TypeError(f"{column} holds JSON. Filter by it in the select.")
             values = value if isinstance(value, list | set | tuple) else [value]
             if values:
@@ -238,64 +220,70 @@ def _conditions(entity: Any, given: Mapping[str, Any], dialect: str) -> Iterator
             yield column <= _typed(value, column.type)
 
 
-def _matches(search: _Search, entity: Any, dialect: str) -> Iterator[ColumnElement[bool]]:
+def _matches(search: _Search, entity: Any, dialect: str) -> Iterator[sa.ColumnElement[bool]]:
     text = search.encode().lower().decode()  # ASCII letters only, as lower() of SQLite.
     for named in search.columns:
-        is_own = inspect(entity).mapper.isa(named.parent)  # The select may have an alias of it.
-        column: Any = type_coerce(getattr(entity, named.key) if is_own else named, String)
+        is_own = sa.inspect(entity).mapper.isa(named.parent)  # The select may have an alias of it.
+        column: Any = sa.type_coerce(getattr(entity, named.key) if is_own else named, sa.String)
         if dialect == "postgresql":
             column = column.collate("C")
-        yield func.lower(column).contains(text, autoescape=True)
+        yield sa.func.lower(column).contains(text, autoescape=True)
 
 
-def _typed(value: Any, kind: Any) -> ColumnElement[Any]:
+def _typed(value: Any, kind: Any) -> sa.ColumnElement[Any]:
     """*value* as an expression to compare with a column, no more precise than its type."""
-    return cast(literal(value, kind), kind) if isinstance(kind, Float) else literal(value, kind)
+    return (
+        sa.cast(sa.literal(value, kind), kind)
+        if isinstance(kind, sa.Float)
+        else sa.literal(value, kind)
+    )
 
 
-def _shortest(value: ColumnElement[Any], dialect: str) -> ColumnElement[Any]:
+def _shortest(value: sa.ColumnElement[Any], dialect: str) -> sa.ColumnElement[Any]:
     """*value*; for a time on SQLite, without a zero fraction, as CURRENT_TIMESTAMP stores it."""
-    is_text = dialect == "sqlite" and isinstance(value.type, DateTime | Time)
-    return func.replace(value, ".000000", "") if is_text else value
+    is_text = dialect == "sqlite" and isinstance(value.type, sa.DateTime | sa.Time)
+    return sa.func.replace(value, ".000000", "") if is_text else value
 
 
 class _Key:
     """A column that a list is sorted by, with the type that its database stores."""
 
-    def __init__(self, column: Any, descends: bool, dialect: Dialect) -> None:
+    def __init__(self, column: Any, descends: bool, dialect: sa.Dialect) -> None:
         kind = column.type
-        if isinstance(kind, TypeDecorator):
+        if isinstance(kind, sa.TypeDecorator):
             kind = kind.dialect_impl(dialect)
             kind = getattr(kind, "impl_instance", kind)
-        if dialect.name == "sqlite" and isinstance(kind, DateTime | Time):
-            kind = String()  # The same time may be stored with and without a fraction.
+        if dialect.name == "sqlite" and isinstance(kind, sa.DateTime | sa.Time):
+            kind = sa.String()  # The same time may be stored with and without a fraction.
         self.kind, self.descends = kind, descends
         self.is_nullable: bool = getattr(column, "nullable", True)
-        self.column: ColumnElement[Any] = type_coerce(column, kind)
+        self.column: sa.ColumnElement[Any] = sa.type_coerce(column, kind)
         # The value of an enum may be anything, so a cursor has its name.
-        self.selected = type_coerce(column, String) if isinstance(kind, Enum) else self.column
+        self.selected = (
+            sa.type_coerce(column, sa.String) if isinstance(kind, sa.Enum) else self.column
+        )
         self.python_type: Any = self.selected.type.python_type
 
-    def order(self) -> ColumnElement[Any]:
+    def order(self) -> sa.ColumnElement[Any]:
         order = self.column.desc() if self.descends else self.column.asc()
         return order.nulls_last() if self.is_nullable else order
 
-    def follows(self, value: Any) -> ColumnElement[bool]:
+    def follows(self, value: Any) -> sa.ColumnElement[bool]:
         if value is None:
-            return false()
+            return sa.false()
         last = _typed(value, self.kind)
         later = self.column < last if self.descends else self.column > last
-        return or_(later, self.column.is_(None)) if self.is_nullable else later
+        return sa.or_(later, self.column.is_(None)) if self.is_nullable else later
 
 
-def _after(keys: Sequence[_Key], values: Sequence[Any]) -> ColumnElement[bool]:
+def _after(keys: Sequence[_Key], values: Sequence[Any]) -> sa.ColumnElement[bool]:
     """The condition that a row comes after the one with these *values*."""
     last = [_typed(value, key.kind) for key, value in zip(keys, values, strict=True)]
     if len({key.descends for key in keys}) == 1 and not any(key.is_nullable for key in keys):
-        row = tuple_(*(key.column for key in keys))
-        return row < tuple_(*last) if keys[0].descends else row > tuple_(*last)
+        row = sa.tuple_(*(key.column for key in keys))
+        return row < sa.tuple_(*last) if keys[0].descends else row > sa.tuple_(*last)
     equal = [key.column.is_not_distinct_from(each) for key, each in zip(keys, last, strict=True)]
-    return or_(*(and_(*equal[:at], key.follows(values[at])) for at, key in enumerate(keys)))
+    return sa.or_(*(sa.and_(*equal[:at], key.follows(values[at])) for at, key in enumerate(keys)))
 
 
 def _cursor(values: Sequence[Any], purpose: str, adapter: TypeAdapter[Any]) -> str:

@@ -22,6 +22,7 @@ from time import monotonic
 from time import sleep
 from typing import Any
 
+import sqlalchemy as sa
 from flask import current_app
 from flask import has_request_context
 from psycopg import Connection as PsycopgConnection
@@ -31,14 +32,6 @@ from psycopg.abc import PQGen
 from psycopg.abc import RV
 from psycopg.errors import ConnectionTimeout
 from psycopg.pq import Conninfo
-from sqlalchemy import Connection
-from sqlalchemy import Engine
-from sqlalchemy import event
-from sqlalchemy import ExceptionContext
-from sqlalchemy import PoolProxiedConnection
-from sqlalchemy import QueuePool
-from sqlalchemy import text
-from sqlalchemy import URL
 from sqlalchemy.exc import OperationalError as SQLAlchemyOperationalError
 
 _OPTIONS = {option.keyword.decode() for option in Conninfo.get_defaults()}
@@ -47,7 +40,7 @@ _VALUES = {
     **{name: r"-?\d+(\.\d+)?" for name in _OPTIONS if name.endswith("_timeout")},
     **{name: r"-?\d+" for name in _OPTIONS if name.startswith("keepalives")},
 }
-_TRY_LOCK = text(
+_TRY_LOCK = sa.text(
     "SELECT pg_try_advisory_xact_lock(hashtext('alembic_version'))"
     " FROM set_config('idle_in_transaction_session_timeout', '0', true)"
 )
@@ -75,7 +68,7 @@ def options(seconds: float) -> dict[str, Any]:
     }
 
 
-def bad_options(url: URL) -> set[str]:
+def bad_options(url: sa.URL) -> set[str]:
     """Return the options in *url* that libpq does not know, or whose value it refuses."""
     return {
         name
@@ -84,15 +77,15 @@ def bad_options(url: URL) -> set[str]:
     }
 
 
-def tune(engine: Engine, seconds: float) -> None:
+def tune(engine: sa.Engine, seconds: float) -> None:
     """Wait at most *seconds* for a connection, and in a request for each response."""
-    event.listen(engine, "do_connect", Connector(seconds).connect)
-    event.listen(engine, "begin", partial(_on_begin, seconds))
-    event.listen(engine, "handle_error", _on_error)
+    sa.event.listen(engine, "do_connect", Connector(seconds).connect)
+    sa.event.listen(engine, "begin", partial(_on_begin, seconds))
+    sa.event.listen(engine, "handle_error", _on_error)
 
 
 @contextmanager
-def migrating(engine: Engine) -> Iterator[Connection]:
+def migrating(engine: sa.Engine) -> Iterator[sa.Connection]:
     """Yield a connection while no other process migrates.
 
     A second connection holds the lock until its transaction ends, which works through pgbouncer
@@ -124,7 +117,7 @@ def remaining() -> float:
     return max(0.0, min(seconds, _until.get() - monotonic()))
 
 
-def _on_error(context: ExceptionContext) -> None:
+def _on_error(context: sa.ExceptionContext) -> None:
     """Reduce an error to its first line, or to its name: the rest quotes values of rows."""
     error, wrapper = context.original_exception, context.sqlalchemy_exception
     if not isinstance(error, Error) or not error.diag.message_primary:
@@ -136,7 +129,7 @@ def _on_error(context: ExceptionContext) -> None:
         wrapper.args = (f"({type(error).__module__}.{type(error).__name__}) {message}",)
 
 
-def _on_begin(seconds: float, connection: Connection) -> None:
+def _on_begin(seconds: float, connection: sa.Connection) -> None:
     """In a request or before a deadline, let the server itself end a statement that takes too long.
 
     The limit ends with the transaction, so no other client of pgbouncer inherits it. It is sent
@@ -153,10 +146,10 @@ def _on_begin(seconds: float, connection: Connection) -> None:
         raise SQLAlchemyOperationalError("BEGIN", None, error, hide_parameters=True) from error
 
 
-class DeadlinePool(QueuePool):
+class DeadlinePool(sa.QueuePool):
     """A pool with one deadline for a connection, its ping, and a replacement if that fails."""
 
-    def connect(self) -> PoolProxiedConnection:
+    def connect(self) -> sa.PoolProxiedConnection:
         with deadline(remaining()):
             return super().connect()
 

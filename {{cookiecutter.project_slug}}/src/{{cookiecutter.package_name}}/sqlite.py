@@ -17,13 +17,9 @@ from time import monotonic
 from time import sleep
 from typing import Any
 
+import sqlalchemy as sa
 from alembic.util import CommandError
 from flask import has_request_context
-from sqlalchemy import Connection
-from sqlalchemy import Engine
-from sqlalchemy import event
-from sqlalchemy import ExceptionContext
-from sqlalchemy import URL
 from sqlalchemy.exc import StatementError
 
 from .carafe.reads import current_request
@@ -50,7 +46,7 @@ def options(seconds: float) -> dict[str, Any]:
     return {}
 
 
-def bad_options(url: URL) -> set[str]:
+def bad_options(url: sa.URL) -> set[str]:
     """Return the options in *url* that the driver does not know, or a timeout that is no number.
 
     A URI may have SQLite's, too.
@@ -60,11 +56,11 @@ def bad_options(url: URL) -> set[str]:
     return unknown if is_number else {*unknown, "timeout"}
 
 
-def tune(engine: Engine, seconds: float) -> None:
+def tune(engine: sa.Engine, seconds: float) -> None:
     """Wait at most *seconds* for a lock of another connection."""
-    event.listen(engine, "connect", partial(_on_connect, seconds))
-    event.listen(engine, "begin", partial(_on_begin, seconds))
-    event.listen(engine, "handle_error", _on_error)
+    sa.event.listen(engine, "connect", partial(_on_connect, seconds))
+    sa.event.listen(engine, "begin", partial(_on_begin, seconds))
+    sa.event.listen(engine, "handle_error", _on_error)
 
 
 @contextmanager
@@ -78,7 +74,7 @@ def writing() -> Iterator[None]:
 
 
 @contextmanager
-def migrating(engine: Engine) -> Iterator[Connection]:
+def migrating(engine: sa.Engine) -> Iterator[sa.Connection]:
     """Yield a connection in one transaction, at whose end foreign keys are checked.
 
     Most changes of a table are made by copying it and dropping the old one. While foreign keys
@@ -95,7 +91,7 @@ def migrating(engine: Engine) -> Iterator[Connection]:
             driver.execute("PRAGMA foreign_keys = ON")
 
 
-def _check_foreign_keys(connection: Connection) -> None:
+def _check_foreign_keys(connection: sa.Connection) -> None:
     broken = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
     tables = sorted({f"{child} (to {parent})" for child, _, parent, _ in broken})
     if tables:
@@ -119,7 +115,7 @@ def _wait_within(connection: sqlite3.Connection, seconds: float) -> None:
     connection.execute(f"PRAGMA busy_timeout = {ceil(seconds * 1000)}")
 
 
-def _on_begin(seconds: float, connection: Connection) -> None:
+def _on_begin(seconds: float, connection: sa.Connection) -> None:
     within = connection.get_execution_options().get(_LOCK_WITHIN, seconds if may_write() else 0)
     if not within:
         connection.exec_driver_sql("BEGIN")
@@ -155,7 +151,7 @@ def _execute_in_time(connection: sqlite3.Connection, statement: str, until: floa
     return False
 
 
-def _on_error(context: ExceptionContext) -> None:
+def _on_error(context: sa.ExceptionContext) -> None:
     """Wrap the driver's error for a number beyond 64 bits, as SQLAlchemy wraps other errors."""
     error = context.original_exception
     if isinstance(error, OverflowError):

@@ -30,12 +30,10 @@ from .passwords import is_right
 from .passwords import set_password
 from .provider import auth
 from .provider import end_logins
-from .tokens import add_token
-from .tokens import delete_expired
-from .tokens import has_too_many
 from .tokens import LIFETIME
+from .tokens import make_token
 from .tokens import MAX_LIFETIME
-from .tokens import MAX_TOKENS
+from .tokens import TooManyTokens
 
 ADMIN = "admin@example.com"
 """The e-mail address of the administrator."""
@@ -136,13 +134,11 @@ def create_token(email: str, name: str, roles: tuple[str, ...], days: int) -> No
     user = _existing(email)
     if lacking := sorted({*roles} - {*user.roles}):
         raise click.ClickException(f"User {user.email} lacks {', '.join(lacking)}.")
-    delete_expired(user)
-    if has_too_many(user):
-        raise click.ClickException(f"User {user.email} has {MAX_TOKENS} tokens. Revoke one.")
     expires_at = datetime.now(UTC) + timedelta(days=days)
-    token, text = add_token(user, _checked(_name, name), list(roles) or None, expires_at)
-    db.session.commit()
-    audit.record("made a token", user_id=user.id, id=token.id)
+    try:
+        _, text = make_token(user, _checked(_name, name), list(roles) or None, expires_at)
+    except TooManyTokens as error:
+        raise click.ClickException(f"User {user.email}: {error}") from None
     click.echo(text)
 
 

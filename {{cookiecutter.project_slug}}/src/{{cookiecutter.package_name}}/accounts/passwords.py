@@ -61,13 +61,7 @@ Password = Annotated[SecretStr, Field(max_length=MAX_LENGTH, json_schema_extra={
 NewPassword = Annotated[
     SecretStr,
     AfterValidator(_checked_secret),
-    Field(
-        json_schema_extra={
-            "minLength": MIN_LENGTH,
-            "maxLength": MAX_LENGTH,
-            "pattern": NO_NUL,
-        }
-    ),
+    Field(json_schema_extra={"minLength": MIN_LENGTH, "maxLength": MAX_LENGTH, "pattern": NO_NUL}),
 ]
 """The type of a new password in the body of a request."""
 

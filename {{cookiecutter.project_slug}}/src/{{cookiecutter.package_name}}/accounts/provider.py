@@ -1,5 +1,6 @@
 """Identifies users by an open login or a token, and ends these."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from datetime import timedelta
 from datetime import UTC
@@ -176,12 +177,9 @@ def end_tokens(user: User) -> None:
     db.session.execute(delete(Token).where(Token.user_id == user.id))
 
 
-def _end(*conditions: ColumnElement[bool]) -> list[int]:
+def _end(*conditions: ColumnElement[bool]) -> Sequence[int]:
     """End these logins, and return the ids of their users."""
-    found = db.session.scalars(select(Login).where(*conditions).with_for_update()).all()
-    for login in found:
-        db.session.delete(login)
-    return [login.user_id for login in found]
+    return db.session.scalars(delete(Login).where(*conditions).returning(Login.user_id)).all()
 
 
 def _current() -> str:

@@ -103,11 +103,9 @@ class Attempt:
     def _check(self) -> None:
         if not self._limiter.test(FAILURES, *self._address):
             self._refuse(*self._address)
-        if not self._limiter.test(FAILURES, *self._account) and not self._is_known_address():
-            self._refuse(*self._account)
-
-    def _is_known_address(self) -> bool:
-        return not self._limiter.test(SUCCESSES, *self._account, *self._address)
+        is_limited = not self._limiter.test(FAILURES, *self._account)
+        if is_limited and self._limiter.test(SUCCESSES, *self._account, *self._address):
+            self._refuse(*self._account)  # Its user was not here before.
 
     def _refuse(self, *key: str) -> NoReturn:
         audit.record("limited", by=key[0])

@@ -108,12 +108,10 @@ class TokenListView(MethodView):
         ]
         if faults:
             raise Invalid(faults)
-        delete_expired(user)
-        if has_too_many(user):
-            abort(409, f"You have {MAX_TOKENS} tokens. End one that you do not need.")
-        token, text = add_token(user, body.name, body.roles, body.expires_at)
-        db.session.commit()
-        audit.record("made a token", user_id=user.id, id=token.id)
+        try:
+            token, text = make_token(user, body.name, body.roles, body.expires_at)
+        except TooManyTokens as error:
+            abort(409, str(error))
         shown = TokenOut.model_validate(token).model_dump()
         return NewToken(**shown, token=text), {"Cache-Control": "no-store"}
 
@@ -129,25 +127,23 @@ class TokenView(MethodView):
         audit.record("ended a token", user_id=auth.user_id, id=id)
 
 
-def delete_expired(user: User) -> None:
-    """Delete the tokens of *user* that expired long ago; the caller commits."""
-    past = datetime.now(UTC) - SHOWN_AFTER_EXPIRY
-    db.session.execute(delete(Token).where(Token.user_id == user.id, Token.expires_at < past))
+class TooManyTokens(ValueError):
+    """A user has as many tokens as one may have."""
 
 
-def has_too_many(user: User) -> bool:
-    """Return whether *user* has as many tokens as one may have."""
-    own = Token.user_id == user.id, Token.expires_at > datetime.now(UTC)
-    return db.session.scalars(select(func.count(Token.id)).where(*own)).one() >= MAX_TOKENS
-
-
-def add_token(
+def make_token(
     user: User, name: str, roles: list[str] | None = None, expires_at: datetime | None = None
 ) -> tuple[Token, str]:
-    """Add a token of *user*, and return it and its text; the caller commits.
+    """Make a token of *user*, commit, and return it and its text. Raises TooManyTokens.
 
-    Without *roles*, it has those that the user has at each request.
+    Without *roles*, it has those that the user has at each request. Tokens that expired long ago
+    are deleted.
     """
+    own, now = Token.user_id == user.id, datetime.now(UTC)
+    db.session.execute(delete(Token).where(own, Token.expires_at < now - SHOWN_AFTER_EXPIRY))
+    live = select(func.count(Token.id)).where(own, Token.expires_at > now)
+    if db.session.scalars(live).one() >= MAX_TOKENS:
+        raise TooManyTokens(f"There are {MAX_TOKENS} tokens. End one that is not needed.")
     text = f"{TOKEN_PREFIX}{secrets.token_urlsafe(32)}"
     token = Token(
         user_id=user.id,
@@ -155,9 +151,11 @@ def add_token(
         digest=digest_of(text),
         last_four=text[-4:],
         roles=roles,
-        expires_at=expires_at or datetime.now(UTC) + LIFETIME,
+        expires_at=expires_at or now + LIFETIME,
     )
     db.session.add(token)
+    db.session.commit()
+    audit.record("made a token", user_id=user.id, id=token.id)
     return token, text
 
 

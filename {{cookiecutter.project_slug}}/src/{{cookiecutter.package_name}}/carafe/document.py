@@ -24,6 +24,7 @@ from werkzeug.routing import Rule
 from werkzeug.routing.converters import NumberConverter
 
 from .arguments import adapter_of
+from .arguments import takes_none
 from .errors import MIMETYPE as PROBLEM_MIMETYPE
 from .errors import Problem
 from .errors import title_of
@@ -283,7 +284,7 @@ def _operation(
         if (route, place) in schemas:
             adapter = adapter_of(route.contract.body) if place == "body" else None
             content = {kind: _with_example(schemas[route, place], definitions, adapter)}
-            required = not route.contract.is_optional
+            required = place == "form" or not takes_none(route.contract.body)
             described["requestBody"] = {"required": required, "content": content}
     return described
 

@@ -68,7 +68,6 @@ from .arguments import adapter_of
 from .arguments import load_body
 from .arguments import load_form
 from .arguments import load_query
-from .arguments import takes_none
 from .conditional import ANY
 from .conditional import etag_of
 from .conditional import is_known
@@ -111,11 +110,6 @@ class Operation:
     def evaluates_if_match(self) -> bool:
         """Whether the view has to call ``check_if_match``."""
         return 412 in self.problems
-
-    @property
-    def is_optional(self) -> bool:
-        """Whether a request may have no body: its type accepts None."""
-        return self.body is not None and takes_none(self.body)
 
 
 def operation(

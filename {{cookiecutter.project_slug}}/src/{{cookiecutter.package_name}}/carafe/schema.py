@@ -4,18 +4,17 @@ import re
 from collections.abc import Callable
 from datetime import datetime
 from datetime import UTC
+from functools import partial
 from typing import Annotated
 from typing import Any
 
 from pydantic import AfterValidator
 from pydantic import AwareDatetime
 from pydantic import BaseModel
-from pydantic import BeforeValidator
 from pydantic import ConfigDict
 from pydantic import Field
 from pydantic import GetCoreSchemaHandler
 from pydantic import InstanceOf
-from pydantic import Strict
 from pydantic import StringConstraints
 from pydantic import WithJsonSchema
 from pydantic_core import PydanticCustomError
@@ -27,14 +26,22 @@ MAX_ID = 2**31 - 1
 """The largest integer that an integer column stores on every database."""
 
 
-class Limits:
+class Changed:
+    """The annotation of a type whose schema of pydantic's core is changed."""
+
+    def __init__(self, change: Callable[[Any], Any]) -> None:
+        self._change = change
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> Any:
+        return self._change(handler(source))
+
+
+class Limits(Changed):
     """The annotation of a type with limits, each of which a field may replace by its own."""
 
     def __init__(self, **limits: Any) -> None:
+        super().__init__(self._limited)
         self.limits = limits
-
-    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> Any:
-        return self._limited(handler(source))
 
     def _limited(self, schema: Any) -> Any:
         if schema["type"].startswith("function-"):  # of a validator
@@ -68,41 +75,22 @@ NO_TIME = "Expected a date or a time, not a number."
 NUMBER = re.compile(r"\s*[+-]?[\d.]+(e[+-]?\d+)?\s*")
 """What pydantic would count as seconds since 1970."""
 
-_TIMES = {"date", "datetime", "time"}
+_TIMES = ("date", "datetime", "time")
 _NO_SCHEMAS = {"default", "expected", "metadata", "serialization"}
 
 
-class WrittenOut:
-    """The annotation of a type whose dates and times are texts in ISO 8601, not numbers."""
-
-    @classmethod
-    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> Any:
-        return _without_numbers(handler(source))
-
-
-class Sorted:
-    """The annotation of a type whose sets have the same JSON in each process."""
-
-    @classmethod
-    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> Any:
-        return _with_sorted_sets(handler(source))
-
-
-def _with_parts(schema: dict[str, Any], change: Callable[[Any], Any]) -> dict[str, Any]:
-    """The *schema* of pydantic's core after a *change* of each of its parts."""
-    # Without a type, it has the fields of a model by their names.
-    skipped = _NO_SCHEMAS if isinstance(schema.get("type"), str) else ()
-    return {key: value if key in skipped else change(value) for key, value in schema.items()}
-
-
-def _with_sorted_sets(schema: Any) -> Any:
+def _rewritten(change: Callable[[Any, Any], Any], schema: Any) -> Any:
+    """The *schema* of pydantic's core after a *change* of each one in it, the inner ones first."""
     if isinstance(schema, list | tuple):
-        return type(schema)(map(_with_sorted_sets, schema))
+        return type(schema)(_rewritten(change, each) for each in schema)
     if not isinstance(schema, dict):
         return schema
-    parts = _with_parts(schema, _with_sorted_sets)
-    is_set = parts.get("type") in ("set", "frozenset")
-    return {"serialization": _SORTING, **parts} if is_set else parts
+    # Without a type, it has the fields of a model by their names.
+    skipped = _NO_SCHEMAS if isinstance(schema.get("type"), str) else ()
+    parts = {
+        key: value if key in skipped else _rewritten(change, value) for key, value in schema.items()
+    }
+    return change(schema, parts)
 
 
 _SORTING = wrap_serializer_function_ser_schema(
@@ -110,24 +98,9 @@ _SORTING = wrap_serializer_function_ser_schema(
 )
 
 
-def _without_numbers(schema: Any) -> Any:
-    """The *schema* of pydantic's core, in which each date and each time refuses a number."""
-    if isinstance(schema, list | tuple):
-        return type(schema)(map(_without_numbers, schema))
-    if not isinstance(schema, dict) or schema.get("function") == _REFUSAL["function"]:
-        return schema
-    kind, rest = schema.get("type"), _with_parts(schema, _without_numbers)
-    if kind == "union":  # The paths of its faults have the names of its options.
-        rest["choices"] = [
-            (option, each["type"]) if isinstance(each, dict) and each["type"] in _TIMES else option
-            for option, each in zip(rest["choices"], schema["choices"], strict=True)
-        ]
-    # After a validator, a value no longer counts as JSON, and a strict time would refuse a text.
-    return {**_REFUSAL, "schema": {**rest, "strict": False}} if _is_time(kind) else rest
-
-
-def _is_time(kind: Any) -> bool:
-    return isinstance(kind, str) and kind in _TIMES  # It is a schema if a field is named "type".
+def _sort_sets(schema: Any, parts: Any) -> Any:
+    is_set = parts.get("type") in ("set", "frozenset")
+    return {"serialization": _SORTING, **parts} if is_set else parts
 
 
 def _refuse_number(value: Any) -> Any:
@@ -139,16 +112,27 @@ def _refuse_number(value: Any) -> Any:
 _REFUSAL = {"type": "function-before", "function": {"type": "no-info", "function": _refuse_number}}
 
 
-def _written_out(moment: Any) -> Any:
-    if ":" not in str(moment):  # pydantic would count a number as seconds since 1970.
-        raise ValueError("Expected a time with a zone, such as 2027-01-31T12:00:00Z.")
-    return moment
+def _refuse_numbers(schema: Any, parts: Any) -> Any:
+    kind = schema.get("type")  # It is a schema if a field is named "type".
+    if schema.get("function") == _REFUSAL["function"]:
+        return schema
+    if kind == "union":  # The paths of its faults have the names of its options.
+        parts["choices"] = [
+            (option, each["type"]) if isinstance(each, dict) and each["type"] in _TIMES else option
+            for option, each in zip(parts["choices"], schema["choices"], strict=True)
+        ]
+    # After a validator, a value no longer counts as JSON, and a strict time would refuse a text.
+    return {**_REFUSAL, "schema": {**parts, "strict": False}} if kind in _TIMES else parts
 
 
-# After a validator, a value no longer counts as JSON, and a strict model would refuse a text.
-Timestamp = Annotated[
-    AwareDatetime, Strict(False), BeforeValidator(_written_out), AfterValidator(_utc)
-]
+WrittenOut = Changed(partial(_rewritten, _refuse_numbers))
+"""The annotation of a type whose dates and times are texts in ISO 8601, not numbers."""
+
+Sorted = Changed(partial(_rewritten, _sort_sets))
+"""The annotation of a type whose sets have the same JSON in each process."""
+
+
+Timestamp = Annotated[AwareDatetime, WrittenOut, AfterValidator(_utc)]
 """A time with a zone, in UTC."""
 
 
@@ -166,7 +150,7 @@ class Body(BaseModel):
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> Any:
         """Return the schema, in which no number is a date or a time."""
-        return _without_numbers(handler(source))
+        return WrittenOut.__get_pydantic_core_schema__(source, handler)
 
 
 class Representation(BaseModel):
@@ -177,7 +161,7 @@ class Representation(BaseModel):
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> Any:
         """Return the schema, whose sets are sorted: an ETag is the same in each process."""
-        return _with_sorted_sets(handler(source))
+        return Sorted.__get_pydantic_core_schema__(source, handler)
 
 
 def optional(**limits: Any) -> Any:

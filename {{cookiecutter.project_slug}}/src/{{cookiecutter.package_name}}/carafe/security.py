@@ -17,13 +17,10 @@ as ``unknown``, it is the proxy's own address, or empty for a Unix socket. The l
 proxies says by ``X-Forwarded-Prefix`` below which path the application is mounted.
 """
 
+import ipaddress
 import re
 from collections.abc import Iterable
 from functools import lru_cache
-from socket import AF_INET
-from socket import AF_INET6
-from socket import inet_ntop
-from socket import inet_pton
 from typing import Any
 from urllib.parse import unquote_to_bytes
 from wsgiref.types import StartResponse
@@ -61,8 +58,6 @@ _SPECIAL |= {name.lower() for name, _ in _HEADERS}
 
 _HOST = re.compile(r"([\w.-]+|\[[0-9a-f:.]+\])(:[0-9]*)?", re.ASCII | re.IGNORECASE)
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
-
-_IPV4_IN_IPV6 = bytes(10) + b"\xff\xff"
 
 
 def init_app(app: Flask, hsts: int = 0, hops: int = 0, prefix_hops: int = 0) -> None:
@@ -158,13 +153,11 @@ def ip_address(text: str | None) -> str | None:
         host = host[1:].partition("]")[0]
     elif host.count(":") == 1:
         host = host.partition(":")[0]
-    host = host.partition("%")[0]
     try:
-        packed = inet_pton(AF_INET6 if ":" in host else AF_INET, host)
-    except (OSError, ValueError):
+        found = ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
         return None
-    packed = packed.removeprefix(_IPV4_IN_IPV6)
-    return inet_ntop(AF_INET if len(packed) == 4 else AF_INET6, packed)
+    return str(getattr(found, "ipv4_mapped", None) or found)
 
 
 def _private(headers: HeaderList, has_credentials: bool, is_stranger: bool) -> HeaderList:

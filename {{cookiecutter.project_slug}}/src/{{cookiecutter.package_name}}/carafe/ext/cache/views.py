@@ -125,12 +125,7 @@ class CachedViews:
         return bool(self._app.config["CARAFE_CACHE_ENABLED"])
 
     def respond(
-        self,
-        context: Any,
-        options: CachedView,
-        owner: Any,
-        run: Callable[[], Any],
-        is_of_url: bool,
+        self, context: Any, options: CachedView, owner: Any, run: Callable[[], Any], is_of_url: bool
     ) -> Any:
         """Return the cached response, or what the view returns; it runs once at most.
 

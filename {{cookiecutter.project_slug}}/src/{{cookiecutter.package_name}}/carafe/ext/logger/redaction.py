@@ -131,7 +131,7 @@ def redact(
     value: object, leaf: Callable[[object], object] = lambda value: value, depth: int = 8
 ) -> object:
     """Return a copy of *value* without secrets, however nested; *leaf* converts other values."""
-    if isinstance(value, str) or not isinstance(value, (list, tuple, Mapping)):
+    if not isinstance(value, (list, tuple, Mapping)):
         return leaf(value)
     if depth == 0:
         return MASK
@@ -140,7 +140,7 @@ def redact(
             leaf(name): MASK if is_sensitive(name) else redact(item, leaf, depth - 1)
             for name, item in value.items()
         }
-    if isinstance(value, tuple) and hasattr(value, "_fields") and hasattr(value, "_make"):
+    if hasattr(value, "_fields") and hasattr(value, "_make"):
         fields: Any = redact(dict(zip(value._fields, value, strict=True)), leaf, depth)
         return value._make(fields.values())
     items = [redact(item, leaf, depth - 1) for item in value]
@@ -315,13 +315,9 @@ def clean_fields(fields: dict[str, str]) -> dict[str, str]:
     together = "".join(fields.values())
     if len(together) <= MAX_FIELD_LENGTH and together.isprintable() and not _has_hint(together):
         return fields
-    return {name: escape(redact_text(_cut(text))) for name, text in fields.items()}
-
-
-def _cut(text: str) -> str:
-    if len(text) <= MAX_FIELD_LENGTH:
-        return text
-    return TOKEN.sub(MASK, text)[:MAX_FIELD_LENGTH]  # Nobody recognizes a part of one.
+    # Tokens first: nobody recognizes a part of one.
+    cut = {name: TOKEN.sub(MASK, text)[:MAX_FIELD_LENGTH] for name, text in fields.items()}
+    return {name: escape(redact_text(text)) for name, text in cut.items()}
 
 
 _LINE = (

@@ -1,15 +1,16 @@
 """A session that opens its signed cookie when it is used, and the interface that saves it."""
 
-import hashlib
+import time
 from collections.abc import Callable
 from collections.abc import Mapping
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from dataclasses import replace
 from datetime import date
 from datetime import timedelta
 from functools import partial
 from functools import wraps
+from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
@@ -21,7 +22,6 @@ from flask.wrappers import Request
 from flask.wrappers import Response
 from itsdangerous import BadData
 from itsdangerous import URLSafeTimedSerializer
-from itsdangerous.timed import TimestampSigner
 
 from ...app import logger
 from ...reads import environ_of
@@ -57,19 +57,12 @@ class CookieSigner:
     """Signs with the first of *keys*, and verifies with all of them."""
 
     def __init__(self, keys: Sequence[Any], **options: Any) -> None:
-        newest, *older = keys
-        self._newest = URLSafeTimedSerializer(newest, **options)
-        self._older = URLSafeTimedSerializer(older, **options) if older else None
-        self._clock = TimestampSigner(newest)
+        self._serializers = [URLSafeTimedSerializer(key, **options) for key in keys]
         self._verified: dict[str, Content] = {}
-
-    def now(self) -> int:
-        """Return the time that a signature would have now."""
-        return self._clock.get_timestamp()
 
     def sign(self, data: Mapping[str, Any], began_at: int) -> str:
         """Return a cookie with *data*."""
-        return str(self._newest.dumps({**data, _BEGAN: began_at}))
+        return str(self._serializers[0].dumps({**data, _BEGAN: began_at}))
 
     def verify(self, cookie: str) -> Content | None:
         """Return the content of *cookie*, or None if none of the keys signed it."""
@@ -84,22 +77,14 @@ class CookieSigner:
         return content
 
     def _load(self, cookie: str) -> Content | None:
-        content = _loaded(self._newest, cookie)
-        if content is None and self._older is not None:
-            content = _loaded(self._older, cookie)
-            return content and replace(content, outdated=True)
-        return content
-
-
-def _loaded(serializer: URLSafeTimedSerializer, cookie: str) -> Content | None:
-    try:
-        data, moment = serializer.loads(cookie, return_timestamp=True)
-    except BadData:
+        for serializer in self._serializers:
+            with suppress(BadData):
+                data, moment = serializer.loads(cookie, return_timestamp=True)
+                if isinstance(data, dict):
+                    signed_at = int(moment.timestamp())
+                    outdated = serializer is not self._serializers[0]
+                    return Content(data, signed_at, data.pop(_BEGAN, signed_at), outdated)
         return None
-    if not isinstance(data, dict):
-        return None
-    signed_at = int(moment.timestamp())
-    return Content(data, signed_at, data.pop(_BEGAN, signed_at))
 
 
 def _is_immutable(data: dict[str, Any]) -> bool:
@@ -161,14 +146,10 @@ for _name in (
     setattr(Session, _name, _opening(_name))
 
 
-def _sha256(string: bytes = b"") -> Any:
-    return hashlib.sha256(string)
-
-
 class SessionInterface(SecureCookieSessionInterface):
     """Opens sessions when they are used, and saves those that changed."""
 
-    digest_method = staticmethod(_sha256)
+    digest_method = staticmethod(sha256)
     session_class: type[SecureCookieSession] = Session
 
     def __init__(
@@ -198,7 +179,7 @@ class SessionInterface(SecureCookieSessionInterface):
             return True
         if not (session.permanent and app.config["SESSION_REFRESH_EACH_REQUEST"]):
             return False
-        age = self._signer(app).now() - content.signed_at
+        age = int(time.time()) - content.signed_at
         return bool(age > app.permanent_session_lifetime.total_seconds() / 2)
 
     def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
@@ -216,9 +197,9 @@ class SessionInterface(SecureCookieSessionInterface):
                 self._set_cookie(app, session, response)
 
     def _set_cookie(self, app: Flask, session: Session, response: Response) -> None:
-        name, signer = self.get_cookie_name(app), self._signer(app)
-        began_at = session.content.began_at if session.content else signer.now()
-        value = signer.sign(session, began_at)
+        name = self.get_cookie_name(app)
+        began_at = session.content.began_at if session.content else int(time.time())
+        value = self._signer(app).sign(session, began_at)
         if len(name) + 1 + len(value) > MAX_COOKIE_BYTES:
             size = len(value)
             logger.warning("A session of %s bytes is too large: browsers ignore its cookie.", size)
@@ -240,15 +221,12 @@ class SessionInterface(SecureCookieSessionInterface):
         A cookie that cannot be verified is left alone: another server may have a newer key.
         """
         cookie = _cookie(request, self.get_cookie_name(app))
-        if not cookie:
-            return None
-        signer = self._signer(app)
-        content = signer.verify(cookie)
-        return content if content and self._is_current(app, content, signer.now()) else None
+        content = self._signer(app).verify(cookie) if cookie else None
+        return content if content and self._is_current(app, content) else None
 
-    def _is_current(self, app: Flask, content: Content, now: int) -> bool:
+    def _is_current(self, app: Flask, content: Content) -> bool:
         idle = app.permanent_session_lifetime.total_seconds()
-        absolute = self._absolute_lifetime.total_seconds()
+        absolute, now = self._absolute_lifetime.total_seconds(), int(time.time())
         return (
             content.signed_at - now <= MAX_CLOCK_SKEW
             and (not idle or now - content.signed_at <= idle)

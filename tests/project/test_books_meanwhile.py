@@ -1,0 +1,53 @@
+"""Books and authors that change while another request changes them."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from accounts import log_in  # feature: auth
+from conftest import db
+from sqlalchemy import text
+from test_authors import AUTHOR
+from test_books import BOOK
+
+
+@pytest.fixture
+def stored(lasting):
+    """A client that may write, the ID of an author without books, and the path of a book."""
+    client = lasting.test_client()
+    client = log_in(lasting, "editor")  # feature: auth
+    free, author = (client.post("/authors", AUTHOR).json["id"] for _ in range(2))
+    return client, free, client.post("/books", BOOK | {"author_id": author}).location
+
+
+@pytest.fixture
+def meanwhile(lasting):
+    """Call ``meanwhile(statement, send, ...)``: the response while the statement is uncommitted."""
+
+    def meanwhile(statement, send, *args):
+        with ThreadPoolExecutor(1) as elsewhere:
+            with lasting.app_context(), db.engine.begin() as connection:
+                connection.execute(text(statement))
+                sent = elsewhere.submit(send, *args)
+                with pytest.raises(TimeoutError):
+                    sent.result(0.4)
+            return sent.result()
+
+    return meanwhile
+
+
+def test_a_book_that_is_removed_meanwhile_is_not_found(stored, meanwhile):
+    client, _, path = stored
+    assert meanwhile("DELETE FROM books", client.patch, path, {"title": "X"}).status_code == 404
+
+
+def test_no_book_is_added_to_an_author_who_is_removed_meanwhile(stored, meanwhile):
+    client, free, _ = stored
+    removed = f"DELETE FROM authors WHERE id = {free}"
+    body = BOOK | {"author_id": free}
+    assert meanwhile(removed, client.post, "/books", body).status_code == 422
+
+
+def test_no_author_is_removed_who_gets_a_book_meanwhile(stored, meanwhile):
+    client, free, _ = stored
+    moved = f"UPDATE books SET author_id = {free}"
+    assert meanwhile(moved, client.delete, f"/authors/{free}").status_code == 409

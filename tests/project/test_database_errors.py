@@ -1,0 +1,91 @@
+"""What the database refuses is a problem document, without a value."""
+
+import pytest
+from conftest import db
+from flask import request
+from sqlalchemy import CheckConstraint
+from sqlalchemy import Column
+from sqlalchemy import ForeignKey
+from sqlalchemy import insert
+from sqlalchemy import Integer
+from sqlalchemy import MetaData
+from sqlalchemy import select
+from sqlalchemy import String
+from sqlalchemy import Table
+from sqlalchemy import text
+
+SECRET = "zq-4711-qz"
+
+metadata = MetaData()
+parents = Table("test_parents", metadata, Column("id", Integer, primary_key=True))
+rows = Table(
+    "test_rows",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("name", String(20), unique=True),
+    Column("count", Integer, CheckConstraint("count >= 0")),
+    Column("needed", Integer, nullable=False, default=1),
+    Column("parent_id", ForeignKey("test_parents.id")),
+)
+
+
+@pytest.fixture
+def client(lasting):
+    """A client of views that check nothing."""
+    lasting.config["PROPAGATE_EXCEPTIONS"] = False
+
+    @lasting.get("/rows")
+    def show():
+        return [row.id for row in db.session.execute(select(rows))]
+
+    @lasting.post("/rows")
+    def add():
+        db.session.execute(insert(rows).values(**request.get_dict()))
+        db.session.commit()
+        return {}, 201
+
+    @lasting.delete("/parents")
+    def remove():
+        db.session.execute(text("DELETE FROM test_parents"))
+        db.session.commit()
+        return {}
+
+    @lasting.get("/mistake")
+    def mistake():
+        return {"number": db.session.scalar(text("SELECT nothing FROM test_rows"))}
+
+    with lasting.app_context():
+        metadata.create_all(db.engine)
+        db.session.execute(insert(parents).values(id=1))
+        db.session.execute(insert(rows).values(name=SECRET, parent_id=1))
+        db.session.commit()
+    return lasting.test_client()
+
+
+@pytest.mark.parametrize(
+    ("row", "status"),
+    [
+        ({"name": SECRET}, 409),
+        ({"parent_id": 1847110947}, 409),
+        ({"count": -1847110947}, 409),
+        ({"needed": None}, 409),
+        ({"id": 1}, 409),
+        ({"count": 2**70}, 422),
+        ({"count": -(2**70)}, 422),
+    ],
+)
+def test_what_cannot_be_stored_is_refused_and_told_to_nobody(client, caplog, row, status):
+    refused = client.post("/rows", row)
+    assert (refused.status_code, refused.mimetype) == (status, "application/problem+json")
+    assert client.get("/rows").json == [1]
+    assert client.post("/rows", {}).status_code == 201
+    for value in (SECRET, "1847110947", str(2**70)):
+        assert value not in refused.text + caplog.text
+
+
+def test_a_row_that_others_refer_to_stays(client):
+    assert client.delete("/parents").status_code == 409
+
+
+def test_a_mistake_in_the_code_is_a_500(client):
+    assert client.get("/mistake").status_code == 500
