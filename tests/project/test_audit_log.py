@@ -19,6 +19,13 @@ def test_a_refusal_outside_of_a_request_is_recorded_too(app, events, code):
     assert events() == [("denied", None)]
 
 
+def test_no_cookie_of_a_client_hides_what_it_does(app, capsys):
+    client = app.test_client()
+    client.set_cookie("a", "login failed"), client.set_cookie("b", "127.0.0.1")
+    client.post("/login", {"email": "ada@example.com", "password": "wrong password"})
+    assert " address=127.0.0.1 " in capsys.readouterr().out
+
+
 def test_the_log_is_seen_without_any_configuration(app):
     logger = logging.getLogger(f"{create_app.__module__}.audit")
     assert logger.isEnabledFor(logging.INFO)

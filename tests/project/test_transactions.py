@@ -9,6 +9,7 @@ import pytest
 from conftest import create_app
 from conftest import db
 from conftest import rolled_back
+from flask import copy_current_request_context
 from sqlalchemy import Column
 from sqlalchemy import insert
 from sqlalchemy import Integer
@@ -44,6 +45,22 @@ def counter(lasting):
         db.session.execute(insert(count).values(number=0))
         db.session.commit()
     return lasting
+
+
+def test_the_threads_of_a_request_that_writes_may_read(counter):
+    @counter.post("/threads")
+    def read_in_threads():
+        def read():
+            return db.session.scalar(text("SELECT number FROM count"))
+
+        read()
+        with ThreadPoolExecutor(2) as pool:
+            jobs = [pool.submit(copy_current_request_context(read)) for _ in range(2)]
+            found = [job.result() for job in jobs]
+        with counter.app_context():
+            return {"found": [*found, read()]}
+
+    assert counter.test_client().post("/threads").json == {"found": [0, 0, 0]}
 
 
 def test_no_update_is_lost_and_none_refused(counter):

@@ -41,6 +41,15 @@ def test_without_configuration_nothing_is_attached():
     assert handlers_of(app) == ()
 
 
+def test_flasks_own_handler_shows_no_secret_beside_a_file(tmp_path, capsys):
+    app = Flask("shop")
+    app.config.update(file_config(tmp_path / "app.log"))
+    app.logger.setLevel("INFO")  # Flask adds its handler.
+    Logger(app)
+    app.logger.error("password=%s", "canary-7f3a")
+    assert capsys.readouterr().err == ""
+
+
 def test_disabled_attaches_nothing_and_still_logs(tmp_path):
     app = make_app(tmp_path / "shop.log", CARAFE_LOGGER_ENABLED=False)
     with app.app_context():

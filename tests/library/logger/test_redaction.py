@@ -36,6 +36,10 @@ def test_the_hints_miss_nothing_that_looks_like_a_secret():
     texts += [f"Too short [type=string_too_short, input_value='{CANARY}', input_type=str]"]
     texts += [f"[(b'Set-Cookie', b'sid={CANARY}'), (b'Authorization',b'Basic {CANARY}')]"]
     texts += [f"/login?next=%2Freset%3Ftoken%3D{CANARY}", f"%22password%22%3a{CANARY}"]
+    texts += [f"user[password]={CANARY}", f"user%5Bpassword%5D={CANARY}"]
+    texts += [f"Key (token)=({CANARY}) already exists.", f'config["SECRET_KEY"] = "{CANARY}"']
+    texts += [f"headers[b'authorization'] = b'Basic {CANARY}'"]
+    texts += [f"Job(credentials=aws.Creds(user='u', value='{CANARY}'), id=1)"]
     assert [text for text in map(redact_text, texts) if CANARY in text] == []
 
 
@@ -54,6 +58,8 @@ def test_a_secret_in_a_text_is_masked_as_a_whole(secret, write):
 def test_a_private_key_is_masked_without_its_name():
     assert redact_text(f"loaded {PEM}, and more") == "loaded ***, and more"
     assert CANARY not in redact_text(PEM[:-30])
+    pgp = PEM.replace("RSA PRIVATE KEY", "PGP PRIVATE KEY BLOCK")
+    assert redact_text(f"loaded {pgp}, and more") == "loaded ***, and more"
 
 
 @pytest.fixture

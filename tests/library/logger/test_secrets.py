@@ -1,7 +1,12 @@
+import json
+import logging
+
 import pytest
 from carafe.ext.logger.redaction import clean
+from carafe.ext.logger.redaction import JSONFormatter
 from carafe.ext.logger.redaction import secrets_of_process
 from carafe.ext.logger.redaction import secrets_of_request
+from carafe.ext.logger.redaction import TRUSTED
 from flask import Flask
 from flask import request
 
@@ -72,6 +77,16 @@ def test_who_sends_words_of_the_log_as_a_secret_hides_no_line():
     with asking(query_string=query, headers=headers, environ_base={"REMOTE_ADDR": "192.0.2.10"}):
         line = "login failed, denied, 192.0.2.10"
         assert clean(line, secrets_of_request()) == line
+
+
+def test_no_client_hides_a_word_of_a_record_that_says_nothing_of_it():
+    headers = {"Cookie": "a=password; b=192.0.2.1; c=changed the"}
+    with asking(headers=headers, environ_base={"REMOTE_ADDR": "192.0.2.10"}):
+        told = {"msg": "changed the password address=192.0.2.10", "event": "changed the password"}
+        record = logging.makeLogRecord({**told, TRUSTED: True})
+        shown = json.loads(JSONFormatter().format(record))
+    assert (shown["message"], shown["event"]) == (told["msg"], told["event"])
+    assert TRUSTED not in shown
 
 
 def test_the_longest_goes_first():

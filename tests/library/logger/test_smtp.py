@@ -12,6 +12,7 @@ from aiosmtpd.smtp import AuthResult
 from carafe.ext.logger.mail import send
 
 from .configs import mail_config
+from .mailbox import Mailbox
 from .mailbox import serve
 from .workers import make_app
 
@@ -62,6 +63,21 @@ def test_a_wrong_password_is_told_and_not_shown(guarded, capsys):
     assert guarded.messages == []
     report = capsys.readouterr().err
     assert "(535" in report and "hunter3" not in report
+
+
+def test_a_recipient_who_is_refused_is_told(monkeypatch, capsys):
+    async def handle_RCPT(self, server, session, envelope, address, options):
+        if address.startswith("nobody@"):
+            return "550 no such user"
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
+
+    monkeypatch.setattr(Mailbox, "handle_RCPT", handle_RCPT, raising=False)
+    with serve() as mailbox:
+        to = ["ops@example.org", "nobody@example.org"]
+        make_app(mail_config(mailbox.port, CARAFE_LOGGER_SMTP_TOADDRS=to)).logger.error("boom")
+        mailbox.wait_for(1)
+    assert "550" in capsys.readouterr().err
 
 
 def test_starttls_with_a_certificate_nobody_trusts_delivers_nothing(server_context, capsys):

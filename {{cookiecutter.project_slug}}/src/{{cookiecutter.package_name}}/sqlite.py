@@ -19,6 +19,7 @@ from typing import Any
 
 import sqlalchemy as sa
 from alembic.util import CommandError
+from flask import g
 from flask import has_request_context
 from sqlalchemy.exc import StatementError
 
@@ -37,6 +38,10 @@ _MAX_PAUSE = 0.005
 
 _LOCK_WITHIN = "lock_within"
 """The execution option of a connection that takes the write lock, and waits so many seconds."""
+
+_CONTEXT = "sqlite.context"
+"""The key in the environ of the ``g`` of the context that takes the lock for a request. Other
+contexts within it, such as those of its threads, take none: they would wait for the request."""
 
 _is_writing: ContextVar[bool] = ContextVar("is_writing", default=False)
 
@@ -132,10 +137,11 @@ def _on_begin(seconds: float, connection: sa.Connection) -> None:
 
 def may_write() -> bool:
     """Return whether a transaction that begins now takes the write lock."""
-    if not has_request_context():
+    if _is_writing.get() or not has_request_context():
         return _is_writing.get()
-    method = environ_of(current_request())["REQUEST_METHOD"]
-    return _is_writing.get() or method not in SAFE_METHODS
+    environ, context = environ_of(current_request()), g._get_current_object()
+    is_first = environ.setdefault(_CONTEXT, context) is context
+    return is_first and environ["REQUEST_METHOD"] not in SAFE_METHODS
 
 
 def _execute_in_time(connection: sqlite3.Connection, statement: str, until: float) -> bool:

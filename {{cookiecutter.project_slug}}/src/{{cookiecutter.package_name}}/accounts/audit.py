@@ -30,7 +30,7 @@ def record(event: str, **facts: Any) -> None:
         facts["address"] = request.remote_addr
         facts["request_id"] = id_of(request.environ)
     text = "".join(f" {name}={value}" for name, value in facts.items())
-    logger.info("%s", f"{event}{text}", extra={"event": event, **facts})
+    logger.info("%s", f"{event}{text}", extra={"event": event, **facts, "carafe_trusted": True})
 
 
 def _on_denied(sender: Flask, identity: Identity, code: int, **extra: Any) -> None:

@@ -261,8 +261,7 @@ def attach(app: Flask, options: Options, make: type[BaseHandler]) -> BaseHandler
         logger.addHandler(handler)
         if logger.level == logging.NOTSET and logger.getEffectiveLevel() > options.level:
             logger.setLevel(options.level)
-    if isinstance(handler, StreamHandler):
-        app.logger.removeHandler(default_handler)
-        if "root" in options.add_loggers:
-            logging.captureWarnings(True)
+    app.logger.removeHandler(default_handler)  # It would write the secrets.
+    if isinstance(handler, StreamHandler) and "root" in options.add_loggers:
+        logging.captureWarnings(True)
     return handler

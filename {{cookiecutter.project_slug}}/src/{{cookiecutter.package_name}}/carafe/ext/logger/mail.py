@@ -140,4 +140,5 @@ def send(message: EmailMessage, options: MailOptions) -> None:
             server.starttls(context=context)
         if options.username is not None and options.password is not None:
             server.login(options.username, options.password)
-        server.send_message(message)
+        if refused := server.send_message(message):
+            raise smtplib.SMTPRecipientsRefused(refused)

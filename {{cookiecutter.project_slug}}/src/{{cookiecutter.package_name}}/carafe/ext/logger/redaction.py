@@ -55,13 +55,14 @@ _HEADER = re.compile(
 _PAIR = re.compile(
     rf"""
     ( (?:{_NAMES}) [\w-]{{0,40}} (?: \\{{0,4}}["'] | %22 )?
-      [ \t]{{0,3}} (?: [=-]?> | [:=] | %3[ad] | ,(?=[ ]?b?\\{{0,4}}["']) ) [ \t]{{0,3}}
+      (?: [\])] | %5d )? [ \t]{{0,3}}
+      (?: [=-]?> | [:=] | %3[ad] | ,(?=[ ]?b?\\{{0,4}}["']) ) [ \t]{{0,3}}
     | --[\w-]{{0,40}}? (?:{_NAMES}) [\w-]{{0,40}} [ ]{{1,3}} )
     (?: (?P<quote>\\{{1,4}}["']) .{{0,16384}}? (?P=quote)
       | b?"(?:[^"\\]|\\.){{0,16384}}"
       | b?'(?:[^'\\]|\\.){{0,16384}}'
       | \[ (?: [^][] | \[[^][]{{0,500}}\] ){{0,2000}} \]
-      | \( (?: [^()] | \([^()]{{0,500}}\) ){{0,2000}} \)
+      | [\w.]{{0,80}} \( (?: [^()] | \([^()]{{0,500}}\) ){{0,2000}} \)
       | \{{ (?: [^{{}}] | \{{[^{{}}]{{0,500}}\}} ){{0,2000}} \}}
       | (?:bearer|basic|digest|negotiate)[ ]+[^\s,;"']+
       | [^\s,;&"')\]}}]+
@@ -70,7 +71,8 @@ _PAIR = re.compile(
     re.IGNORECASE | re.VERBOSE,
 )
 _PRIVATE_KEY = re.compile(
-    r"-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----.*?(?:-----END [A-Z ]{0,40}-----|\Z)", re.DOTALL
+    r"-----BEGIN [A-Z ]{0,40}PRIVATE KEY[A-Z ]{0,10}-----.*?(?:-----END [A-Z ]{0,40}-----|\Z)",
+    re.DOTALL,
 )
 _BEARER = re.compile(r"\b(bearer[ ]+)[\w.~+/=-]{16,}", re.IGNORECASE)
 _SIGNED = re.compile(r"\beyJ[\w-]{8,2000}\.[\w-]{6,2000}(?:\.[\w-]{1,2000})?")
@@ -325,7 +327,11 @@ _LINE = (
     "[%(request_id)s %(request_method)s %(request_path)s %(request_remote_addr)s] %(message)s"
 )
 SEEN = "carafe_destinations"
-_STANDARD = {*vars(logging.makeLogRecord({})), "message", "asctime", SEEN}
+TRUSTED = "carafe_trusted"
+"""The attribute of a record that says nothing but what the application knows, such as an audit
+record: what a client sent is not looked for in it, so that no client can hide a word of it."""
+
+_STANDARD = {*vars(logging.makeLogRecord({})), "message", "asctime", SEEN, TRUSTED}
 
 
 class Formatter(logging.Formatter):
@@ -348,7 +354,8 @@ class CleanRecord(logging.LogRecord):
     """A copy of *record* that is safe to write; other handlers get the record itself."""
 
     def __init__(self, record: logging.LogRecord, secrets: tuple[str, ...] = ()) -> None:
-        secrets = (*secrets, *secrets_of_request())
+        if not getattr(record, TRUSTED, False):
+            secrets = (*secrets, *secrets_of_request())
 
         def line(value: object) -> str:
             return escape(clean(_text(value), secrets))
