@@ -1,6 +1,8 @@
 # feature: auth
 """What keeps logins true and cheap, whatever a cookie or the database says."""
 
+import sqlite3
+from contextlib import closing
 from contextlib import ExitStack
 from datetime import timedelta
 from threading import Timer
@@ -127,13 +129,15 @@ def test_who_was_shut_out_after_the_guard_makes_no_token(make_app, change):
         assert client.post("/tokens", {"name": "Job"}).status_code == 401
 
 
-def test_the_id_of_a_deleted_user_is_not_given_again(app, ada):
-    thief = thief_of(ada)
+def test_the_id_of_a_deleted_user_is_not_given_again(make_app, tmp_path):
+    """The shell of SQLite leaves what refers to a row that it deletes."""
+    app = make_app(DATABASE_URL=f"sqlite:///{tmp_path}/test.db")
     with app.app_context():
-        if db.engine.dialect.name == "sqlite":
-            db.session.execute(text("PRAGMA foreign_keys = OFF"))
-        db.session.execute(text("DELETE FROM users"))
-        db.session.commit()
+        upgrade(str(MIGRATIONS))
+    thief = thief_of(log_in(app))
+    with closing(sqlite3.connect(tmp_path / "test.db")) as shell:
+        shell.execute("DELETE FROM users")
+        shell.commit()
     log_in(app, email="bob@example.com")
     assert thief.get("/login").status_code == 401
 
