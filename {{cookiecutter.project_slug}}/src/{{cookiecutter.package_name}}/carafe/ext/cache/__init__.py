@@ -303,7 +303,12 @@ class Cache(FlaskCache):
         """Remove these keys."""
         return self.clear(keys=keys)
 
-    def invalidate(self, *namespaces: Any) -> None:
-        """Invalidate the cached responses of these namespaces, or view classes."""
+    def invalidate(self, *namespaces: Any) -> bool:
+        """Invalidate the cached responses of these namespaces, or view classes.
+
+        Returns False if the backend is unavailable; that is done as soon as it is back, unless the
+        process ends before.
+        """
         names = (signals.names_of(current_app, each) for each in namespaces)
         views_of(current_app).invalidate(set[str]().union(*names))
+        return not views_of(current_app).availability.is_open
