@@ -119,7 +119,7 @@ def _now(context: Any) -> datetime:
 
 
 class Timestamps:
-    """When a row was added, and when one of its columns was last changed."""
+    """When a row was added, and when a column of the same table was last changed."""
 
     created_at: Mapped[datetime] = mapped_column(default=_now)
     updated_at: Mapped[datetime] = mapped_column(default=_now, onupdate=_now)
