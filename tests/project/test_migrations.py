@@ -219,16 +219,16 @@ def test_upgrades_at_once_wait_for_each_other(empty, folder):
 
 
 def test_a_long_migration_keeps_its_lock_and_needs_one_connection_of_the_pool(make_app, folder):
-    path = folder("op.execute('SELECT pg_sleep(1)')")
+    path = folder("op.execute('SELECT pg_sleep(2)')")
     with schema() as url:
         found = make_url(url)
-        limit = f"{found.query['options']} -c idle_in_transaction_session_timeout=300"
+        limit = f"{found.query['options']} -c idle_in_transaction_session_timeout=1500"
         url = found.update_query_dict({"options": limit}).render_as_string(hide_password=False)
         options = {"pool_size": 1, "max_overflow": 0}
         with make_app(DATABASE_URL=url, SQLALCHEMY_ENGINE_OPTIONS=options).app_context():
             upgrade(path)
             assert db.session.scalar(text("SELECT version_num FROM alembic_version")) == "2"
-            assert db.session.scalar(text("SHOW idle_in_transaction_session_timeout")) == "300ms"
+            assert db.session.scalar(text("SHOW idle_in_transaction_session_timeout")) == "1500ms"
 
 
 def test_a_dropped_table_of_sqlite_comes_back_on_postgresql(make_app, folder, tmp_path):

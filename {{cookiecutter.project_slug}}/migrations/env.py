@@ -78,8 +78,8 @@ class SQLiteMigrations(SQLiteImpl):
         """Before *table* is copied, find what the copy would lack."""
         query = "SELECT name, sql FROM sqlite_master WHERE tbl_name = ? AND sql IS NOT NULL"
         made = dict(self.connection.exec_driver_sql(query, (table.name,)).all())
-        definition = made.pop(table.name)
-        self.indexes = {each.name: made.pop(each.name) for each in table.indexes}
+        definition = made.pop(table.name, "")
+        self.indexes = {each.name: made.pop(each.name, "") for each in table.indexes}
         self.others = made
         copy = batch_impl.new_table
         copy.dialect_options["sqlite"]["autoincrement"] = "AUTOINCREMENT" in definition.upper()

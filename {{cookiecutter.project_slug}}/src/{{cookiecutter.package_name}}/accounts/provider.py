@@ -115,7 +115,7 @@ class LoginAuth(Auth):
         super().login(user_id, propagate, **values)
 
     def logout(self, propagate: object = True) -> None:
-        """End the login of this session, and log the user out: a copy of the cookie is useless."""
+        """End the login of this session, commit, and log the user out, also in copies of it."""
         self.refuse_token()
         if (user_id := _end_login()) is not None:
             audit.record("logged out", user_id=user_id)
