@@ -1,5 +1,6 @@
 """A session that opens its signed cookie when it is used, and the interface that saves it."""
 
+import hashlib
 import time
 from collections.abc import Callable
 from collections.abc import Mapping
@@ -10,7 +11,6 @@ from datetime import date
 from datetime import timedelta
 from functools import partial
 from functools import wraps
-from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
@@ -146,10 +146,14 @@ for _name in (
     setattr(Session, _name, _opening(_name))
 
 
+def _sha256(string: bytes = b"") -> Any:
+    return hashlib.sha256(string)
+
+
 class SessionInterface(SecureCookieSessionInterface):
     """Opens sessions when they are used, and saves those that changed."""
 
-    digest_method = staticmethod(sha256)
+    digest_method = staticmethod(_sha256)
     session_class: type[SecureCookieSession] = Session
 
     def __init__(
