@@ -171,6 +171,10 @@ MISTAKES = {
         (PROXY, "proxy_temp_path /tmp/", "proxy_temp_path /var/cache/"),
         (PROXY, "pid /tmp/", "pid /run/"),
     ],
+    "the_proxy_is_not_killed_for_what_it_holds_for_clients": [
+        (COMPOSE, "size=128m", "size=200m"),
+        (PROXY, "choose.sock backlog=4096;", "choose.sock;"),
+    ],
     "the_address_and_the_scheme_of_a_client_reach_the_application": [
         (PROXY, "$proxy_add_x_forwarded_for", "$remote_addr"),
         (PROXY, "X-Forwarded-Proto $scheme_of_client", "X-Forwarded-Proto $scheme"),

@@ -178,6 +178,22 @@ def test_a_server_that_is_away_fails_nobody_and_is_told_once(capsys):
     assert line.endswith("failed")
 
 
+def test_what_came_while_the_server_was_away_is_in_the_summary(mailbox, monkeypatch):
+    handler, send = handler_of(make_app(mailbox.port)), mail.send
+    monkeypatch.setattr(mail, "send", fail_to_send)
+    for _ in range(3):
+        logging.getLogger("shop.till").error("failed")
+    handler._wait()
+    monkeypatch.setattr(mail, "send", send)
+    handler.flush()
+    [summary] = mailbox.wait_for(1)
+    assert "3 more records were not mailed: 3 x ERROR in shop.till" in summary["Subject"]
+
+
+def fail_to_send(message, options):
+    raise OSError("The server is away.")
+
+
 def test_a_closed_handler_opens_again(mailbox):
     app = make_app(mailbox.port)
     app.logger.error("before")

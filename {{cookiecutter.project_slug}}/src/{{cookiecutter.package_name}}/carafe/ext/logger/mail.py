@@ -56,8 +56,14 @@ class ThrottledListener(Listener):
             if kind not in self._titles and len(self._titles) < MAX_KINDS:
                 self._titles[kind] = title
                 return True
-            self._suppressed[self._titles.get(kind, "other records")] += 1
-            return False
+            title = self._titles.get(kind, "other records")
+        self.suppress(title)
+        return False
+
+    def suppress(self, title: str) -> None:
+        """Count a record that is not mailed, for the summary."""
+        with self._lock:
+            self._suppressed[title] += 1
 
     def summarize(self) -> None:
         """Add a record about those that were not admitted, and admit all kinds again."""
@@ -103,7 +109,8 @@ class MailHandler(BaseHandler):
         super().flush()
 
     def handleError(self, record: logging.LogRecord) -> None:
-        """Complain, but only once until a mail is sent again."""
+        """Complain, but only once until a mail is sent again. The summary has the others."""
+        self._listener.suppress(_title(record))
         if not self._is_failing:
             super().handleError(record)
         self._is_failing = True
