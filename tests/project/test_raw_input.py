@@ -121,7 +121,7 @@ def test_chunks_that_are_too_many_are_a_413_and_the_end_of_the_connection(server
         assert connection.recv(65536).startswith(b"HTTP/1.1 413 ")
         with pytest.raises(ConnectionError):
             for _ in range(100):
-                connection.sendall(chunk)
+                connection.sendall(b"%x\r\n%s\r\n" % (2**20, b" " * 2**20))
 
 
 def test_a_body_in_chunks_is_read(server):
