@@ -49,7 +49,7 @@ def test_one_bad_mail_does_not_stop_the_next(handler, monkeypatch, capsys):
 
     monkeypatch.setattr(mail, "send", fail)
     log(1, 2)
-    handler.flush()
+    handler._wait()
     assert len(sent) == 2
     assert "LookupError('unknown encoding')" in capsys.readouterr().err
 
