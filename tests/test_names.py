@@ -77,7 +77,7 @@ def test_a_bad_answer_is_refused_with_one_that_would_do(refused, question, answe
         "lazy match type with",
         "is a module of Python's standard library": "abc ast asyncio code http io logging os site "
         "secrets select signal socket string sys time typing types uuid",
-        "is a library that the project installs": "jinja2 pydantic pytest redis sqlalchemy yaml",
+        "is a library that the project installs": "async_timeout jinja2 pydantic pytest redis yaml",
         "means something else in the project": "app config dist docs migrations src test",
         "is a device on Windows": "aux com1 com9 con lpt1 prn",
     }.items(),

@@ -125,9 +125,10 @@ def lenient():
     return make_client(view)
 
 
-def test_an_argument_that_no_field_has_is_refused_with_the_nearest(lenient):
-    [fault] = lenient.get("/?autor_id=1").json["errors"]
-    assert fault["detail"] == "There is no such argument. Did you mean 'author_id'?"
+@pytest.mark.parametrize(("sent", "nearest"), [("autor_id", "author_id"), ("DAYS", "days")])
+def test_an_argument_that_no_field_has_is_refused_with_the_nearest(lenient, sent, nearest):
+    [fault] = lenient.get(f"/?{sent}=1").json["errors"]
+    assert fault["detail"] == f"There is no such argument. Did you mean {nearest!r}?"
 
 
 @pytest.mark.parametrize("name", ["author_id", "on", "anything"])

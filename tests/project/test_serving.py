@@ -66,8 +66,9 @@ def test_with_everything_unavailable_it_starts_and_says_so(serve):
     away["REDIS_URL"] = "redis://127.0.0.1:1"  # feature: cache
     server = serve("--workers=1", **away)
     assert server.get("/health/live")[0] == 200
-    status, _, problem = server.get("/health/ready")
-    assert status == 503 and "database" in problem["detail"]
+    status, headers, problem = server.get("/health/ready")
+    assert (status, headers["Retry-After"]) == (503, "5")
+    assert "database" in problem["detail"]
     assert "cache" in problem["detail"]  # feature: cache
     assert "The database is " in server.output()
     assert "The cache is " in server.output()  # feature: cache
