@@ -347,6 +347,17 @@ def test_headers_are_described_where_they_are_sent(app, add, options, status, se
     assert all(header["description"] for header in headers.values())
 
 
+def test_a_handler_of_exceptions_adds_its_statuses_to_every_operation(app, add):
+    def on_error(error):
+        raise NotImplementedError
+
+    on_error.__problems__ = {503}
+    app.register_error_handler(LookupError, on_error)
+    add("/x")
+    [methods] = described(app)["paths"].values()
+    assert "503" in methods["get"]["responses"]
+
+
 def test_a_decorator_adds_what_it_needs_of_a_security_scheme_of_its_own(app, add):
     def with_key(view):
         view.__security__ = {("key",)}

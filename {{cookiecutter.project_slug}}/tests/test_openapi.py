@@ -50,7 +50,7 @@ def test_the_document_is_valid_and_lists_every_route(client, app):
 
 def test_every_refusal_is_described(client):
     operations = client.get("/openapi.json").json["paths"][PATH]
-    assert {"201", "400", "415", "422"} <= set(operations["post"]["responses"])
+    assert {"201", "400", "415", "422", "503"} <= set(operations["post"]["responses"])
     assert {"401", "403"} <= set(operations["post"]["responses"])  # feature: auth
 
 

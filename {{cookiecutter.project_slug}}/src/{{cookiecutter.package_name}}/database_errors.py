@@ -88,6 +88,9 @@ def on_error(error: SQLAlchemyError) -> Response:
     raise error
 
 
+on_error.__problems__ = {503}  # type: ignore[attr-defined]  # of every operation in the document
+
+
 def _try_later(detail: str) -> HTTPException:
     return ServiceUnavailable(detail, retry_after=RETRY_AFTER)
 

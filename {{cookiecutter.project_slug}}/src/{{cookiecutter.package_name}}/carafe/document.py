@@ -2,7 +2,7 @@
 
 A decorator, or a function that runs before the view, may have ``__problems__``, the statuses with
 which it refuses requests, and ``__security__``, tuples of names of security schemes: a request has
-to satisfy one scheme of each tuple.
+to satisfy one scheme of each tuple. A handler of exceptions may have ``__problems__``, too.
 """
 
 import re
@@ -136,7 +136,7 @@ class Route:
         return [{name: [] for name in sorted(each)} for each in sorted(fewest, key=sorted)]
 
     def _marks(self, name: str) -> set[Any]:
-        """What the view and whatever runs before it have under *name*."""
+        """What the view, what runs before it and what handles errors have under *name*."""
         owners = [hook.__self__ for hook in self.hooks if hasattr(hook, "__self__")]
         places = [self.view, self.function, *self.hooks, *owners]
         return set().union(*(getattr(place, name, ()) for place in places))
@@ -173,7 +173,8 @@ def routes_of(app: Flask) -> Iterator[Route]:
         function = None if rule.build_only else app.view_functions.get(rule.endpoint)
         *blueprints, _ = str(rule.endpoint).split(".")
         places = [None, *accumulate(blueprints, "{}.{}".format)]
-        hooks = [hook for place in places for hook in app.before_request_funcs.get(place, ())]
+        hooks: list[Any] = [*app.error_handler_spec[None][None].values()]
+        hooks += (hook for place in places for hook in app.before_request_funcs.get(place, ()))
         for method in sorted((rule.methods or set()) & _METHODS):
             view = view_of(function, method)
             if hasattr(view, "__operation__"):
