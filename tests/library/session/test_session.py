@@ -1,4 +1,6 @@
+from datetime import datetime
 from datetime import timedelta
+from datetime import UTC
 
 import pytest
 from carafe.ext import session as extension
@@ -24,6 +26,27 @@ def test_the_interface_and_the_session_are_secure_cookie_ones():
 def test_what_was_written_is_read_by_the_next_request(client):
     client.post("/write/pen")
     assert client.get("/read").json == {"pen": 1}
+
+
+@pytest.mark.parametrize("value", [{1}, timedelta(1), bytearray(b"a"), 1j, object()])
+def test_what_would_not_come_back_is_refused_as_flask_refuses_it(value):
+    app = make_app()
+    app.json = JSONProvider(app)
+    with app.test_request_context():
+        session["value"] = value
+        with pytest.raises(TypeError):
+            app.process_response(app.response_class())
+
+
+@pytest.mark.parametrize("value", [float("inf"), (1, b"a"), datetime(2026, 1, 1, tzinfo=UTC)])
+def test_what_flask_brings_back_comes_back(value):
+    app = make_app()
+    app.json = JSONProvider(app)
+    client = app.test_client()
+    with client.session_transaction() as stored:
+        stored["value"] = value
+    with client.session_transaction() as stored:
+        assert stored["value"] == value
 
 
 def test_jsonify_reads_a_session(client):

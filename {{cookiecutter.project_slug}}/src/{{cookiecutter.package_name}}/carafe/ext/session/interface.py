@@ -1,6 +1,7 @@
 """A session that opens its signed cookie when it is used, and the interface that saves it."""
 
 import hashlib
+import json
 import time
 from collections.abc import Callable
 from collections.abc import Mapping
@@ -15,6 +16,8 @@ from typing import Any
 from uuid import UUID
 
 from flask import Flask
+from flask.json.provider import DefaultJSONProvider
+from flask.json.tag import TaggedJSONSerializer
 from flask.sessions import SecureCookieSession
 from flask.sessions import SecureCookieSessionInterface
 from flask.sessions import SessionMixin
@@ -25,6 +28,8 @@ from itsdangerous import URLSafeTimedSerializer
 
 from ...app import logger
 from ...reads import environ_of
+from ...reads import record
+from ...reads import SESSION
 
 MAX_CLOCK_SKEW = 60
 """Seconds that the clock of another server may be ahead."""
@@ -150,11 +155,25 @@ def _sha256(string: bytes = b"") -> Any:
     return hashlib.sha256(string)
 
 
+class SessionSerializer(TaggedJSONSerializer):
+    """Flask's, whatever the JSON provider of the app reads and writes."""
+
+    def dumps(self, value: Any) -> str:
+        """Return *value* as JSON. Raises TypeError for a type that would not come back."""
+        tagged, default = self.tag(value), DefaultJSONProvider.default
+        return json.dumps(tagged, separators=(",", ":"), default=default)
+
+    def loads(self, value: str) -> Any:
+        """Return what was serialized."""
+        return self._untag_scan(json.loads(value))
+
+
 class SessionInterface(SecureCookieSessionInterface):
     """Opens sessions when they are used, and saves those that changed."""
 
     digest_method = staticmethod(_sha256)
     session_class: type[SecureCookieSession] = Session
+    serializer = SessionSerializer()
 
     def __init__(
         self,
@@ -224,6 +243,7 @@ class SessionInterface(SecureCookieSessionInterface):
 
         A cookie that cannot be verified is left alone: another server may have a newer key.
         """
+        record(SESSION)
         cookie = _cookie(request, self.get_cookie_name(app))
         content = self._signer(app).verify(cookie) if cookie else None
         return content if content and self._is_current(app, content) else None
