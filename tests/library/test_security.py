@@ -8,6 +8,7 @@ from flask import abort
 from flask import redirect
 from flask import Response
 from flask import session
+from werkzeug.datastructures import Headers
 
 HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -126,6 +127,7 @@ def write():
         (write, {}, ["no-store"]),
         ("", {"Authorization": "Bearer a"}, ["no-store"]),
         (("", {"Vary": "Accept, cookie"}), {}, ["no-store"]),
+        (("", Headers([("Vary", "Cookie"), ("Vary", "Accept")])), {}, ["no-store"]),
         (("", {"Set-Cookie": "a=b"}), {}, ["no-store"]),
         (("", {"Vary": "Accept"}), {}, []),
         (("", {"Vary": "Cookie", "Cache-Control": "no-cache"}), {}, ["no-store"]),

@@ -162,7 +162,9 @@ def ip_address(text: str | None) -> str | None:
 
 def _private(headers: HeaderList, has_credentials: bool, is_stranger: bool) -> HeaderList:
     """The headers, with ``no-store`` if the response is for one client alone."""
-    values = {name.lower(): value for name, value in headers}
+    values: dict[str, str] = {}
+    for name, value in headers:
+        values[name.lower()] = ", ".join(filter(None, [values.get(name.lower()), value]))
     varies = "cookie" in values.get("vary", "").lower() and not is_stranger
     depends = "set-cookie" in values or varies
     control = values.get("cache-control")
