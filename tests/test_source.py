@@ -29,7 +29,9 @@ MAY_IMPORT = {
     "checks": {"accounts", "carafe.ext.logger", "database", "settings"},
     "column_types": set(),
     "commands": {"accounts", "carafe.openapi", "checks", "seed"},
-    "database": {"carafe.app", "column_types", "postgresql", "settings", "sqlite"},
+    "database": {
+        *("carafe.app", "carafe.reads", "column_types", "postgresql", "settings", "sqlite"),
+    },
     "database_errors": {"carafe.errors", "carafe.logger", "database"},
     "extensions": {"carafe.ext", "database"},
     "health": {"carafe.logger", "carafe.operation", "database", "database_errors", "extensions"},

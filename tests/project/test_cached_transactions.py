@@ -8,7 +8,9 @@ from conftest import cache
 from conftest import db
 from flask import g
 from flask import request
+from flask.views import MethodView
 from sqlalchemy import insert
+from sqlalchemy import select
 from sqlalchemy import text
 from sqlalchemy import update
 from sqlalchemy.orm import DeclarativeBase
@@ -60,6 +62,29 @@ def test_a_cached_response_needs_no_database(client):
     assert client.get("/saying").json == {"text": "old"}
     change_elsewhere(client.application)
     assert client.get("/saying").json == {"text": "old"}
+
+
+@pytest.mark.parametrize("in_session", [True, False])
+def test_what_was_committed_before_a_refusal_is_shown(app, client, in_session):
+    class Sayings(MethodView):
+        @cache.cached_view()
+        def get(self):
+            return [saying.text for saying in db.session.scalars(select(Saying))]
+
+        def post(self):
+            if in_session:
+                db.session.add(Saying(id=2, text="new"))
+                db.session.commit()
+            else:
+                with db.engine.begin() as connection:
+                    connection.execute(insert(Saying).values(id=2, text="new"))
+            db.session.execute(insert(Saying).values(id=1, text="taken"))
+            return {}
+
+    app.add_url_rule("/sayings", view_func=Sayings.as_view("sayings"))
+    assert client.get("/sayings").json == ["old"]
+    assert client.post("/sayings").status_code == 409
+    assert client.get("/sayings").json == ["old", "new"]
 
 
 def test_what_the_request_read_before_a_miss_is_read_again(app, client):

@@ -3,6 +3,7 @@ from itertools import count
 
 import pytest
 import redis
+from flask import request
 
 
 @pytest.fixture
@@ -22,6 +23,21 @@ def test_by_key(filled):
     assert left(filled) == {"a2", "[a]1"}
     filled.clear(keys=["a2"])
     assert left(filled) == {"[a]1"}
+
+
+@pytest.mark.parametrize("read", [lambda: request.headers.get("X-A"), lambda: request.host])
+def test_a_key_stands_for_all_that_vary_by_a_header(app, read):
+    @app.get("/read")
+    @app.cache.cached_view(namespace="read")
+    def view():
+        return {"read": read(), "run": next(runs)}
+
+    runs, client = count(1), app.test_client()
+    first = client.get("/read").json
+    assert client.get("/read").json == first
+    with app.app_context():
+        assert app.cache.clear_keys("read:view:/read")
+    assert client.get("/read").json != first
 
 
 def test_everything(filled):

@@ -1,6 +1,8 @@
 import gc
+import sys
 import threading
 from itertools import count
+from types import SimpleNamespace
 
 import pytest
 import redis
@@ -11,6 +13,9 @@ from carafe.ext.cache import after_put
 from carafe.ext.cache import Cache
 from flask import Flask
 from flask.views import MethodView
+
+from .apps import app_with
+from .apps import close
 
 SIGNALS = {"post": after_post, "put": after_put, "patch": after_patch, "delete": after_delete}
 
@@ -165,6 +170,22 @@ def test_two_apps_never_meet(make_app, backend):
         after_post.send(here.views["BookView"])
         cache.invalidate("BookView")
     assert client.get("/books").json == first
+
+
+def test_what_other_code_made_is_not_served(on_redis, monkeypatch, tmp_path):
+    file, runs, clients = tmp_path / "__init__.py", count(1), []
+    monkeypatch.setitem(sys.modules, "code", SimpleNamespace(__file__=str(file)))
+    for code in ("old", "new", "new"):
+        (tmp_path / "models.py").write_text(code)
+        file.touch()
+        app = app_with(None, "code", **on_redis)
+        view = app.cache.cached_view(namespace="it")(lambda: f"{next(runs)}")
+        app.add_url_rule("/it", "it", view)
+        clients.append(app.test_client())
+    old, new, same = clients
+    assert [client.get("/it").text for client in (old, old, new, new, same)] == [*"11222"]
+    for client in clients:
+        close(client.application)
 
 
 def test_a_signal_outside_a_context_warns_and_does_no_harm(app, run, caplog):

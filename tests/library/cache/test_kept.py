@@ -7,6 +7,7 @@ from flask import abort
 from flask import g
 from flask import request
 from flask import session
+from werkzeug.datastructures import Headers
 
 
 @pytest.mark.parametrize("status", [201, 301, 404, 500])
@@ -55,13 +56,20 @@ def test_an_abort_is_never_kept_and_the_view_runs_once(app, client):
         {"Vary": "Cookie"},
         {"Cache-Control": "max-age=0"},
         {"Content-Range": "bytes 0-1/2"},
+        {"Connection": "close"},
+        {"Cache-Control": "PRIVATE"},
+        {"Cache-Control": "max-age=60, No-Store"},
+        {"Cache-Control": "Max-Age=0"},
+        {"Cache-Control": ["max-age=60", "private"]},
+        {"Vary": ["Accept", "Cookie"]},
+        {"Vary": ["Accept", "*"]},
     ],
 )
 def test_a_response_that_is_not_for_everybody_is_not_kept(app, client, headers):
     @app.get("/headers")
     @app.cache.cached_view()
     def view():
-        return {"run": next(app.runs)}, headers
+        return {"run": next(app.runs)}, Headers(headers)
 
     assert client.get("/headers").json != client.get("/headers").json
 

@@ -12,6 +12,7 @@ from threading import Thread
 import pytest
 from carafe import FlaskCarafe
 from carafe import reads
+from carafe.ext import session as session_extension
 from carafe.ext.cache import Cache
 from carafe.operation import operation
 from carafe.reads import READ_BY
@@ -41,6 +42,7 @@ WAYS = {
     "all headers": lambda: sorted(map(str, request.headers)),
     "header names": lambda: sorted(request.headers.keys()),
     "environ": lambda: request.environ.get("HTTP_COOKIE"),
+    "environ of the headers": lambda: request.headers.environ.get("HTTP_COOKIE"),
     "address": lambda: request.remote_addr,
     "route": lambda: str(request.access_route),
     "host": lambda: request.host,
@@ -616,6 +618,31 @@ def test_what_a_hook_read_before_a_write_is_not_cached_after_it():
     assert client.get("/it").json == {"text": "old"}
     assert [client.get("/it").json["text"] for _ in range(3)] == ["new"] * 3
     assert client.get("/it").headers["Cache-Status"] == "carafe; hit"
+
+
+def test_a_session_that_is_opened_by_hand_is_read(app):
+    session_extension.init_app(app)
+
+    @app.post("/name/<name>")
+    def name(name):
+        session["name"] = name
+        return {}
+
+    @app.get("/it")
+    @app.cache.cached_view()
+    def it():
+        return {"name": app.session_interface.open_session(app, request).get("name")}
+
+    ada, stranger = app.test_client(), app.test_client()
+    ada.post("/name/ada")
+    assert ada.get("/it").json == {"name": "ada"}
+    assert stranger.get("/it").json == {"name": None}
+
+
+def test_unless_takes_no_arguments(app):
+    for decorator in (app.cache.cached_view, app.cache.cached):
+        with pytest.raises(ValueError, match="unless has arguments"):
+            decorator(unless=lambda function, *args, **kwargs: True)
 
 
 def test_what_unless_reads_does_not_count(app):

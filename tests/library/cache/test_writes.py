@@ -1,5 +1,6 @@
 """Writes that must invalidate, in whatever way a view is made, and however its request ends."""
 
+from functools import cached_property
 from functools import wraps
 from itertools import count
 
@@ -7,6 +8,8 @@ import pytest
 from carafe import config
 from carafe.ext.cache import after_post
 from carafe.ext.cache import Cache
+from carafe.reads import environ_of
+from carafe.reads import WROTE
 from flask import Flask
 from flask import request
 from flask.views import MethodView
@@ -87,6 +90,34 @@ def test_a_namespace_may_use_self(app):
 
     app.add_url_rule("/it", view_func=Named.as_view("it"))
     check_a_write_is_seen(app.test_client())
+
+
+@pytest.mark.parametrize("kind", [property, cached_property, classmethod, staticmethod])
+def test_a_namespace_may_be_a_descriptor(app, kind):
+    class Named(Writing):
+        cache_namespace = kind(lambda *of: "named")
+
+        @app.cache.cached_view()
+        def get(self):
+            return {"run": next(app.runs)}
+
+    app.add_url_rule("/it", view_func=Named.as_view("it"))
+    check_a_write_is_seen(app.test_client())
+
+
+def test_a_namespace_that_only_an_instance_has_is_refused(app):
+    class Named(Writing):
+        def __init__(self, name):
+            self.cache_namespace = name
+
+        @app.cache.cached_view()
+        def get(self):
+            raise NotImplementedError
+
+    app.testing = True
+    app.add_url_rule("/it", view_func=Named.as_view("it", "a"))
+    with pytest.raises(TypeError, match="a method or a property of Named"):
+        app.test_client().get("/it")
 
 
 @pytest.mark.parametrize("every", [True, False])
@@ -248,6 +279,20 @@ def test_who_listens_to_a_write_has_its_request(app):
 
 class Interrupted(BaseException):
     """As a worker that is told to stop."""
+
+
+def test_a_refusal_after_a_write_invalidates(app):
+    class It(MethodView):
+        @app.cache.cached_view()
+        def get(self):
+            return {"run": next(app.runs)}
+
+        def post(self):
+            environ_of(request)[WROTE] = True
+            return {}, 409
+
+    app.add_url_rule("/it", view_func=It.as_view("it"))
+    check_a_write_is_seen(app.test_client())
 
 
 @pytest.mark.parametrize("error", [OSError, Interrupted])

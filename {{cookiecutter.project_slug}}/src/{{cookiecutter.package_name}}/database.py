@@ -40,6 +40,7 @@ from alembic.util import CommandError
 from flask import current_app
 from flask import Flask
 from flask import has_app_context
+from flask import has_request_context  # feature: cache
 from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy.exc import ArgumentError
@@ -54,6 +55,9 @@ from . import column_types
 from . import postgresql
 from . import sqlite
 from .carafe.app import as_sync
+from .carafe.reads import current_request  # feature: cache
+from .carafe.reads import environ_of  # feature: cache
+from .carafe.reads import WROTE  # feature: cache
 from .postgresql import deadline as deadline
 from .settings import project_folder
 
@@ -346,6 +350,8 @@ def _dialect(engine: sa.Engine) -> ModuleType:
 def _on_statement(connection: sa.Connection, cursor: Any, statement: str, *_: Any) -> None:
     mark = _SET if _READING.match(statement) else _WROTE
     is_marked = mark == _WROTE or _SETTING.search(statement)
+    if mark == _WROTE and has_request_context():  # feature: cache
+        environ_of(current_request())[WROTE] = True
     if is_marked and has_app_context() and db.session().in_transaction():
         db.session.info[mark] = True
 

@@ -31,6 +31,9 @@ from werkzeug.datastructures import EnvironHeaders
 CONTEXTS = "carafe.contexts"
 """The key in the environ of a list that receives the context of the request, if there is one."""
 
+WROTE = "carafe.wrote"
+"""The key in the environ of True once the request has changed rows of the database."""
+
 WHO = "carafe.who"
 """The key in the environ of a pair: the user's id and "session" or "token", once known."""
 
@@ -389,20 +392,25 @@ class RecordedHeaders(EnvironHeaders):
     """Request headers that record which of them are read."""
 
     def __init__(self, environ: dict[str, Any], request: RecordedRequest) -> None:
-        super().__init__(environ)
-        self._request = request
+        self._request, self._headers = request, EnvironHeaders(environ)
+
+    @property
+    def environ(self) -> dict[str, Any]:  # type: ignore[override]
+        """The environ, which is recorded as read."""
+        self._request.record(ENVIRON)
+        return self._headers.environ
 
     def _get_key(self, key: str) -> str:
         self._request.record(str(key).lower())
-        return super()._get_key(key)
+        return self._headers._get_key(key)
 
     def getlist(self, key: str, *args: Any, **kwargs: Any) -> Any:
         self._request.record(str(key).lower())
-        return EnvironHeaders(self.environ).getlist(key, *args, **kwargs)
+        return self._headers.getlist(key, *args, **kwargs)
 
     def __iter__(self) -> Iterator[tuple[str, str]]:
         self._request.record(HEADERS)
-        return super().__iter__()
+        return iter(self._headers)
 
 
 class RecordedGlobals(_AppCtxGlobals):

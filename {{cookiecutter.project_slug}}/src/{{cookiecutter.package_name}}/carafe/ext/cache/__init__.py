@@ -50,6 +50,7 @@ from typing import TypeVar
 from flask import current_app
 from flask import Flask
 from flask_caching import Cache as FlaskCache
+from flask_caching.utils import wants_args
 
 from ... import reads
 from ...app import as_sync
@@ -186,6 +187,8 @@ class Cache(FlaskCache):
         """
         if isinstance(include_request_args, str):
             raise ValueError("include_request_args is a string. Give a list of names, or a bool.")
+        if unless and wants_args(unless):
+            raise ValueError("unless has arguments. Give a function that is called without any.")
         seconds = None if timeout is None else settings.seconds_of("timeout", timeout, 0)
         return CachedView(
             seconds, namespace, unless, include_request_args, frozenset(statuses), public
@@ -280,10 +283,11 @@ class Cache(FlaskCache):
                 raise TypeError(f"{name}: expected a list of texts, but got {given!r}.")
         if keys:
             self.unlink(*keys, *map(stored_key, keys))
-        if not prefixes and (prefixes is not None or keys is not None):
+        starts = [*(prefixes or ()), *map(stored_key, prefixes or ())]
+        starts += [f"{stored_key(key)}#" for key in keys or ()]  # those of request headers
+        if not starts and (prefixes is not None or keys is not None):
             return not views_of(current_app).availability.is_open
-        spelled = prefixes and [*prefixes, *map(stored_key, prefixes)]
-        return bool(self.cache.clear_prefixes(spelled))
+        return bool(self.cache.clear_prefixes(starts or None))
 
     def delete_memoized(self, f: Any, *args: Any, **kwargs: Any) -> None:
         """Forget what *f* returned for these arguments, or for all.

@@ -67,6 +67,8 @@ _NEUTRAL = {"if-none-match", reads.BODY, reads.GLOBALS, reads.PATH, reads.QUERY}
 """What makes no difference: who has the response gets a 304 instead; a request with a body is not
 cached; the path and the query are in the key; what ``g`` holds was read from elsewhere."""
 
+_OF_ONE_RESPONSE = {"content-range", "set-cookie"}
+
 STATUS = "carafe.cache.status"
 """The key in the environ of what the cache did."""
 
@@ -93,12 +95,19 @@ def why_not_cached(response: Response, names: Collection[str], options: Any) -> 
         return "it is streamed"
     if control.private or control.no_store or control.no_cache:
         return f"Cache-Control is {control}".replace('"', "'")
-    for name in ("Set-Cookie", "Content-Range"):
-        if name in response.headers:
+    for name in response.headers.keys():
+        if name.lower() in _OF_ONE_RESPONSE or is_hop_by_hop_header(name):
             return f"it has the header {name}"
     if "*" in names:
         return "it varies on everything"
     return "it is too large" if len(response.get_data()) > MAX_BODY_BYTES else None
+
+
+def join_lines(headers: Headers) -> None:
+    """Make one line of ``Cache-Control`` and of ``Vary``: Werkzeug reads only the first one."""
+    for name in ("Cache-Control", "Vary"):
+        if name in headers:  # Their values mean the same in lower case, which Werkzeug expects.
+            headers[name] = ", ".join(headers.getlist(name)).lower()
 
 
 def seconds_for(response: Response, seconds: int) -> int:

@@ -30,6 +30,7 @@ from ...app import logger
 from ...reads import CONTEXTS
 from ...reads import current_request
 from ...reads import environ_of
+from ...reads import WROTE
 from ...request import SAFE_METHODS
 
 _signal = Namespace().signal
@@ -56,7 +57,7 @@ def init_app(
     wsgi_app = app.wsgi_app
 
     def announce(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """Announce a write, unless it was refused: what failed may have been committed before."""
+        """Announce a write, unless it was refused before anything was written."""
         if environ["REQUEST_METHOD"] in SAFE_METHODS:
             return wsgi_app(environ, start_response)
         contexts: list[Context] = []
@@ -72,7 +73,7 @@ def init_app(
             is_started = True
             is_sized = any(name.lower() == "content-length" for name, _ in headers)
             is_whole = is_sized or status.startswith("204")
-            if not status.startswith("4"):
+            if not status.startswith("4") or any(each.run(_has_written) for each in contexts):
                 send()
             return start_response(status, headers, *exc_info)
 
@@ -89,6 +90,10 @@ def init_app(
         return ClosingIterator(body, lambda: invalidate(namespaces))  # It may write as it is sent.
 
     app.wsgi_app = announce  # type: ignore[method-assign]
+
+
+def _has_written() -> bool:
+    return WROTE in environ_of(current_request())
 
 
 def _send(app: Flask, on_write: Callable[..., None], namespaces: set[str]) -> None:
@@ -131,19 +136,31 @@ def bases_of(app: Flask, kind: type) -> list[type]:
 def names_of(app: Flask, view: Any) -> set[str]:
     """Return the namespaces of a view: a class, an instance, a function, or the name itself.
 
-    A class has several if it is registered several times, and a method of it gives the namespace.
+    A class has several if it is registered several times, and each instance has its own.
     """
-    declared = getattr(view, "cache_namespace", None)
-    if isinstance(view, type) and callable(declared) and signature(declared).parameters:
+    if isinstance(view, type) and is_of_instance(view):
         return {namespace_of(instance) for instance in _instances(app, view)}
     return {namespace_of(view)}
 
 
+def is_of_instance(view_class: type) -> bool:
+    """Return whether a method or a property of *view_class* gives the namespace."""
+    declared = getattr(view_class, "cache_namespace", None)
+    if callable(declared):
+        return bool(signature(declared).parameters)
+    return hasattr(declared, "__get__")
+
+
 def namespace_of(view: Any) -> str:
-    """Return the namespace of a view whose class, if it has one, needs no instance for it."""
+    """Return the namespace of a view whose class, if it has one, needs no instance for it.
+
+    Raises TypeError for one that only an instance has: a write knows the class.
+    """
     if isinstance(view, str):
         return view
     owner: Any = view if isinstance(view, type) or isroutine(view) else type(view)
+    if owner is not view and "cache_namespace" in getattr(view, "__dict__", ()):
+        raise TypeError(f"Make cache_namespace a method or a property of {owner.__name__}.")
     given = getattr(getattr(view, "cached_view", None), "namespace", None)
     declared = getattr(view, "cache_namespace", None) or given
     if callable(declared):

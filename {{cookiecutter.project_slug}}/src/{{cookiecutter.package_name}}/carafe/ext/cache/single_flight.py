@@ -187,6 +187,7 @@ class SingleFlight:
         view, request, made = lookup.view, lookup.request, time.time()
         with reads.recording():
             response = current_app.make_response(lookup.run())
+        entries.join_lines(response.headers)
         names = reads.reads_of(reads.current_context()) | response.vary.as_set()
         lookup.seconds = entries.seconds_for(response, view.seconds)
         reason = entries.why_not_cached(response, names, view.options)

@@ -5,6 +5,7 @@ these are the current ones. So a hit is one ``get_many([entry, token])``. A writ
 which invalidates every response that was made before it, or is being made.
 """
 
+import sys
 from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Mapping
@@ -12,6 +13,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from functools import wraps
+from hashlib import sha256
+from pathlib import Path
 from types import FunctionType
 from typing import Any
 from typing import TypeVar
@@ -92,6 +95,16 @@ def _decorates(options: CachedView, owner: Any, function: Any) -> bool:
     return options in (getattr(view_class, "decorators", None) or ())
 
 
+def _version_of(app: Flask) -> str:
+    """A number that changes with the code of *app*: what other code made is not served."""
+    file = getattr(sys.modules.get(app.import_name), "__file__", None)
+    files = [Path(file)] if file else []
+    if file and files[0].name == "__init__.py":
+        files = sorted(files[0].parent.rglob("*.py"))
+    digest = sha256(b"".join(each.read_bytes() for each in files))
+    return digest.hexdigest()[:16]
+
+
 def _run(request: Any, query: bytes, view: Callable[[], Any]) -> Any:
     with reads.seeing(request, query):
         return view()
@@ -114,7 +127,7 @@ class CachedViews:
         self._responses = entries.StoredResponse.of_class(app.response_class)
         self._flight = SingleFlight(self.availability, self._responses, before_miss)
         self._seconds: int = settings["CACHE_DEFAULT_TIMEOUT"]
-        self._prefix: str = settings["CACHE_KEY_PREFIX"]
+        self._mark = f"{settings['CACHE_KEY_PREFIX']}{_version_of(app)}"
         self._ignored = frozenset(app.config["CARAFE_CACHE_IGNORED_REQUEST_ARGS"])
         self._views: dict[Any, View] = {}
         """By decorator, function or class, and namespace if that may change."""
@@ -182,7 +195,9 @@ class CachedViews:
                 view.varies.add("host")  # The path alone does not identify a view.
         if len(self._views) >= _MAX_VIEWS:
             self._views.clear()
-        may_change = is_static or callable(getattr(owner, "cache_namespace", None))
+        declaring = owner if isinstance(owner, FunctionType | type) else type(owner)
+        declared = getattr(declaring, "cache_namespace", None)
+        may_change = is_static or callable(declared) or hasattr(declared, "__get__")
         is_fixed = options.namespace or not may_change
         self._views[options, kind, None if is_fixed else namespace] = view
         return view
@@ -266,8 +281,11 @@ class CachedViews:
         return entry, token
 
     def _joined(self, tokens: list[Any]) -> str:
-        """The *tokens* as one; another app's prefix may end where a namespace here begins."""
-        return f"{''.join(map(str, tokens))}@{self._prefix}"
+        """The *tokens* as one, with what makes the entries of other code different.
+
+        The prefix of another app may end where a namespace here begins, and its code may differ.
+        """
+        return f"{''.join(map(str, tokens))}@{self._mark}"
 
     def _new_tokens(self, needed: tuple[str, ...]) -> list[str]:
         """Return the tokens, made now if there are none: the same for all processes."""
