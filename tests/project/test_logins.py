@@ -16,6 +16,7 @@ from conftest import create_app
 from conftest import db
 from conftest import MIGRATIONS
 from conftest import schema
+from flask import request
 from flask_migrate import upgrade
 from sqlalchemy import event
 from sqlalchemy import text
@@ -41,6 +42,20 @@ def test_logging_out_without_a_database_takes_the_cookie_back(make_app, tmp_path
     answer = client.delete("/login")
     assert answer.status_code == 204
     assert "Max-Age=0" in answer.headers["Set-Cookie"]
+
+
+def test_a_logout_tells_the_access_log_who_that_was(app, ada):
+    user_id = ada.get("/login").json["id"]
+    with ada:
+        ada.delete("/login")
+        assert request.environ["carafe.who"] == (user_id, "session")
+
+
+def test_a_token_may_send_options(app, ada):
+    token = ada.post("/tokens", {"name": "Job"}).json["token"]
+    headers = {"Authorization": f"Bearer {token}"}
+    assert app.test_client().options("/login", headers=headers).status_code == 204
+    assert app.test_client().delete("/login", headers=headers).status_code == 403
 
 
 def test_a_token_costs_one_select_on_an_index(app, ada):

@@ -14,6 +14,7 @@ from sqlalchemy import select
 from ..carafe.errors import TokenRequired
 from ..carafe.operation import Headers
 from ..carafe.operation import operation
+from ..carafe.request import SAFE_METHODS
 from ..carafe.schema import Body
 from ..carafe.schema import Representation
 from ..carafe.schema import Text
@@ -67,7 +68,7 @@ class LoginOut(Representation):
 @bp.before_request
 def refuse_token() -> None:
     """Refuse to log in or out with a token, before the body is read."""
-    if request.method not in {"GET", "HEAD"}:
+    if request.method not in SAFE_METHODS:
         auth.refuse_token()
 
 

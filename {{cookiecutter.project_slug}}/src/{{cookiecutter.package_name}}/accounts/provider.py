@@ -27,6 +27,9 @@ from ..carafe.ext.auth import Auth
 from ..carafe.ext.auth import SQLAlchemyAuthProvider
 from ..carafe.ext.auth.identity import unauthorized
 from ..carafe.ext.auth.provider import role_names
+from ..carafe.reads import current_request
+from ..carafe.reads import environ_of
+from ..carafe.reads import WHO
 from ..carafe.request import TOKEN
 from ..database import db
 from ..database import deadline
@@ -118,6 +121,7 @@ class LoginAuth(Auth):
         """End the login of this session, commit, and log the user out, also in copies of it."""
         self.refuse_token()
         if (user_id := _end_login()) is not None:
+            environ_of(current_request())[WHO] = user_id, "session"
             audit.record("logged out", user_id=user_id)
         super().logout(propagate)
 
