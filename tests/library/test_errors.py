@@ -11,6 +11,7 @@ from flask import Flask
 from flask import request
 from flask import Response
 from markupsafe import Markup
+from werkzeug.datastructures import WWWAuthenticate
 from werkzeug.exceptions import default_exceptions
 from werkzeug.exceptions import HTTPException
 from werkzeug.exceptions import MethodNotAllowed
@@ -158,6 +159,12 @@ def test_abort_with_a_response_sends_that_response(app, client):
     app.add_url_rule("/", view_func=lambda: abort(Response("mine", 409, mimetype="text/plain")))
     response = client.get("/")
     assert (response.status_code, response.mimetype, response.text) == (409, "text/plain", "mine")
+
+
+@pytest.mark.parametrize("own", [None, "Basic realm=a"])
+def test_a_401_has_a_challenge(answer, own):
+    response = answer(Unauthorized(www_authenticate=WWWAuthenticate.from_header(own)))
+    assert response.headers.getlist("WWW-Authenticate") == [own or "Bearer"]
 
 
 def test_an_error_that_carries_a_response_sends_it(answer):

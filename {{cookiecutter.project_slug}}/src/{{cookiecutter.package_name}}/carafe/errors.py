@@ -98,6 +98,8 @@ def problem(error: HTTPException) -> WerkzeugResponse:
     for name, value in error.get_headers():
         if name.lower() not in {"content-type", "content-length"}:
             response.headers.add(name, value)
+    if status == HTTPStatus.UNAUTHORIZED:
+        response.headers.setdefault("WWW-Authenticate", "Bearer")
     return response
 
 
