@@ -49,6 +49,16 @@ def test_all_other_urls_are_accepted(path, query):
     assert get(path, query)[0] == 200
 
 
+@pytest.mark.parametrize("port", ["0", "65536", "99999999", "x"])
+def test_a_host_with_an_impossible_port_is_refused(port):
+    assert get("/", "", HTTP_HOST=f"localhost:{port}")[0] == 400
+
+
+@pytest.mark.parametrize("port", ["", ":", ":1", ":65535"])
+def test_a_host_may_have_a_port(port):
+    assert get("/", "", HTTP_HOST=f"localhost{port}")[0] == 200
+
+
 def test_an_unknown_path_that_is_text_is_a_404():
     assert get("/unknown/../%C3%A9", "")[0] == 404
 

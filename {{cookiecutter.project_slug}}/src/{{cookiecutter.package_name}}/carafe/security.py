@@ -6,7 +6,7 @@ invalid ``Host``, or of HTTP/1.1 without one, is refused as well, as that protoc
 
 Every response, also an error or a redirect, has the id of its request in ``X-Request-ID``, and
 strict security headers; one that the application sets itself is left alone. A response that depends
-on a cookie or on credentials is not stored by any cache (``Cache-Control: no-store``), unless it
+on the session or on credentials is not stored by any cache (``Cache-Control: no-store``), unless it
 says for how long it may be. Over HTTPS, a header makes browsers use only HTTPS for *hsts* seconds.
 
 The last of *hops* trusted reverse proxies says who the client is: by what it appended to
@@ -56,7 +56,8 @@ _SPECIAL = {"vary", "set-cookie", "strict-transport-security", _ID.lower()}
 _SPECIAL |= {name.lower() for name, _ in _HEADERS}
 """A response with none of these headers gets all of ours, and may be for everybody."""
 
-_HOST = re.compile(r"([\w.-]+|\[[0-9a-f:.]+\])(:[0-9]*)?", re.ASCII | re.IGNORECASE)
+_HOST = re.compile(r"([\w.-]+|\[[0-9a-f:.]+\])(:[0-9]{0,5})?", re.ASCII | re.IGNORECASE)
+_MAX_PORT = 65535
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 
 
@@ -77,7 +78,7 @@ def check_url() -> None:
     host = environ.get("HTTP_HOST")
     if host is None and environ["SERVER_PROTOCOL"] == "HTTP/1.1":
         abort(400, "The request has no Host header.")
-    if host is not None and not _HOST.fullmatch(host):
+    if host is not None and not _is_host(host):
         abort(400, "The Host header is not valid.")
     path, query = environ["PATH_INFO"], environ.get("QUERY_STRING", "")
     if not (path.isascii() and path.isprintable()) and _CONTROL.search(
@@ -88,6 +89,12 @@ def check_url() -> None:
         unquote_to_bytes(query.encode("latin1"))
     ):
         abort(400, "The query has a NUL character.")
+
+
+def _is_host(sent: str) -> bool:
+    found = _HOST.fullmatch(sent)
+    port = found and (found[2] or "").lstrip(":")
+    return port == "" or bool(port and 0 < int(port) <= _MAX_PORT)
 
 
 def _text(sent: bytes) -> str:
