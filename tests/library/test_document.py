@@ -154,6 +154,7 @@ def test_a_noun_has_a_singular(plural, one):
         ("GET", "/reports/<id>.pdf", None, "get_report_pdf"),
         ("GET", "/", None, "get_root"),
         ("GET", "/<a>/<b>", None, "get_root"),
+        ("GET", "/s/<code>", None, "get_s"),
     ],
 )
 def test_an_operation_is_called_after_its_method_and_its_path(
@@ -291,6 +292,35 @@ def test_a_model_that_differs_as_a_body_has_two_names_without_hyphens(app, add):
     assert "title" not in schemas["PriceInput"]
 
 
+class Tagged(BaseModel):
+    tags: set[str]
+    names: frozenset[int] = frozenset()
+
+
+def test_a_set_in_a_body_may_repeat_an_item(app, add):
+    add("/x", method="POST", body=Tagged)
+    assert "uniqueItems" not in str(described(app))
+
+
+class Tags(BaseModel):
+    tags: list[str]
+
+
+def test_the_texts_of_a_form_have_no_nul(app):
+    @app.post("/x")
+    @operation()
+    def view(form: Tags) -> None: ...
+
+    items = described(app)["components"]["schemas"]["Tags"]["properties"]["tags"]["items"]
+    assert items == {"type": "string", "pattern": NO_NUL}
+
+
+def test_a_duration_is_written_as_pydantic_writes_it(app, add):
+    add("/x", timedelta)
+    add("/y", method="POST", body=timedelta)
+    assert str(described(app)).count("'duration'") == 1
+
+
 def test_a_title_of_the_owners_stays(app, add):
     add("/a", type("Thing", (BaseModel,), {"model_config": ConfigDict(title="A thing")}))
     assert described(app)["components"]["schemas"]["Thing"]["title"] == "A thing"
@@ -351,11 +381,14 @@ def test_a_handler_of_exceptions_adds_its_statuses_to_every_operation(app, add):
     def on_error(error):
         raise NotImplementedError
 
-    on_error.__problems__ = {503}
+    on_error.__problems__, on_error.__problems_of_writes__ = {503}, {409}
     app.register_error_handler(LookupError, on_error)
     add("/x")
-    [methods] = described(app)["paths"].values()
-    assert "503" in methods["get"]["responses"]
+    add("/y", method="PUT")
+    paths = described(app)["paths"]
+    read, write = paths["/x"]["get"]["responses"].keys(), paths["/y"]["put"]["responses"].keys()
+    assert "503" in read & write
+    assert "409" in write - read
 
 
 def test_a_decorator_adds_what_it_needs_of_a_security_scheme_of_its_own(app, add):
@@ -450,6 +483,9 @@ def test_the_conditions_of_a_request_are_described(app, add, required):
     changing, showing = (described["paths"]["/book"][method] for method in ("put", "get"))
     [if_match], [if_none_match] = changing["parameters"], showing["parameters"]
     assert (if_match["name"], if_match["required"]) == ("If-Match", required)
+    tags = ["*", '"a"', 'W/"a"', '"a", "b"', '"a",W/"b"']
+    assert all(re.search(if_match["schema"]["pattern"], each) for each in tags)
+    assert not any(re.search(if_match["schema"]["pattern"], each) for each in ("a", '"a"b', ""))
     assert {"412", "428"} & changing["responses"].keys() == (
         {"412", "428"} if required else {"412"}
     )

@@ -7,6 +7,7 @@ from carafe import FlaskCarafe
 from carafe import openapi
 from carafe.operation import Headers
 from carafe.operation import operation
+from carafe.schema import NO_CONTROL
 from carafe.schema import NO_NUL
 from flask import Blueprint
 from flask import Flask
@@ -205,16 +206,19 @@ def test_the_query_is_described_field_by_field(document):
     assert found["tag"]["schema"]["items"] == {"type": "string", "pattern": NO_NUL}
 
 
+TEXT = {"type": "string", "pattern": NO_CONTROL}
+
+
 @pytest.mark.parametrize(
     ("rule", "path", "schema"),
     [
         ("/<int:a>", "/{a}", {"type": "integer", "minimum": 0}),
         ("/<float:a>", "/{a}", {"type": "number", "minimum": 0}),
         ("/<uuid:a>", "/{a}", {"type": "string", "format": "uuid"}),
-        ("/<a>", "/{a}", {"type": "string", "minLength": 1}),
-        ("/<string:a>", "/{a}", {"type": "string", "minLength": 1}),
-        ("/<string(length=2):a>", "/{a}", {"type": "string", "minLength": 1}),
-        ("/<path:a>", "/{a}", {"type": "string", "minLength": 1}),
+        ("/<a>", "/{a}", TEXT),
+        ("/<string:a>", "/{a}", TEXT),
+        ("/<string(length=2):a>", "/{a}", TEXT),
+        ("/<path:a>", "/{a}", TEXT),
         ("/x-<int:a>.json", "/x-{a}.json", {"type": "integer", "minimum": 0}),
     ],
 )

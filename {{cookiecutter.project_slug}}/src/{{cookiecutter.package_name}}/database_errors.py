@@ -88,7 +88,8 @@ def on_error(error: SQLAlchemyError) -> Response:
     raise error
 
 
-on_error.__problems__ = {503}  # type: ignore[attr-defined]  # of every operation in the document
+on_error.__problems__ = {503}  # type: ignore[attr-defined]
+on_error.__problems_of_writes__ = {409}  # type: ignore[attr-defined]
 
 
 def _try_later(detail: str) -> HTTPException:

@@ -251,7 +251,7 @@ def _first_faults(error: ValidationError) -> list[Any]:
 
 
 def _fault(place: str, found: dict[str, Any]) -> Fault:
-    kind, detail = found.get("type", ""), found.get("msg", _INVALID)
+    kind, detail = found.get("type", ""), found.get("msg", _INVALID).removeprefix("Value error, ")
     if kind not in _KNOWN_KINDS and _repeats(detail, found.get("input", detail)):
         detail = _INVALID
     path = "/".join(map(str, found.get("loc", ())))

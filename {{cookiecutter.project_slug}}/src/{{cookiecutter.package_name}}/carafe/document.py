@@ -2,7 +2,8 @@
 
 A decorator, or a function that runs before the view, may have ``__problems__``, the statuses with
 which it refuses requests, and ``__security__``, tuples of names of security schemes: a request has
-to satisfy one scheme of each tuple. A handler of exceptions may have ``__problems__``, too.
+to satisfy one scheme of each tuple. A handler of exceptions may have ``__problems__``, too, and
+``__problems_of_writes__``, which are not those of GET.
 """
 
 import re
@@ -34,6 +35,7 @@ from .names import operation_names
 from .names import Schemas
 from .operation import Operation
 from .operation import view_of
+from .schema import NO_CONTROL
 from .schema import NO_NUL
 
 Schema = dict[str, Any]
@@ -41,6 +43,8 @@ Schema = dict[str, Any]
 _KEY = "carafe.document"
 _SCHEMES = "carafe.document.schemes"
 _SCHEMA = "#/components/schemas/"
+_TAG = '(W/)?"[!#-~]*"'
+_TEXT: Schema = {"type": "string", "pattern": NO_CONTROL}
 _CONVERTERS: dict[str, Schema] = {
     "IntegerConverter": {"type": "integer"},
     "FloatConverter": {"type": "number"},
@@ -119,6 +123,8 @@ class Route:
     def problems(self) -> list[int]:
         codes = {400, *self.contract.problems}  # Every URL may be invalid: see ``security``.
         codes |= self._marks("__problems__")
+        if self.method != "GET":
+            codes |= self._marks("__problems_of_writes__")
         if self.rule.arguments:  # A variable may not match, such as -1 for an integer.
             codes |= {404}
         if self.requires_if_match:
@@ -191,8 +197,8 @@ def _describe(app: Flask) -> dict[str, Any]:
     definitions = components.get("$defs", {})
     schemas = {key: schema for (key, _), schema in found.items()}
     for (_, place), schema in schemas.items():
-        if place in {"body", "query"}:
-            _forbid_nul(schema, definitions, set())
+        if place in {"body", "form", "query"}:
+            _describe_input(schema, definitions, set())
         if place == "form":
             _add_examples(schema, definitions)
     schemes = {name: make(app) for name, make in app.extensions.get(_SCHEMES, {}).items()}
@@ -311,13 +317,15 @@ def _add_examples(schema: Schema, definitions: dict[str, Schema]) -> None:
             field.setdefault("examples", [example_of(field, definitions, name)])
 
 
-def _forbid_nul(schema: Any, definitions: dict[str, Any], seen: set[str]) -> None:
-    """Describe that the strings of a body or a query have no NUL, which is refused."""
+def _describe_input(schema: Any, definitions: dict[str, Any], seen: set[str]) -> None:
+    """Describe that strings have no NUL, which is refused, and that a set may repeat an item."""
     if isinstance(schema, list):
         for each in schema:
-            _forbid_nul(each, definitions, seen)
+            _describe_input(each, definitions, seen)
     if not isinstance(schema, dict):
         return
+    if schema.get("uniqueItems") is True:
+        del schema["uniqueItems"]
     if schema.get("type") == "string" and not {"pattern", "format", "enum", "const"} & set(schema):
         schema["pattern"] = NO_NUL
     if isinstance(schema.get("additionalProperties"), dict):
@@ -325,16 +333,16 @@ def _forbid_nul(schema: Any, definitions: dict[str, Any], seen: set[str]) -> Non
     target = str(schema.get("$ref", "")).rpartition("/")[2]
     if target and target not in seen:
         seen.add(target)
-        _forbid_nul(definitions[target], definitions, seen)
+        _describe_input(definitions[target], definitions, seen)
     for value in schema.values():
-        _forbid_nul(value, definitions, seen)
+        _describe_input(value, definitions, seen)
 
 
 def _path_parameters(route: Route) -> Iterator[dict[str, Any]]:
     for name, converter in route.rule._converters.items():
         if f"{{{name}}}" not in route.path:  # It is a variable of the subdomain.
             continue
-        schema = dict(_CONVERTERS.get(type(converter).__name__, {"type": "string", "minLength": 1}))
+        schema = dict(_CONVERTERS.get(type(converter).__name__, _TEXT))
         if isinstance(converter, NumberConverter):
             least = converter.min if converter.signed else max(converter.min or 0, 0)
             bounds = {"minimum": least, "maximum": converter.max}
@@ -362,7 +370,7 @@ def _conditions(route: Route) -> Iterator[Schema]:
     """The headers that make a request conditional."""
     if route.contract.evaluates_if_match:
         described = _header(_CONDITIONS["If-Match"])
-        described["schema"]["pattern"] = r'^(\*|"[!#-~]*")$'
+        described["schema"]["pattern"] = rf"^(\*|{_TAG}(, ?{_TAG})*)$"
         described["required"] = route.requires_if_match
         yield {"name": "If-Match", "in": "header", **described}
     if route.evaluates_if_none_match:

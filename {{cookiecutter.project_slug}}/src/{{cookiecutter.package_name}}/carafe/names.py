@@ -6,6 +6,7 @@ from itertools import count
 from typing import Any
 
 from pydantic.json_schema import GenerateJsonSchema
+from pydantic_core.core_schema import TimedeltaSchema
 from pydantic_core.core_schema import WithDefaultSchema
 
 _VERBS = {"GET": "get", "POST": "create", "PUT": "replace", "PATCH": "update", "DELETE": "delete"}
@@ -25,7 +26,7 @@ _SINGULARS = [
     ("(er|at|ch|et|rg|ed)oes", r"\1o"),
     ("(men|[cgt]p|sk)us", r"\1u"),
     ("(ss|us|sis)", r"\1"),
-    ("s", ""),
+    ("(?<=.)s", ""),
 ]
 """Endings of plural words, and those of the singular; the first that matches counts."""
 
@@ -84,6 +85,12 @@ class Schemas(GenerateJsonSchema):
         """
         described = super().default_schema(schema)
         return {key: it for key, it in described.items() if (key, it) != ("default", None)}
+
+    def timedelta_schema(self, schema: TimedeltaSchema) -> dict[str, Any]:
+        """Return the schema of a duration, which pydantic writes with years and fractions."""
+        return (
+            {"type": "string"} if self.mode == "serialization" else super().timedelta_schema(schema)
+        )
 
     def normalize_name(self, name: str) -> str:
         """Return the name of the component for the name of a class."""

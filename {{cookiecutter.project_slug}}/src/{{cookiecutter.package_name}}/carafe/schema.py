@@ -53,6 +53,7 @@ Id = Annotated[int, Limits(ge=1, le=MAX_ID)]
 """The id of a row."""
 
 NO_NUL = r"^[^\x00]*$"
+NO_CONTROL = r"^[^\x00-\x1f\x7f-\x9f]+$"
 
 Text = Annotated[str, StringConstraints(pattern=NO_NUL)]
 """Text without NUL characters, which are refused in every request body."""
