@@ -5,7 +5,9 @@ import re
 import shutil
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 import sqlalchemy as sa
@@ -80,6 +82,7 @@ CHANGES = {
     ),
 }
 
+NOON = "2026-11-26 12:00:00.000001"
 CHILDREN = [f"children_{name}" for name in "abcd"]
 
 
@@ -244,6 +247,35 @@ def test_a_dropped_table_of_sqlite_comes_back_on_postgresql(make_app, folder, tm
         assert "old" in inspect(db.engine).get_table_names()
 
 
+def test_a_dropped_uuid_of_postgresql_comes_back_on_sqlite(make_app, folder, tmp_path):
+    path = folder("op.create_table('old', sa.Column('id', sa.Uuid))", "op.drop_table('old')")
+    with schema() as url, make_app(DATABASE_URL=url).app_context():
+        upgrade(path)
+        migrate(path)
+    with make_app(DATABASE_URL=f"sqlite:///{tmp_path}/test.db").app_context():
+        upgrade(path)
+        downgrade(path, "2")
+        [column] = inspect(db.engine).get_columns("old")
+        assert str(column["type"]) == "CHAR(32)"
+
+
+def test_a_model_may_be_in_a_schema(make_app, folder):
+    name = f"shop_{uuid4().hex}"
+    path = folder(f"op.execute('CREATE SCHEMA {name}')", f"op.execute('DROP SCHEMA {name}')")
+    table = sa.Table("items", db.metadata, sa.Column("id", sa.Integer), schema=name)
+    try:
+        with schema() as url, make_app(DATABASE_URL=url).app_context():
+            upgrade(path)
+            migrate(path)
+            upgrade(path)
+            before = {*Path(path).rglob("*.py")}
+            migrate(path)
+            assert {*Path(path).rglob("*.py")} == before
+            downgrade(path, "1")
+    finally:
+        db.metadata.remove(table)
+
+
 def test_tables_that_refer_to_each_other_can_be_dropped(make_app, folder, tmp_path):
     tables = "; ".join(
         f"op.create_table('{name}', sa.Column('id', sa.Integer, primary_key=True),"
@@ -256,6 +288,18 @@ def test_tables_that_refer_to_each_other_can_be_dropped(make_app, folder, tmp_pa
         migrate(path)
         upgrade(path)
         assert not {"one", "two"} & {*inspect(db.engine).get_table_names()}
+
+
+def test_a_table_with_a_computed_column_is_copied(make_app, folder, tmp_path):
+    columns = "sa.Column('a', sa.Integer), sa.Column('b', sa.Integer, sa.Computed('a * 2'))"
+    change = batch("parents.alter_column('a', existing_type=sa.Integer(), nullable=False)")
+    path = folder(
+        f"op.create_table('twice', {columns}); op.execute('INSERT INTO twice (a) VALUES (21)')"
+        f"\n    {change.replace('parents', 'twice')}"
+    )
+    with make_app(DATABASE_URL=f"sqlite:///{tmp_path}/test.db").app_context():
+        upgrade(path)
+        assert db.session.scalar(text("SELECT b FROM twice")) == 42
 
 
 @pytest.mark.filterwarnings("ignore:Skipped unsupported reflection")
@@ -293,6 +337,35 @@ def test_a_table_that_is_copied_is_what_it_was(make_app, folder, tmp_path):
         for part in ("AUTOINCREMENT", 'COLLATE "NOCASE"', "uq_name UNIQUE", "CHECK (code > 'a')"):
             assert part in copy
         assert "VARCHAR(30)" in copy
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "before", "after"),
+    [
+        *(("Text", new, NOON, NOON) for new in ("Date", "DateTime", "JSON", "Time")),
+        *((old, "Text", NOON, NOON) for old in ("Date", "DateTime", "JSON", "Time")),
+        ("DateTime", "Time", NOON, "12:00:00.000001"),
+        ("Integer", "Text", 7, "7"),
+        *(("Text", new, "yes", None) for new in ("Boolean", "Integer", "Interval", "Uuid")),
+        *(("Time", new, "12:00:00", None) for new in ("Date", "DateTime", "Integer")),
+    ],
+)
+def test_on_sqlite_no_value_is_lost_with_its_type(
+    make_app, folder, tmp_path, old, new, before, after
+):
+    """It is converted, or the migration is refused, as PostgreSQL refuses it."""
+    path = folder(f"op.create_table('kept', sa.Column('it', sa.{old}), sa.Column('more', sa.Text))")
+    change = f"parents.alter_column('it', existing_type=sa.{old}(), type_=sa.{new}())"
+    code = HEAD.format(revision="3", down="2")
+    code += f"\n\ndef upgrade():\n    {batch(change).replace('parents', 'kept')}\n"
+    Path(path, "versions/3.py").write_text(code)
+    with make_app(DATABASE_URL=f"sqlite:///{tmp_path}/test.db").app_context():
+        upgrade(path, "2")
+        db.session.execute(text("INSERT INTO kept (it) VALUES (:it)"), {"it": before})
+        db.session.commit()
+        with pytest.raises(SystemExit) if after is None else nullcontext():
+            upgrade(path)
+        assert db.session.scalar(text("SELECT it FROM kept")) == (after or before)
 
 
 def test_on_sqlite_a_block_without_a_transaction_is_a_part_of_the_one(make_app, folder, tmp_path):

@@ -26,9 +26,20 @@ PORTABLE_TYPES = {
     sa.DATETIME: "sa.DateTime(timezone=True)",
     sa.DOUBLE: "sa.Double()",
     INTERVAL: "sa.Interval()",
+    sa.UUID: "sa.Uuid()",
 }
 """Of the types that a database finds in a table, those that the other one lacks."""
 
+
+CONVERSIONS = {
+    (sa.Date, sa.DateTime): sa.func.datetime,
+    (sa.DateTime, sa.Date): sa.func.date,
+    (sa.DateTime, sa.Time): lambda value: sa.func.substr(value, len("2026-11-26 ") + 1),
+}
+"""What keeps the values of a column on SQLite, where a CAST would give the year."""
+
+STORED_AS_TEXT = {sa.Date, sa.DateTime, sa.JSON, sa.String, sa.Time}
+"""The types of which SQLite holds texts."""
 
 PORTABLE_DEFAULTS = {
     "false": "sa.false()",
@@ -66,13 +77,17 @@ class SQLiteMigrations(SQLiteImpl):
     __dialect__ = "sqlite"
 
     def cast_for_batch_migrate(self, existing, existing_transfer, new_type) -> None:
-        """Keep the values of a date that becomes a time, or the reverse: a CAST gives the year."""
-        convert = {sa.Date: sa.func.date, sa.DateTime: sa.func.datetime}
+        """Keep the values of a column whose type changes, or refuse: a CAST makes 0 of "yes"."""
         old, new = existing.type._type_affinity, new_type._type_affinity
-        if old is not new and {old, new} == convert.keys():
-            existing_transfer["expr"] = convert[new](existing_transfer["expr"])
-        else:
+        if (old, new) in CONVERSIONS:
+            existing_transfer["expr"] = CONVERSIONS[old, new](existing_transfer["expr"])
+        elif old not in STORED_AS_TEXT:
             super().cast_for_batch_migrate(existing, existing_transfer, new_type)
+        elif new not in STORED_AS_TEXT or not (old is new or sa.String in {old, new}):
+            raise CommandError(
+                f"The values of {existing.name} do not become {new_type!r} by themselves. "
+                "Add a column in the migration, fill it, and drop the old one."
+            )
 
     def prep_table_for_batch(self, batch_impl, table) -> None:
         """Before *table* is copied, find what the copy would lack."""
@@ -87,6 +102,8 @@ class SQLiteMigrations(SQLiteImpl):
             collate = rf'[\s(,"]{re.escape(column.name)}["\s][^,\n]*\bCOLLATE "?(\w+)'
             if found := re.search(collate, definition, re.IGNORECASE):
                 column.type.collation = found[1]
+            if column.computed is not None:
+                batch_impl.column_transfers[column.name].pop("expr", None)
 
     def rename_table(self, old_table_name, new_table_name, schema=None) -> None:
         """Make for a copy, which gets the name of the table, what it lacks."""
@@ -145,8 +162,18 @@ def prepare(migration, revision, directives) -> None:
         script.upgrade_ops.reverse_into(script.downgrade_ops)
 
 
+SCHEMAS = {None, *(table.schema for table in db.metadata.tables.values())}
+
+
+def is_ours(name, kind, parents) -> bool:
+    """Whether Alembic compares it: of the schemas, those that models are in."""
+    return kind != "schema" or name in SCHEMAS
+
+
 options = {
     "target_metadata": db.metadata,
+    "include_schemas": len(SCHEMAS) > 1,
+    "include_name": is_ours,
     "process_revision_directives": prepare,
     "render_item": render_item,
     **current_app.extensions["migrate"].configure_args,
