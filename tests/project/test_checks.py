@@ -146,6 +146,13 @@ def test_behind_a_proxy_the_names_of_the_api_are_asked_for(faults):
     assert faults(PROXY_HOPS=1, TRUSTED_HOSTS=["api.example.com", ".example.org"]) == []
 
 
+def test_a_bind_is_checked_as_the_first_database(faults):
+    url = "postgresql://app@db.example.invalid/app"
+    found = [text for name, text in faults(SQLALCHEMY_BINDS={"audit": url}) if "audit" in name]
+    reasons = [text.partition(";")[0] for text in found]
+    assert reasons == ["it has no secret", "data travels unencrypted"]
+
+
 def test_a_password_and_a_host_in_the_environment_count(faults, monkeypatch):
     monkeypatch.setenv("PGPASSWORD", "change-me")
     monkeypatch.setenv("PGHOST", "db.example.invalid")
@@ -155,7 +162,7 @@ def test_a_password_and_a_host_in_the_environment_count(faults, monkeypatch):
 
 def test_neighbours_need_neither_encryption_nor_credentials(faults):
     found = faults(DATABASE_URL="postgresql://app@postgres/app")
-    assert [text.split(";")[0] for _, text in found] == ["the database does not respond"]
+    assert [text.split(";")[0] for _, text in found] == ["a database does not respond"]
     assert faults(REDIS_URL="redis://redis:6379/0") == []  # feature: cache
 
 

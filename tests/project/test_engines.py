@@ -92,6 +92,15 @@ def test_the_health_check_connects_as_the_owner_does(make_app, tmp_path):
     assert app.test_client().get("/health/ready").status_code == 200
 
 
+@pytest.mark.parametrize(("folder", "status"), [(".", 200), ("nowhere", 503)])
+def test_the_health_check_connects_to_each_bind(make_app, tmp_path, folder, status):
+    binds = {"other": f"sqlite:///{tmp_path}/{folder}/other.db"}
+    app = make_app(DATABASE_URL=f"sqlite:///{tmp_path}/test.db", SQLALCHEMY_BINDS=binds)
+    with app.app_context():
+        upgrade(str(MIGRATIONS))
+    assert app.test_client().get("/health/ready").status_code == status
+
+
 @pytest.mark.parametrize("as_dict", [False, True], ids=["text", "dict"])
 def test_a_bind_is_treated_as_the_first_engine(make_app, tmp_path, as_dict):
     other = f"sqlite:///{tmp_path}/other.db"

@@ -16,7 +16,6 @@ import click
 from flask import current_app
 from flask import Flask
 from flask.cli import with_appcontext
-from sqlalchemy import make_url
 from sqlalchemy import URL
 from sqlalchemy.exc import SQLAlchemyError  # feature: auth
 
@@ -162,40 +161,46 @@ def _cache(app: Flask) -> Iterator[str]:  # feature: cache
 
 
 def _database(app: Flask) -> Iterator[str]:
-    url = make_url(app.config["SQLALCHEMY_DATABASE_URI"])
-    yield from _sqlite(url) if url.get_backend_name() == "sqlite" else _postgresql(url)
+    for key, engine in db.engines.items():
+        name = "DATABASE_URL" if key is None else f"SQLALCHEMY_BINDS {key!r}"
+        find = _BY_DATABASE.get(engine.dialect.name, lambda url: ())
+        yield from (f"{name}: {found}" for found in find(engine.url))
+        if not engine.hide_parameters:
+            options = "SQLALCHEMY_ENGINE_OPTIONS" if key is None else name
+            yield f"{options}: errors show data; set hide_parameters"
     if app.config["DATABASE_TIMEOUT"] > MAX_DATABASE_SECONDS:
         yield "DATABASE_TIMEOUT: requests pile up while the database is unavailable; set 1.5"
-    if not db.engine.hide_parameters:
-        yield "SQLALCHEMY_ENGINE_OPTIONS: errors show data; set hide_parameters"
     if not Path(app.extensions["migrate"].directory).is_dir():
         yield "migrations: the folder is missing; run the command where it is"
     found = fault()
     if found == UNAVAILABLE:
-        yield "DATABASE_URL: the database does not respond; start it, or name another"
+        yield "DATABASE_URL: a database does not respond; start it, or name another"
     if found == UNMIGRATED:
         yield "DATABASE_URL: migrations are missing; run flask db upgrade"
 
 
 def _sqlite(url: URL) -> Iterator[str]:
     if url.database in {None, "", ":memory:"}:
-        yield "DATABASE_URL: all data is lost when the process ends; name a file, or PostgreSQL"
+        yield "all data is lost when the process ends; name a file, or PostgreSQL"
     elif os.environ.get("WEB_CONCURRENCY") != "1":
-        yield "DATABASE_URL: SQLite lets one worker write; use PostgreSQL, or set WEB_CONCURRENCY=1"
+        yield "SQLite lets one worker write; use PostgreSQL, or set WEB_CONCURRENCY=1"
 
 
 def _postgresql(url: URL) -> Iterator[str]:
     secret = url.password or os.environ.get("PGPASSWORD")
     if secret and (is_placeholder(secret) or secret in {url.username, "postgres"}):
-        yield "DATABASE_URL: its secret is well known; choose another"
+        yield "its secret is well known; choose another"
     host = url.host or url.query.get("host") or os.environ.get("PGHOST", "")
     if all(map(_is_local, str(host).split(","))):
         return
     if not (secret or os.environ.get("PGPASSFILE")):
-        yield "DATABASE_URL: it has no secret; add one, or set PGPASSWORD"
+        yield "it has no secret; add one, or set PGPASSWORD"
     mode = url.query.get("sslmode", os.environ.get("PGSSLMODE"))
     if mode not in {"require", "verify-ca", "verify-full"}:
-        yield "DATABASE_URL: data travels unencrypted; add ?sslmode=verify-full"
+        yield "data travels unencrypted; add ?sslmode=verify-full"
+
+
+_BY_DATABASE = {"sqlite": _sqlite, "postgresql": _postgresql}
 
 
 def _accounts() -> Iterator[str]:  # feature: auth

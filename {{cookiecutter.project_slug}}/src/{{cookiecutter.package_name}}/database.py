@@ -70,7 +70,7 @@ _DIALECTS: dict[str, ModuleType] = {"postgresql": postgresql, "sqlite": sqlite}
 UNAVAILABLE = "The database is unavailable."
 UNMIGRATED = 'Migrations are missing: run "flask db upgrade".'
 
-_PROBE = "database.probe"
+_PROBES = "database.probes"
 _REVISIONS = "database.revisions"
 _WROTE, _SET = "wrote", "set"
 _READING = re.compile(
@@ -162,21 +162,29 @@ def init_app(app: Flask) -> None:
     db.init_app(app)
     migrate.init_app(app, directory=project_folder() / "migrations")
     with app.app_context():
-        engines = db.engines.values()
-        probe = sa.create_engine(
-            db.engine.url,
-            poolclass=sa.NullPool,
-            hide_parameters=True,
-            **{name: options[name] for name in ("connect_args", "creator") if name in options},
-        )
-    app.extensions[_PROBE] = probe
-    _dialect(probe).tune(probe, min(seconds, MAX_PROBE_SECONDS))
-    for engine in engines:
-        if engine.dialect.name in _DIALECTS:
-            _dialect(engine).tune(engine, seconds)
+        engines = db.engines
+    app.extensions[_PROBES] = {
+        key: _probe(engines[key], given, min(seconds, MAX_PROBE_SECONDS))
+        for key, given in {None: options, **config["SQLALCHEMY_BINDS"]}.items()
+    }
+    for engine in engines.values():
+        _tune(engine, seconds)
         column_types.use_on(engine)
         sa.event.listen(engine, "before_cursor_execute", _on_statement)
         _engines.add(engine)
+
+
+def _probe(engine: sa.Engine, options: Mapping[str, Any], seconds: float) -> sa.Engine:
+    """An engine that checks the health of *engine*, however busy its connections are."""
+    given = {name: options[name] for name in ("connect_args", "creator") if name in options}
+    probe = sa.create_engine(engine.url, poolclass=sa.NullPool, hide_parameters=True, **given)
+    _tune(probe, seconds)
+    return probe
+
+
+def _tune(engine: sa.Engine, seconds: float) -> None:
+    if engine.dialect.name in _DIALECTS:
+        _dialect(engine).tune(engine, seconds)
 
 
 def _options_of_bind(name: str, bind: Any, seconds: float) -> dict[str, Any]:
@@ -308,16 +316,17 @@ def _has_snapshot() -> bool:
 
 
 def fault() -> str | None:
-    """Return why the database cannot serve requests, ``UNAVAILABLE`` or ``UNMIGRATED``, or None.
-
-    The check has its own connection, however busy the others are.
-    """
-    probe: sa.Engine = current_app.extensions[_PROBE]
+    """Return why a database cannot serve requests, ``UNAVAILABLE`` or ``UNMIGRATED``, or None."""
+    probes: dict[str | None, sa.Engine] = current_app.extensions[_PROBES]
     try:
-        with deadline(MAX_PROBE_SECONDS), probe.connect() as connection:
-            return UNMIGRATED if _lacks_migrations(connection) else None
+        with deadline(MAX_PROBE_SECONDS):
+            for key, probe in probes.items():
+                with probe.connect() as connection:
+                    if key is None and _lacks_migrations(connection):
+                        return UNMIGRATED
     except SQLAlchemyError:
         return UNAVAILABLE
+    return None
 
 
 def _lacks_migrations(connection: sa.Connection) -> bool:
