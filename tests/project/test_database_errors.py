@@ -2,6 +2,7 @@
 
 import pytest
 from conftest import db
+from conftest import schema
 from flask import request
 from sqlalchemy import CheckConstraint
 from sqlalchemy import Column
@@ -85,6 +86,25 @@ def test_what_cannot_be_stored_is_refused_and_told_to_nobody(client, caplog, row
 
 def test_a_row_that_others_refer_to_stays(client):
     assert client.delete("/parents").status_code == 409
+
+
+def test_a_lock_of_another_request_is_no_outage(make_app):
+    with schema() as url:
+        app = make_app(DATABASE_URL=url)
+
+        @app.post("/locked")
+        def lock():
+            db.session.execute(text("LOCK TABLE taken NOWAIT"))
+            return {}
+
+        with app.app_context():
+            with db.engine.begin() as connection:
+                connection.execute(text("CREATE TABLE taken ()"))
+            with db.engine.begin() as connection:
+                connection.execute(text("LOCK TABLE taken"))
+                response = app.test_client().post("/locked")
+        assert (response.status_code, response.headers["Retry-After"]) == (503, "5")
+        assert response.json["detail"] == "Other requests were changing the same rows."
 
 
 def test_a_mistake_in_the_code_is_a_500(client):

@@ -2,7 +2,8 @@
 
 ====== ===========================================================================================
 503    The database is unreachable, slow, shutting down or read-only; SQLite's file cannot be read
-       or written, or is locked by another process; or migrations are missing.
+       or written, or is locked by another process; PostgreSQL could not wait for other requests,
+       as in a deadlock; or migrations are missing.
 409    A constraint is violated: a value must be unique, or another row refers to this one. Or a row
        was changed or deleted by another request in the meantime.
 422    A value is out of the range of its column.
@@ -42,6 +43,7 @@ RETRY_AFTER = 5
 """Seconds."""
 
 LOCKED = "The database is locked by another process."
+CONTENDED = "Other requests were changing the same rows."
 
 _LOCKED = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 _UNUSABLE = {
@@ -57,6 +59,9 @@ _BAD_VALUES = {"22001", "22003", "22007", "22008", "22021", "22P02", "22P05", No
 
 _TOO_LONG = "54000"
 """PostgreSQL's code for a value that is too long for an index."""
+
+_CONTENTION = {"40001", "40P01", "55P03"}
+"""PostgreSQL's codes for a transaction that has to be tried again, and for a lock that is held."""
 
 _READ_ONLY = "25006"
 """PostgreSQL's code for a server that takes no writes, such as a former primary."""
@@ -124,7 +129,10 @@ def _unavailable(error: SQLAlchemyError) -> str | None:
     original = getattr(error, "orig", None)
     code = getattr(original, "sqlite_errorcode", None)
     if code is None:
-        is_read_only = getattr(original, "sqlstate", None) == _READ_ONLY
+        state = getattr(original, "sqlstate", None)
+        if state in _CONTENTION:
+            return CONTENDED
+        is_read_only = state == _READ_ONLY
         return UNAVAILABLE if is_read_only or isinstance(error, OperationalError) else None
     if code & 0xFF in _LOCKED:
         return LOCKED
