@@ -541,6 +541,8 @@ def test_only_what_is_shown_may_be_sorted_by():
     for column in (Row.price, Row.number):
         with pytest.raises(ValueError, match=f"Hidden does not show Row.{column.key}"):
             sortable(Hidden, column)
+    with pytest.raises(TypeError, match="Note.tags holds JSON or an array"):
+        sortable(Hidden, Note.tags)
     with pytest.raises(TypeError, match="Row.number has no strings"):
         lists.searched(Row.name, Row.number)
 

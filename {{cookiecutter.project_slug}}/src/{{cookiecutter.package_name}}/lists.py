@@ -101,10 +101,12 @@ def sortable(
     """Return the field ``sort`` of a list of *shown* that may be sorted by *columns*.
 
     *default* is the order without it, such as ``"-created_at"``, instead of that of the primary
-    key. Raises ValueError for a column that *shown* does not show.
+    key. Raises ValueError for a column that *shown* does not show, TypeError for one of JSON.
     """
     options: dict[str, tuple[str, bool]] = {}
     for column in columns:
+        if _is_compound(column):
+            raise TypeError(f"{column} holds JSON or an array. Sort by columns of single values.")
         name = _name_in(shown, column)
         options |= {name: (column.key, False), f"-{name}": (column.key, True)}
     read = partial(_read_sort, options)
@@ -164,6 +166,10 @@ def page(model: type[Item], rows: sa.Select[Any], query: PageQuery) -> tuple[Pag
     return Page[model](items=items, next=after), headers  # type: ignore[valid-type]
 
 
+def _is_compound(column: Any) -> bool:
+    return isinstance(getattr(column.type, "impl_instance", column.type), sa.JSON | sa.ARRAY)
+
+
 def _name_in(shown: type[BaseModel], column: QueryableAttribute[Any]) -> str:
     """The name under which *shown* shows *column*."""
     for name, field in shown.model_fields.items():
@@ -207,8 +213,8 @@ def _conditions(entity: Any, given: Mapping[str, Any], dialect: str) -> Iterator
         elif value is None or isinstance(value, Sort):
             continue
         elif name in columns:
-            if isinstance(getattr(column.type, "impl_instance", column.type), sa.JSON):
-                raise TypeError(f"{column} holds JSON. Filter by it in the select.")
+            if _is_compound(column):
+                raise TypeError(f"{column} holds JSON or an array. Filter by it in the select.")
             values = value if isinstance(value, list | set | tuple) else [value]
             if values:
                 typed = [_typed(each, column.type) for each in values]
