@@ -20,13 +20,6 @@ WEAK = {
 }
 
 
-@pytest.fixture(autouse=True)
-def empty_environment(monkeypatch):
-    for name in ("SECRET_KEY", "DATABASE_URL", "FLASK_ENVIRONMENT", "SECRET_KEY_FALLBACKS"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.delenv("REDIS_URL", raising=False)  # feature: cache
-
-
 @pytest.mark.parametrize("key", WEAK.values(), ids=WEAK)
 def test_production_refuses_a_key_that_can_be_guessed_and_does_not_show_it(key, capsys):
     with pytest.raises(SystemExit, match="SECRET_KEY") as refused:
@@ -53,7 +46,8 @@ def test_production_refuses_a_key_that_can_be_guessed_and_does_not_show_it(key, 
         ({"SECRET_KEY": "1234567890123456"}, "SECRET_KEY"),
         ({"CORS_ORIGINS": '["*"]', "CORS_CREDENTIALS": "true"}, "CORS_CREDENTIALS"),
         ({"CORS_ORIGINS": f'["{SITE}/path"]'}, "CORS_ORIGINS"),
-        ({"TRUSTED_HOSTS": "a.example"}, "TRUSTED_HOSTS"),
+        ({"TRUSTED_HOSTS": "a.example"}, "TRUSTED_HOSTS: expected a JSON list"),
+        ({"REDIS_URL": "localhost:6379"}, "REDIS_URL: expected a URL"),  # feature: cache
         ({"TRUSTED_HOSTS": '["*.a.example"]'}, "TRUSTED_HOSTS"),
         ({"TRUSTED_HOSTS": '["https://a.example"]'}, "TRUSTED_HOSTS"),
         ({"FLASK_MAX_FORM_PARTS": "many"}, "MAX_FORM_PARTS"),

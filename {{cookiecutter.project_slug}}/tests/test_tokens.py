@@ -142,6 +142,8 @@ def test_tokens_are_made_listed_and_revoked_by_commands(app, ada, machine):
     assert client.get("/login").status_code == 401
     assert run(app, "tokens", "revoke", number).exit_code == 1
     assert run(app, "tokens", "revoke", str(2**64)).exit_code == 2
+    run(app, "users", "disable", "ada@example.com")
+    assert run(app, "tokens", "create", "ada@example.com", "--name", "Job").exit_code == 1
 
 
 def test_a_request_with_a_token_needs_no_content_type_or_origin_of_this_site(ada, machine):

@@ -17,6 +17,8 @@ from .accounts.commands import welcome  # feature: auth
 from .carafe.openapi import document
 from .checks import check_deploy
 
+PORT = click.IntRange(1, 65535)
+
 
 def init_app(app: Flask) -> None:
     """Add the commands of *app* to ``flask``."""
@@ -27,7 +29,7 @@ def init_app(app: Flask) -> None:
 
 @click.command()
 @click.option("--host", default="localhost", show_default=True)
-@click.option("--port", default=5000, envvar="PORT", show_default=True)
+@click.option("--port", type=PORT, default=5000, envvar="PORT", show_default=True)
 @with_appcontext
 def dev(host: str, port: int) -> None:
     """Migrate the database, fill an empty one, and serve with reload."""

@@ -130,7 +130,8 @@ def _load(given: dict[str, Any]) -> "Settings":
         _refuse([*map(_explained, error.errors())])
     except SettingsError as error:
         field = re.search(r'field "(\w+)"', str(error))
-        _refuse([f"{field[1].upper() if field else 'A setting'}: it is not JSON"])
+        name = field[1].upper() if field else "A setting"
+        _refuse([f'{name}: expected a JSON list, for example ["one", "two"]'])
 
 
 def _flask_settings(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -264,6 +265,14 @@ class Settings(BaseSettings):
             r"(sqlite|postgres|postgresql|postgresql\+psycopg):", url.get_secret_value()
         ):
             raise ValueError("it must start with sqlite: or postgresql:")
+        return url
+
+    @field_validator("redis_url")  # feature: cache
+    @classmethod  # feature: cache
+    def _is_of_redis(cls, url: SecretStr | None) -> SecretStr | None:  # feature: cache
+        schemes = r"(rediss?|rediss?\+(sentinel|cluster)|unix)://"
+        if url and not re.match(schemes, url.get_secret_value()):
+            raise ValueError("expected a URL such as redis://localhost:6379/0")
         return url
 
     @field_validator("cors_credentials")

@@ -132,6 +132,8 @@ tokens = AppGroup("tokens", help="Make, list and revoke tokens for machines.")
 def create_token(email: str, name: str, roles: tuple[str, ...], days: int) -> None:
     """Make a token for EMAIL and print it; without --role it has all roles of EMAIL."""
     user = _existing(email)
+    if not user.active:
+        raise click.ClickException(f"User {user.email} is disabled.")
     if lacking := sorted({*roles} - {*user.roles}):
         raise click.ClickException(f"User {user.email} lacks {', '.join(lacking)}.")
     expires_at = datetime.now(UTC) + timedelta(days=days)
