@@ -44,6 +44,7 @@ def test_gunicorn_is_set_up_by_the_environment_and_by_dotenv(default, tmp_path, 
     (tmp_path / ".env").write_text("PORT=9000\nWEB_CONCURRENCY=3\n")
     found = settings(tmp_path, WEB_CONCURRENCY="5")
     assert (found["bind"], found["workers"]) == ("0.0.0.0:9000", 5)
+    assert settings(tmp_path, FLASK_SKIP_DOTENV="1")["bind"] == "0.0.0.0:8000"
 
 
 def test_gunicorn_lets_requests_finish_before_compose_kills_it(default):

@@ -81,7 +81,8 @@ MISTAKES = {
         ("gunicorn.conf.py", "graceful_timeout = 20", "graceful_timeout = 25"),
     ],
     "gunicorn_is_set_up_by_the_environment_and_by_dotenv": [
-        ("gunicorn.conf.py", "load_dotenv()\n", ""),
+        ("gunicorn.conf.py", "    load_dotenv()\n", "    pass\n"),
+        ("gunicorn.conf.py", "if get_load_dotenv():", "if True:"),
         ("gunicorn.conf.py", "0.0.0.0", "127.0.0.1"),
         ("gunicorn.conf.py", "threads = 8", "threads = 1"),
         ("gunicorn.conf.py", "control_socket_disable = True", "control_socket_disable = False"),

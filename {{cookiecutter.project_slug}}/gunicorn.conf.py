@@ -16,10 +16,12 @@ from tempfile import mkdtemp
 
 from dotenv import load_dotenv
 from flask import Flask
+from flask.helpers import get_load_dotenv
 from gunicorn import util
 from gunicorn.http import parser
 
-load_dotenv()
+if get_load_dotenv():
+    load_dotenv()
 
 bind = f"0.0.0.0:{os.environ.get('PORT') or 8000}"
 workers = int(os.environ.get("WEB_CONCURRENCY") or 2)
@@ -87,7 +89,7 @@ def package_of(name):
 def on_starting(server):
     """Refuse unsafe settings once, before any worker starts."""
     server.draining = mmap(-1, 1)  # The workers share it.
-    if DRAIN_SECONDS:
+    if DRAIN_SECONDS > 0:
         server.handle_term = lambda: drain(server)
     package = package_of(server.app.app_uri.partition(":")[0])
     if package is None:  # Each worker refuses it.
