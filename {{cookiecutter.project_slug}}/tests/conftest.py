@@ -20,8 +20,12 @@ from {{ cookiecutter.package_name }}.accounts import throttling  # feature: auth
 from {{ cookiecutter.package_name }}.carafe import JSONClient
 from {{ cookiecutter.package_name }}.database import db
 from {{ cookiecutter.package_name }}.extensions import cache  # feature: cache
+from {{ cookiecutter.package_name }}.settings import Settings
 
-os.environ["FLASK_SKIP_DOTENV"] = "1"  # The tests do not depend on the developer's .env.
+for name in [*os.environ]:  # The tests depend on no setting of the developer, and on no .env.
+    if name.startswith("FLASK_") or name.lower() in Settings.model_fields:
+        del os.environ[name]
+os.environ["FLASK_SKIP_DOTENV"] = "1"
 MIGRATIONS = Path(__file__).parent.parent / "migrations"
 POSTGRESQL = os.environ.get("TEST_DATABASE_URL", "postgresql://postgres@127.0.0.1:5432/test")
 VALUES = ("1", "1.5", "00000000-0000-0000-0000-000000000001")
