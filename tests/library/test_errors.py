@@ -12,6 +12,7 @@ from flask import request
 from flask import Response
 from markupsafe import Markup
 from werkzeug.datastructures import WWWAuthenticate
+from werkzeug.exceptions import Conflict
 from werkzeug.exceptions import default_exceptions
 from werkzeug.exceptions import HTTPException
 from werkzeug.exceptions import MethodNotAllowed
@@ -159,6 +160,15 @@ def test_abort_with_a_response_sends_that_response(app, client):
     app.add_url_rule("/", view_func=lambda: abort(Response("mine", 409, mimetype="text/plain")))
     response = client.get("/")
     assert (response.status_code, response.mimetype, response.text) == (409, "text/plain", "mine")
+
+
+class OutOfStock(Conflict):
+    type = "https://api.example.com/problems/out-of-stock"
+
+
+@pytest.mark.parametrize(("kind", "expected"), [(OutOfStock, OutOfStock.type), (Conflict, None)])
+def test_an_error_may_have_a_type(answer, kind, expected):
+    assert answer(kind()).json["type"] == (expected or "about:blank")
 
 
 @pytest.mark.parametrize("own", [None, "Basic realm=a"])

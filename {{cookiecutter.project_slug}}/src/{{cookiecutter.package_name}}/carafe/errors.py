@@ -7,6 +7,7 @@
 
 ``abort(404)`` is enough in a view; an uncaught exception is a 500 without details. The request id
 is the one in the log, and in the header ``X-Request-ID`` that ``security`` adds to each response.
+An ``HTTPException`` of your own may have a *type*, the URI of its documentation.
 """
 
 from http import HTTPStatus
@@ -88,6 +89,7 @@ def problem(error: HTTPException) -> WerkzeugResponse:
     status = error.code or 500
     request_id = id_of(environ_of(current_request())) if has_request_context() else None
     details = Problem(
+        type=getattr(error, "type", "about:blank"),
         title=title_of(status),
         status=status,
         detail=error.description if isinstance(error.description, str) else None,

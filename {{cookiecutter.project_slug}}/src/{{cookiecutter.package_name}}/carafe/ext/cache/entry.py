@@ -106,8 +106,10 @@ def why_not_cached(response: Response, names: Collection[str], options: Any) -> 
 def join_lines(headers: Headers) -> None:
     """Make one line of ``Cache-Control`` and of ``Vary``: Werkzeug reads only the first one."""
     for name in ("Cache-Control", "Vary"):
-        if name in headers:  # Their values mean the same in lower case, which Werkzeug expects.
-            headers[name] = ", ".join(headers.getlist(name)).lower()
+        if name in headers:
+            headers[name] = ", ".join(headers.getlist(name))
+    if "Cache-Control" in headers:  # Werkzeug expects directives in lower case.
+        headers["Cache-Control"] = headers["Cache-Control"].lower()
 
 
 def seconds_for(response: Response, seconds: int) -> int:

@@ -101,7 +101,7 @@ def _version_of(app: Flask) -> str:
     files = [Path(file)] if file else []
     if file and files[0].name == "__init__.py":
         files = sorted(files[0].parent.rglob("*.py"))
-    digest = sha256(b"".join(each.read_bytes() for each in files))
+    digest = sha256(b"".join(each.read_bytes() for each in files if each.is_file()))
     return digest.hexdigest()[:16]
 
 
