@@ -29,6 +29,7 @@ WITHOUT_UV = ["pip install -e . --group dev", "flask dev", "pytest"]
 MIGRATE = (
     'uv run flask db migrate -m "add shelves" && uv run ruff format && uv run flask db upgrade'
 )
+TIDY = "uv run ruff check --fix && uv run ruff format"
 SBOM = "uv export --locked --no-dev --format cyclonedx1.5"
 WHEELS = "pip install --only-binary :all: --no-binary flask-principal ."
 USER = "flask users create ada@example.com --role editor"
@@ -38,7 +39,10 @@ UPGRADE = "flask db upgrade"
 GUNICORN = 'gunicorn "my_api:create_app()"'
 DEMO = "python -m pip install tox && tox -e demo"
 
-HERE = {*FIRST_SCREEN, *WITHOUT_UV, MIGRATE, SBOM, WHEELS, USER, CHECK, UPGRADE, GUNICORN, DEMO}
+HERE = {
+    *(*FIRST_SCREEN, *WITHOUT_UV, MIGRATE, TIDY, SBOM, WHEELS, USER, CHECK, UPGRADE, GUNICORN),
+    DEMO,
+}
 ELSEWHERE = {
     "uvx pre-commit install": "each hook is run",
     "docker compose up --build": "the workflow of a project starts it",

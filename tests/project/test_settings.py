@@ -2,7 +2,6 @@
 
 from conftest import create_app
 from flask import request
-from test_start import empty_environment as empty_environment
 from test_start import STRONG
 
 
