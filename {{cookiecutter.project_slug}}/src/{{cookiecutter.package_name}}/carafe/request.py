@@ -46,7 +46,7 @@ _ID = "carafe.request_id"
 _WELL_FORMED_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 _BEARER = re.compile(r"bearer +([A-Za-z0-9._~+/-]+=*)", re.IGNORECASE)
 _QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"')
-_PARAMETER = re.compile(r"[ \t]*([^ \t,=]+[ \t]*=.*)?")
+_PARAMETER = re.compile(r"[ \t]*[^ \t,=]+[ \t]*=.*")
 
 # Ids are unique, not secret. Asking the system for random numbers would switch threads.
 _random = Random()
