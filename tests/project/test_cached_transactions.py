@@ -2,6 +2,7 @@
 """A cached view and the transaction of its request do not disturb each other."""
 
 from concurrent.futures import ThreadPoolExecutor
+from time import sleep
 
 import pytest
 from conftest import cache
@@ -109,7 +110,9 @@ def test_what_a_hook_has_left_in_g_before_a_write_is_not_cached(app, client):
     def show():
         return {"text": g.text}
 
-    assert [client.get("/show").json["text"] for _ in range(4)] == ["old", "new", "new", "new"]
+    assert client.get("/show").json == {"text": "old"}
+    sleep(0.002)  # In the millisecond of the write nothing is cached yet.
+    assert [client.get("/show").json["text"] for _ in range(3)] == ["new"] * 3
     assert client.get("/show").headers["Cache-Status"] == "carafe; hit"
 
 
