@@ -138,17 +138,15 @@ def names_of(app: Flask, view: Any) -> set[str]:
 
     A class has several if it is registered several times, and each instance has its own.
     """
-    if isinstance(view, type) and is_of_instance(view):
+    if isinstance(view, type) and is_computed(view):
         return {namespace_of(instance) for instance in _instances(app, view)}
     return {namespace_of(view)}
 
 
-def is_of_instance(view_class: type) -> bool:
-    """Return whether a method or a property of *view_class* gives the namespace."""
-    declared = getattr(view_class, "cache_namespace", None)
-    if callable(declared):
-        return bool(signature(declared).parameters)
-    return hasattr(declared, "__get__")
+def is_computed(view: Any) -> bool:
+    """Return whether a method or a property gives the namespace of *view*, each time anew."""
+    declared = getattr(_owner(view), "cache_namespace", None)
+    return callable(declared) or hasattr(declared, "__get__")
 
 
 def namespace_of(view: Any) -> str:
@@ -158,7 +156,7 @@ def namespace_of(view: Any) -> str:
     """
     if isinstance(view, str):
         return view
-    owner: Any = view if isinstance(view, type) or isroutine(view) else type(view)
+    owner = _owner(view)
     if owner is not view and "cache_namespace" in getattr(view, "__dict__", ()):
         raise TypeError(f"Make cache_namespace a method or a property of {owner.__name__}.")
     given = getattr(getattr(view, "cached_view", None), "namespace", None)
@@ -167,6 +165,10 @@ def namespace_of(view: Any) -> str:
         declared = owner.cache_namespace
         declared = declared(view) if signature(declared).parameters else declared()
     return str(declared or owner.__name__)
+
+
+def _owner(view: Any) -> Any:
+    return view if isinstance(view, type) or isroutine(view) else type(view)
 
 
 def _instances(app: Flask, view_class: type) -> list[Any]:
@@ -194,7 +196,7 @@ def namespaces_of(app: Flask, sender: Any, *, cascade: bool = True) -> set[str]:
 
     They are its own, those of the views that it inherits from, and those of its cascade.
     """
-    sender = class_of(sender) or _owner(app, sender)
+    sender = class_of(sender) or _declaring(app, sender)
     kind = sender if isinstance(sender, type) else type(sender)
     bases = bases_of(app, kind)
     found = set[str]().union(*(names_of(app, view) for view in (sender, *bases)))
@@ -205,7 +207,7 @@ def namespaces_of(app: Flask, sender: Any, *, cascade: bool = True) -> set[str]:
     return found
 
 
-def _owner(app: Flask, sender: Any) -> Any:
+def _declaring(app: Flask, sender: Any) -> Any:
     """The class or the instance whose method *sender* is, or else *sender* itself."""
     if ismethod(sender):
         return sender.__self__

@@ -195,10 +195,7 @@ class CachedViews:
                 view.varies.add("host")  # The path alone does not identify a view.
         if len(self._views) >= _MAX_VIEWS:
             self._views.clear()
-        declaring = owner if isinstance(owner, FunctionType | type) else type(owner)
-        declared = getattr(declaring, "cache_namespace", None)
-        may_change = is_static or callable(declared) or hasattr(declared, "__get__")
-        is_fixed = options.namespace or not may_change
+        is_fixed = options.namespace or not (is_static or signals.is_computed(owner))
         self._views[options, kind, None if is_fixed else namespace] = view
         return view
 
