@@ -276,6 +276,17 @@ def test_no_cache_is_kept_from_storing_the_response_to_a_stranger(app):
     assert client.get("/me").headers["Cache-Control"] == "no-store"
 
 
+def test_without_a_key_the_response_to_a_stranger_varies_too(auth):
+    app = FlaskCarafe(__name__)
+    auth.init_app(app)
+    app.get("/me")(lambda: {"id": auth.user_id})
+    app.get("/open", endpoint="open")(dict)
+    client = app.test_client()
+    for headers in (ADA, {}):
+        assert client.get("/me", headers=headers).headers["Vary"] == "Authorization, Cookie"
+        assert "Vary" not in client.get("/open", headers=headers).headers
+
+
 def test_sessions_may_be_initialized_after_auth(auth):
     extension = pytest.importorskip("carafe.ext.session")
     app = FlaskCarafe(__name__)

@@ -103,6 +103,10 @@ class Withholding(SessionInterface):
             return _Withheld()
         return super().open_session(app, request)
 
+    def is_null_session(self, obj: object) -> bool:
+        """Return whether nothing is to be saved; also without a key, a response may vary."""
+        return super().is_null_session(obj) and WHO not in environ_of(current_request())
+
     def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
         if WHO in environ_of(current_request()):
             response.vary.update(("Authorization", "Cookie"))
