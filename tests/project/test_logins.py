@@ -20,8 +20,10 @@ from flask import request
 from flask_migrate import upgrade
 from sqlalchemy import event
 from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
 from test_login import ada as ada
 from test_login import GOOD
+from test_tokens import run
 from werkzeug.utils import import_string
 
 
@@ -142,6 +144,28 @@ def test_who_was_shut_out_after_the_guard_makes_no_token(make_app, change):
 
         event.listen(engine, "before_cursor_execute", before_the_lock)
         assert client.post("/tokens", {"name": "Job"}).status_code == 401
+
+
+def test_tokens_are_counted_while_their_user_is_locked(make_app):
+    """On SQLite the whole database is."""
+    counted = []
+    with schema() as url:
+        app = make_app(DATABASE_URL=url)
+        with app.app_context():
+            upgrade(str(MIGRATIONS))
+            engine = db.engine
+        client = log_in(app)
+
+        def on_count(connection, cursor, statement, *_):
+            if "count(" in statement:
+                counted.append(statement)
+                with engine.connect() as other, pytest.raises(OperationalError):
+                    other.execute(text("SELECT id FROM users FOR UPDATE NOWAIT"))
+
+        event.listen(engine, "before_cursor_execute", on_count)
+        assert client.post("/tokens", {"name": "Job"}).status_code == 201
+        assert run(app, "tokens", "create", GOOD["email"], "--name", "Job").exit_code == 0
+        assert len(counted) == 2
 
 
 def test_the_id_of_a_deleted_user_is_not_given_again(make_app, tmp_path):

@@ -132,6 +132,7 @@ tokens = AppGroup("tokens", help="Make, list and revoke tokens for machines.")
 def create_token(email: str, name: str, roles: tuple[str, ...], days: int) -> None:
     """Make a token for EMAIL and print it; without --role it has all roles of EMAIL."""
     user = _existing(email)
+    db.session.refresh(user, with_for_update=True)  # No other request makes a token meanwhile.
     if not user.active:
         raise click.ClickException(f"User {user.email} is disabled.")
     if lacking := sorted({*roles} - {*user.roles}):
