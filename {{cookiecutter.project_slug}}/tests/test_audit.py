@@ -62,6 +62,16 @@ def test_password_changes_and_ended_logins_are_recorded(ada, client, events):
     ]
 
 
+def test_tokens_are_recorded(app, ada, events):
+    user_id = ada.get("/login").json["id"]
+    made = ada.post("/tokens", {"name": "Job"}).json
+    ada.delete(f"/tokens/{made['id']}")
+    app.test_cli_runner().invoke(args=["tokens", "create", GOOD["email"], "--name", "Job"])
+    [item] = ada.get("/tokens").json["items"]
+    app.test_cli_runner().invoke(args=["tokens", "revoke", str(item["id"])])
+    assert events() == [("made a token", user_id), ("ended a token", user_id)] * 2
+
+
 def test_what_a_guard_refuses_is_recorded(ada, client, events, caplog):
     user_id = ada.get("/login").json["id"]
     client.post(PATH, NOTE)
@@ -92,10 +102,12 @@ def test_commands_are_recorded(app, events):
 def test_no_secret_and_no_address_of_a_stranger_is_in_the_log(app, client, caplog):
     ada = log_in(app)
     cookie = ada.get_cookie(app.config["SESSION_COOKIE_NAME"]).value
+    token = ada.post("/tokens", {"name": "Job"}).json["token"]
     client.post("/login", {"email": "my-password-by-mistake", "password": "wrong horse"})
     ada.put(
         "/login/password", {"current_password": "wrong horse", "new_password": "new password 1"}
     )
     lines = "\n".join(str(vars(record)) for record in caplog.records)
-    for secret in (PASSWORD, "wrong horse", "new password 1", "by-mistake", cookie, "$argon2id"):
+    texts = [PASSWORD, "wrong horse", "new password 1", "by-mistake", "$argon2id"]
+    for secret in [*texts, cookie, token]:
         assert secret not in lines

@@ -57,6 +57,7 @@ def test_wrong_credentials_are_refused_alike(ada, client, change):
     refused = client.post("/login", {**GOOD, **change})
     assert refused.status_code == 401
     assert refused.json["detail"] == "Wrong e-mail address or password."
+    assert refused.headers["WWW-Authenticate"] == "Bearer"
     assert "Set-Cookie" not in refused.headers
 
 
