@@ -85,7 +85,7 @@ def app(auth):
     @app.post("/logout")
     def log_out():
         auth.logout()
-        return {}
+        return {"how": auth.method}
 
     return app
 
@@ -102,6 +102,7 @@ def test_a_session_is_the_other_way_in(client):
     client.post("/login")
     assert client.get("/me").json["how"] == "session"
     assert client.get("/me").headers["Vary"] == "Authorization, Cookie"
+    assert client.post("/logout").json == {"how": None}
 
 
 @pytest.mark.parametrize("path", ["/me", "/editors", "/session"])
@@ -216,10 +217,14 @@ def test_auth_that_is_off_knows_no_token(people):
     assert client.get("/", headers=ADA).status_code == 401
 
 
-@pytest.mark.parametrize("kind", ["before_request", "after_request", "teardown", "error", "signal"])
+@pytest.mark.parametrize(
+    "kind", ["user_id", "method", "identity", "after_request", "teardown", "error", "signal"]
+)
 def test_whoever_asks_first_a_bad_token_is_a_401(app, auth, client, kind):
-    if kind == "before_request":
-        app.before_request(lambda: auth.user_id and None)
+    if kind in ("user_id", "method"):
+        app.before_request(lambda: getattr(auth, kind) and None)
+    elif kind == "identity":
+        app.before_request(lambda: g.identity and None)
     elif kind == "after_request":
         app.after_request(lambda response: (auth.user_id, response)[1])
     elif kind == "error":
