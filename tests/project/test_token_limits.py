@@ -118,13 +118,20 @@ def test_an_expired_token_is_listed_for_30_days(ada):
             assert [item["name"] for item in ada.get("/tokens").json["items"]] == names
 
 
-def test_a_command_makes_a_token_with_these_roles_for_so_many_days(app, ada, machine):
-    made = run(app, *CREATE, "--role", "admin", "--days", "30")
+@pytest.mark.parametrize(("options", "days"), [([], 90), (["--days", "30"], 30)])
+def test_a_command_makes_a_token_with_these_roles_for_so_many_days(
+    app, ada, machine, options, days
+):
+    made = run(app, *CREATE, "--role", "admin", *options)
     assert machine(made.stdout.strip()).post(PATH, NOTE).status_code == 403
     [item] = ada.get("/tokens").json["items"]
     lasts = datetime.fromisoformat(item["expires_at"]) - datetime.now(UTC)
     assert item["roles"] == ["admin"]
-    assert timedelta(days=29) < lasts <= timedelta(days=30)
-    assert run(app, *CREATE, "--days", "367").exit_code == 2
+    assert timedelta(days=days - 1) < lasts <= timedelta(days=days)
+
+
+def test_a_command_makes_no_token_that_cannot_be(app, ada):
     give(app, "editor")
     assert run(app, *CREATE, "--role", "admin").exit_code == 1
+    assert run(app, *CREATE, "--days", "367").exit_code == 2
+    assert run(app, *CREATE[:-2]).exit_code == 2

@@ -85,7 +85,7 @@ def app(auth):
     @app.post("/logout")
     def log_out():
         auth.logout()
-        return {"how": auth.method}
+        return {}
 
     return app
 
@@ -102,7 +102,12 @@ def test_a_session_is_the_other_way_in(client):
     client.post("/login")
     assert client.get("/me").json["how"] == "session"
     assert client.get("/me").headers["Vary"] == "Authorization, Cookie"
-    assert client.post("/logout").json == {"how": None}
+
+
+def test_after_a_logout_nobody_is_logged_in_by_any_method(app, auth, client):
+    app.post("/out")(lambda: [auth.method, auth.logout(), auth.method])
+    client.post("/login")
+    assert client.post("/out").json == ["session", None, None]
 
 
 @pytest.mark.parametrize("path", ["/me", "/editors", "/session"])
@@ -212,9 +217,11 @@ def test_auth_that_is_off_knows_no_token(people):
     auth.init_app(app)
     app.get("/me", endpoint="me")(lambda: {"id": auth.user_id, "how": auth.method})
     app.get("/")(auth.require.login()(lambda: {}))
+    app.post("/logout", endpoint="logout")(lambda: auth.logout() or {})
     client = app.test_client()
     assert client.get("/me", headers=ADA).json == {"id": None, "how": None}
     assert client.get("/", headers=ADA).status_code == 401
+    assert client.post("/logout", headers=ADA).status_code == 200
 
 
 @pytest.mark.parametrize(

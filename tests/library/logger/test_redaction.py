@@ -177,7 +177,9 @@ def test_a_secret_in_a_traceback_reaches_no_sink(app, file):
     assert "ValueError: password=***" in text and "RuntimeError: redis://:***@localhost" in text
 
 
-def test_what_looks_like_a_token_reaches_no_sink(app, file):
+@pytest.mark.parametrize("formatter", [Formatter, JSONFormatter])
+def test_what_looks_like_a_token_reaches_no_sink(app, file, formatter):
+    app.extensions["carafe.logger"].handlers[0].setFormatter(formatter())
     token = f"{TOKEN_PREFIX}{CANARY * 9}"[: len(TOKEN_PREFIX) + 43]
     app.add_url_rule("/<path:path>", view_func=lambda path: app.logger.error("seen %s", path) or {})
     app.test_client().get(f"/a/{token}?x={token}", headers={"User-Agent": token})
