@@ -248,35 +248,53 @@ def test_the_document_says_which_ways_in_each_guard_accepts(app, auth):
 
     login, session = auth.require.login(), auth.require.session()
     add("/open")
+    app.add_url_rule("/checked", view_func=operation()(lambda: login.check()))
     add("/method", login)
     add("/role", auth.require.editor(404))
     add("/session", session)
     add("/both", login, session)
+    add("/swapped", session, login)
     add("/class", on_class=[login])
     add("/class-session", login, on_class=[session])
     inner, outer = Blueprint("inner", __name__), Blueprint("outer", __name__, url_prefix="/bp")
+    plain = Blueprint("plain", __name__)
     login(outer)
     inner.before_request(session.check)
-    add("/outer", bp=outer)
-    add("/inner", bp=inner)
+    for name, bp in [("outer", outer), ("inner", inner), ("plain", plain)]:
+        add(f"/{name}", bp=bp)
     outer.register_blueprint(inner)
+    outer.register_blueprint(plain)
     app.register_blueprint(outer)
 
+    app.config["SESSION_COOKIE_NAME"] = "shop"
     openapi.init_app(app)
+    assert app.test_client().get("/checked").status_code == 401
     described = openapi.document(app)
     either, alone = [{"session": []}, {"token": []}], [{"session": []}]
     paths = {path: methods["get"] for path, methods in described["paths"].items()}
     assert {path: each["security"] for path, each in paths.items()} == {
-        "/open": [],
-        **dict.fromkeys(["/method", "/role", "/class", "/bp/outer"], either),
-        **dict.fromkeys(["/session", "/both", "/class-session", "/bp/inner"], alone),
+        **dict.fromkeys(["/open", "/checked"], []),
+        **dict.fromkeys(["/method", "/role", "/class", "/bp/outer", "/bp/plain"], either),
+        **dict.fromkeys(["/session", "/both", "/swapped", "/class-session", "/bp/inner"], alone),
     }
     assert {"401", "403"} <= paths["/bp/outer"]["responses"].keys()
     assert "security" not in described
     schemes = described["components"]["securitySchemes"]
     assert schemes["token"] == {"type": "http", "scheme": "bearer"}
-    assert schemes["session"]["name"] == app.config["SESSION_COOKIE_NAME"]
-    assert (schemes["session"]["type"], schemes["session"]["in"]) == ("apiKey", "cookie")
+    assert schemes["session"] == {
+        "type": "apiKey",
+        "in": "cookie",
+        "name": "shop",
+        "description": "Log in by POST /login; the browser then sends the cookie.",
+    }
+
+
+def test_a_guard_of_the_app_is_one_of_each_operation(app, auth):
+    auth.require.session()(app)
+    app.add_url_rule("/view", view_func=operation()(lambda: None))
+    openapi.init_app(app)
+    described = openapi.document(app)["paths"]["/view"]["get"]
+    assert described["security"] == [{"session": []}]
 
 
 def test_a_refusal_is_announced_to_its_own_app(app, client, login):
