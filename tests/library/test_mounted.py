@@ -86,5 +86,13 @@ def test_a_prefix_counts_only_from_a_trusted_proxy():
     assert response.json == {"self": "/api/books"}
 
 
+def test_the_server_is_the_mount_of_this_request_alone():
+    app, headers = make_app(), {"X-Forwarded-Prefix": "/x", "X-Forwarded-Host": "x", "Host": "x"}
+    for mount in ("", "/svc", "", "/other"):
+        environ = {"SCRIPT_NAME": mount}
+        found = get(app, "/openapi.json", headers=headers, environ_overrides=environ).json
+        assert found.get("servers") == ([{"url": mount}] if mount else None)
+
+
 def test_the_tag_of_an_operation_is_the_innermost_blueprint():
     assert openapi.document(make_app())["paths"]["/api/books"]["get"]["tags"] == ["books"]
