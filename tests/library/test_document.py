@@ -348,11 +348,14 @@ def test_a_default_of_null_requires_no_client_to_send_the_field(app, add):
         ({"returned": tuple[BookOut, Headers]}, "200", {"ETag"}),
         ({"returned": tuple[BookOut, Headers], "method": "PUT"}, "200", set()),
         ({"returned": BookOut, "method": "PUT", "problems": [412]}, "200", {"ETag"}),
+        ({"method": "DELETE", "status": 204, "problems": [412]}, "204", set()),
         (
             {"returned": tuple[BookOut, Headers], "method": "POST", "status": 201},
             "201",
             {"ETag", "Location"},
         ),
+        ({"returned": tuple[list[BookOut], Headers], "method": "POST"}, "200", set()),
+        ({"returned": tuple[Page[BookOut], Headers]}, "304", {"ETag", "Link"}),
         ({"returned": BookOut, "method": "POST", "status": 201}, "201", set()),
         ({"headers": {"X-Total": "How many there are."}}, "200", {"ETag", "X-Total"}),
         (
@@ -451,6 +454,12 @@ def test_every_response_of_a_deprecated_operation_says_so(app, since):
     paths = described(app)["paths"]
     assert paths["/old/{id}"]["get"]["deprecated"] is True
     assert "deprecated" not in paths["/books/{id}"]["get"]
+
+
+@pytest.mark.parametrize("name", ["deprecated", "sunset"])
+def test_each_of_the_two_dates_sets_the_flag(app, add, name):
+    add("/x", **{name: date(2027, 1, 31)})
+    assert described(app)["paths"]["/x"]["get"]["deprecated"] is True
 
 
 @pytest.mark.parametrize("given", [datetime(2027, 1, 1), True, "2027-01-01", 1798761600])
