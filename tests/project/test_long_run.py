@@ -20,7 +20,7 @@ from servers import serve as serve
 from test_openapi import REFUSALS
 
 CONFIG = f"checks.positive_data_acceptance.expected-statuses = {['2xx', *REFUSALS]}"
-ENDING_LOGINS = ["login.login.delete", "logins.item.delete"]  # feature: auth
+ENDING_LOGINS = ["log_out", "delete_login"]  # feature: auth
 UNLIMITED = "--limit-request-line=0"
 """For gunicorn, which refuses a long URL itself, with a response that nothing describes."""
 
