@@ -1,6 +1,7 @@
 """The document is good to read, and to generate a client of, whatever an owner adds."""
 
 import re
+import time
 from datetime import date
 from datetime import datetime
 from datetime import timedelta
@@ -425,7 +426,7 @@ def test_every_response_of_a_deprecated_operation_says_so(app, since):
 
     @operation(deprecated=since, sunset=date(2027, 7, 1))
     def old(id: int) -> BookOut:
-        return abort(404) if id else {"id": 0}
+        return abort(id) if id else {"id": 0}
 
     class Book(MethodView):
         @operation()
@@ -434,6 +435,7 @@ def test_every_response_of_a_deprecated_operation_says_so(app, since):
 
         put = refuse(operation(deprecated=since, sunset=date(2027, 7, 1))(lambda self: None))
 
+    app.before_request(lambda: abort(401) if request.args else None)
     app.add_url_rule("/old/<int:id>", view_func=old)
     app.add_url_rule("/books/<int:id>", view_func=Book.as_view("book"))
     ends = {"Deprecation": "@1798761600", "Sunset": "Thu, 01 Jul 2027 00:00:00 GMT"}
@@ -441,7 +443,9 @@ def test_every_response_of_a_deprecated_operation_says_so(app, since):
     for method, path, status in [
         ("GET", "/old/0", 200),
         ("HEAD", "/old/0", 200),
-        ("GET", "/old/1", 404),
+        ("GET", "/old/404", 404),
+        ("GET", "/old/500", 500),
+        ("GET", "/old/0?hook", 401),
         ("PUT", "/books/1", 403),
     ]:
         response = client.open(path, method=method)
@@ -467,6 +471,18 @@ def test_each_of_the_two_dates_sets_the_flag(app, add, name):
 def test_what_is_no_date_and_no_time_with_a_zone_is_refused_at_once(name, given):
     with pytest.raises(TypeError, match="expected a date"):
         operation(**{name: given})
+
+
+def test_a_date_begins_at_midnight_in_utc_wherever_the_server_is(monkeypatch):
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    if hasattr(time, "tzset"):
+        time.tzset()
+    ending = operation(deprecated=date(2027, 1, 1), sunset=date(2027, 7, 1))(lambda: None)
+    monkeypatch.undo()
+    if hasattr(time, "tzset"):
+        time.tzset()
+    headers = {"Deprecation": "@1798761600", "Sunset": "Thu, 01 Jul 2027 00:00:00 GMT"}
+    assert ending.__operation__.end == headers
 
 
 def test_an_operation_does_not_end_before_it_is_deprecated():
