@@ -140,6 +140,7 @@ def test_a_noun_has_a_singular(plural, one):
         ("GET", "/books", Page[BookOut], "list_books"),
         ("GET", "/books", list[BookOut], "list_books"),
         ("POST", "/books", BookOut, "create_book"),
+        ("POST", "/books", list[BookOut], "create_book"),
         ("GET", "/books/<int:id>", BookOut, "get_book"),
         ("PUT", "/books/<int:id>", BookOut, "replace_book"),
         ("PATCH", "/books/<int:id>", BookOut, "update_book"),
