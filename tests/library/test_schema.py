@@ -11,6 +11,7 @@ from carafe.schema import Id
 from carafe.schema import Line
 from carafe.schema import optional
 from carafe.schema import Representation
+from carafe.schema import Text
 from pydantic import AfterValidator
 from pydantic import BaseModel
 from pydantic import Field
@@ -28,6 +29,7 @@ class Thing(Body):
     name: Annotated[Line, Field(max_length=8)] = "a"
     title: Line = Field("a", description="At most 200 characters.")
     parent: Id | None = Field(None, le=5)
+    slug: Text = Field("a", pattern="^[a-z]+$")
 
 
 def validated():
@@ -57,6 +59,7 @@ class Query(BaseModel):
         ("name", "a" * 8, "a" * 9),
         ("title", "a" * 200, "a" * 201),
         ("parent", 5, 6),
+        ("slug", "a", "A"),
     ],
 )
 def test_a_field_may_have_narrower_limits_than_its_type(name, largest, too_large):
@@ -90,6 +93,7 @@ def test_the_document_has_the_limits_of_the_field():
     assert (properties["code"]["minLength"], properties["code"]["maxLength"]) == (1, 8)
     assert (properties["stars"]["minimum"], properties["stars"]["maximum"]) == (1, 5)
     assert (properties["name"]["maxLength"], properties["title"]["maxLength"]) == (8, 200)
+    assert properties["slug"]["pattern"] == "^[a-z]+$"
 
 
 class Tagged(Representation):

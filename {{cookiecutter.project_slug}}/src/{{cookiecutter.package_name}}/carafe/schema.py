@@ -15,7 +15,6 @@ from pydantic import ConfigDict
 from pydantic import Field
 from pydantic import GetCoreSchemaHandler
 from pydantic import InstanceOf
-from pydantic import StringConstraints
 from pydantic import WithJsonSchema
 from pydantic_core import PydanticCustomError
 from pydantic_core import to_json
@@ -55,7 +54,7 @@ Id = Annotated[int, Limits(ge=1, le=MAX_ID)]
 NO_NUL = r"^[^\x00]*$"
 NO_CONTROL = r"^[^\x00-\x1f\x7f-\x9f]+$"
 
-Text = Annotated[str, StringConstraints(pattern=NO_NUL)]
+Text = Annotated[str, Limits(pattern=NO_NUL)]
 """Text without NUL characters, which are refused in every request body."""
 
 Line = Annotated[
