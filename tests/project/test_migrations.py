@@ -6,6 +6,8 @@ import shutil
 import subprocess
 import sys
 from contextlib import nullcontext
+from datetime import datetime
+from datetime import UTC
 from pathlib import Path
 from uuid import uuid4
 
@@ -84,6 +86,7 @@ CHANGES = {
 
 NOON = "2026-11-26 12:00:00.000001"
 CHILDREN = [f"children_{name}" for name in "abcd"]
+MADE = [sa.column(name, sa.DateTime(timezone=True)) for name in ("created_at", "updated_at")]
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -468,6 +471,21 @@ def test_without_a_change_no_migration_is_generated(make_app, tmp_path):
         before = {*path.rglob("*.py")}
         migrate(str(path))
     assert {*path.rglob("*.py")} == before
+
+
+def test_rows_that_were_there_get_times(empty):
+    with empty.app_context():
+        upgrade(str(MIGRATIONS), "0001")
+        for author in (1, 2):
+            db.session.execute(text(f"INSERT INTO authors (id, name) VALUES ({author}, 'A')"))
+            db.session.execute(text(f"INSERT INTO books (title, author_id) VALUES ('B', {author})"))
+        db.session.commit()
+        before = datetime.now(UTC)
+        upgrade(str(MIGRATIONS), "0003")
+        for table in ("authors", "books"):
+            rows = db.session.execute(sa.select(*MADE).select_from(sa.table(table))).all()
+            assert len(rows) == 2
+            assert all(before <= at <= datetime.now(UTC) for row in rows for at in row)
 
 
 @pytest.mark.parametrize(
