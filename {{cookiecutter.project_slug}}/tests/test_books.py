@@ -47,8 +47,11 @@ def test_the_list_has_every_book_at_once(writer, client, body):
 
 
 def test_the_list_is_sorted_filtered_and_searched(writer, client, body):
-    for title, published in (("Ab", "1818-01-01"), ("b%", None), ("Ac", "1826-01-23")):
-        writer.post("/books", body | {"title": title, "published_on": published})
+    added = [
+        writer.post("/books", body | {"title": title, "published_on": published}).json
+        for title, published in (("Ab", "1818-01-01"), ("b%", None), ("Ac", "1826-01-23"))
+    ]
+    when = added[1]["created_at"]
     for query, titles in {
         "sort=title": ["Ab", "Ac", "b%"],
         "sort=-created_at": ["Ac", "b%", "Ab"],
@@ -57,6 +60,9 @@ def test_the_list_is_sorted_filtered_and_searched(writer, client, body):
         "q=a": ["Ab", "Ac"],
         "q=%25": ["b%"],
         "published_on_min=1818-01-02": ["Ac"],
+        "published_on_max=1818-01-01": ["Ab"],
+        f"created_at_min={when}": ["b%", "Ac"],
+        f"created_at_max={when}": ["Ab", "b%"],
         f"author_id={body['author_id'] + 1}": [],
     }.items():
         found, items = client.get(f"/books?limit=2&{query}"), []
