@@ -510,12 +510,14 @@ def test_the_conditions_of_a_request_are_described(app, add, required):
     changing, showing = (described["paths"]["/book"][method] for method in ("put", "get"))
     [if_match], [if_none_match] = changing["parameters"], showing["parameters"]
     assert (if_match["name"], if_match["required"]) == ("If-Match", required)
+    assert "404 without this header" in if_match["description"]
     tags = ["*", '"a"', 'W/"a"', '"a", "b"', '"a",W/"b"']
     assert all(re.search(if_match["schema"]["pattern"], each) for each in tags)
     assert not any(re.search(if_match["schema"]["pattern"], each) for each in ("a", '"a"b', ""))
     assert {"412", "428"} & changing["responses"].keys() == (
         {"412", "428"} if required else {"412"}
     )
+    assert not {"412", "428"} & showing["responses"].keys()
     assert if_none_match["name"] == "If-None-Match"
     assert "ETag" in showing["responses"]["304"]["headers"]
     assert "content" not in showing["responses"]["304"]

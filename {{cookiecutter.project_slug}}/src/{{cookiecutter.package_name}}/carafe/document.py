@@ -62,7 +62,8 @@ _HEADERS = {
     "X-Request-ID": "The id of the request in the log.",
 }
 _CONDITIONS = {
-    "If-Match": "Make the change only if the ETag is still this one; otherwise respond with 412.",
+    "If-Match": "Make the change only if the ETag is still this one; otherwise respond with 412. "
+    "That is also the response if there is nothing to change, which is a 404 without this header.",
     "If-None-Match": "Send the body only if the ETag is another one; otherwise respond with 304.",
 }
 _SENT_WITH = {401: ["WWW-Authenticate"], 429: ["Retry-After"], 503: ["Retry-After"]}
