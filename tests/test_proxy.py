@@ -193,6 +193,17 @@ def test_a_request_arrives_as_it_was_sent(proxy, replicas, method):
     assert received["X-Forwarded-Proto"] == "http"
 
 
+def test_a_strong_etag_stays_strong_for_whoever_takes_compressed_responses(proxy, replicas):
+    body = b'"%s"' % (b"x" * 20_000)
+    head = f'ETag: "0"\r\nContent-Type: application/json\r\nContent-Length: {len(body)}'
+    replicas(f"HTTP/1.1 200 OK\r\n{head}\r\n\r\n".encode() + body)
+    client = HTTPConnection("127.0.0.1", proxy.port, timeout=60)
+    client.request("GET", "/", headers={"Accept-Encoding": "gzip, deflate, br, zstd"})
+    response = client.getresponse()
+    assert (response.headers["ETag"], response.read()) == ('"0"', body)
+    client.close()
+
+
 @pytest.mark.parametrize("sent", ["client-504", "not valid", None])
 def test_a_request_has_the_same_id_wherever_it_fails(proxy, replicas, sent):
     [replica] = replicas(b"")
