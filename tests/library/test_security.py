@@ -62,7 +62,16 @@ def test_the_headers_are_on_every_answer(answer, returned, status):
 
 
 @pytest.mark.parametrize(
-    "returned", [{}, ("", 204), Response(status=304), (({}, 200, {"x-request-id": "of its own"}))]
+    "returned",
+    [
+        {},
+        ("", 204),
+        lambda: Response(status=304),
+        lambda: redirect("/"),
+        lambda: abort(418),
+        fail,
+        ({}, 200, {"x-request-id": "of its own"}),
+    ],
 )
 @pytest.mark.parametrize("sent", ["7f3a.b-c_D", None, "two words", "a,b", "a" * 129, TOKEN])
 def test_every_answer_has_the_id_of_its_request_once(answer, returned, sent):
