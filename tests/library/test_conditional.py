@@ -1,6 +1,11 @@
 """Conditional requests to operations, as an owner writes them."""
 
+import os
+import subprocess
+import sys
+
 import pytest
+from carafe import conditional
 from carafe import errors
 from carafe import FlaskCarafe
 from carafe import JSONClient
@@ -24,6 +29,7 @@ TAG = st.text(st.characters(min_codepoint=33, max_codepoint=255, exclude_charact
 TAGS = st.lists(st.builds('{}"{}"'.format, st.sampled_from(["", "W/"]), TAG), min_size=1)
 OTHER = '"0"'
 OLD, DATE = "Tue, 21 Oct 2014 07:28:00 GMT", "Wed, 21 Oct 2015 07:28:00 GMT"
+SENT = {"Cache-Control": "max-age=9", "Vary": "Accept", "Link": '</pens?page=2>; rel="next"'}
 MALFORMED = ["", " ", ",", "abc", '"a', 'a"', '*, "a"', '"a", *', "*,*"]
 MALFORMED += ['"a" "b"', '""""', 'w/"a"', 'W/ "a"', 'x, "a"']
 
@@ -92,9 +98,9 @@ def app(pens):
 
     @app.get("/pens")
     @operation()
-    def pen_list() -> Page:
+    def pen_list() -> tuple[Page, Headers]:
         """List pens."""
-        return Page(items=[Pen(color=color) for color in pens.values()])
+        return Page(items=[Pen(color=color) for color in pens.values()]), SENT
 
     @app.post("/pens")
     @operation(201)
@@ -147,7 +153,8 @@ def test_what_is_no_list_of_entity_tags_is_malformed(sent):
 )
 def test_a_client_may_know_it_by_its_tag_or_its_date(sent, is_it_known):
     environ = {f"HTTP_{name}": value for name, value in sent.items()}
-    assert is_known(environ, '"a"', DATE) == is_it_known
+    for etag in ('"a"', 'W/"a"'):
+        assert is_known(environ, etag, DATE) == is_it_known
 
 
 @pytest.mark.parametrize("path", ["/pens", "/pens/1"])
@@ -160,6 +167,18 @@ def test_a_200_has_a_strong_etag_of_its_body(client, pens, path):
     assert etag_of(client, path) != first.headers["ETag"]
 
 
+def test_an_etag_is_the_same_in_every_process():
+    code = "from carafe.conditional import etag_of; print(etag_of(b'red'))"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "PYTHONHASHSEED": "1"},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        start_new_session=True,
+    )
+    assert done.stdout.decode().strip() == conditional.etag_of(b"red")
+
+
 @pytest.mark.parametrize("known", ["{}", "W/{}", '"x", {}', "*"])
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 def test_what_a_client_has_is_a_304(client, known, method):
@@ -170,12 +189,25 @@ def test_what_a_client_has_is_a_304(client, known, method):
     assert "Content-Type" not in response.headers
 
 
+def test_a_304_has_the_headers_of_the_200(client):
+    unchanged = client.get("/pens", headers={"If-None-Match": etag_of(client, "/pens")})
+    assert unchanged.status_code == 304
+    assert {name: unchanged.headers[name] for name in SENT} == SENT
+
+
 @pytest.mark.parametrize("sent", [OTHER, *MALFORMED])
 def test_what_a_client_does_not_have_is_sent(client, sent):
     assert client.get("/pens/1", headers={"If-None-Match": sent}).status_code == 200
 
 
-def test_a_refusal_is_never_a_304(client):
+def test_a_refusal_is_never_a_304(app, client):
+    @app.get("/gone")
+    @operation()
+    def show() -> Response:
+        """Show that it is gone."""
+        return Response("gone", 410)
+
+    assert client.get("/gone", headers={"If-None-Match": "*"}).status_code == 410
     assert client.get("/pens/7", headers={"If-None-Match": "*"}).status_code == 404
     assert client.get("/pens/1?verbose=x", headers={"If-None-Match": "*"}).status_code == 422
 
@@ -213,11 +245,17 @@ def test_what_is_not_there_does_not_match(client, app):
         assert client.delete("/pens/7", headers={"If-Match": "x"}).status_code == 400
 
 
-def test_if_match_may_be_required(client, app, pens):
+def test_if_match_may_be_required_of_what_evaluates_it(client, app, pens):
+    @app.put("/note")
+    @operation(204)
+    def replace() -> None:
+        """Replace the note, whoever changed it."""
+
     app.config["REQUIRE_IF_MATCH"] = True
     for refused in (client.put("/pens/1", {"color": "none"}), client.delete("/pens/1")):
         assert refused.status_code == 428
     assert client.post("/pens", {"color": "green"}).status_code == 201
+    assert client.put("/note").status_code == 204
     assert client.delete("/pens/1", headers={"If-Match": "*"}).status_code == 204
 
 
@@ -379,6 +417,17 @@ def test_functions_are_views_too_and_an_etag_of_their_own_stays(app, client):
     assert client.get("/note", headers={"If-None-Match": '"mine"'}).status_code == 304
     assert client.put("/note", headers={"If-Match": OTHER}).status_code == 412
     assert client.put("/note", headers={"If-Match": '"mine"'}).status_code == 204
+
+
+def test_a_stream_is_sent_while_it_is_made_and_has_no_etag(app, client):
+    @app.get("/stream")
+    @operation()
+    def show() -> Response:
+        """Show it part by part."""
+        return Response(part for part in "ab")
+
+    response = client.get("/stream")
+    assert (response.text, "ETag" in response.headers) == ("ab", False)
 
 
 def test_who_forgets_a_half_learns_it_at_once(app, client):
