@@ -40,6 +40,21 @@ def test_a_book_that_is_removed_meanwhile_is_not_found(stored, meanwhile):
     assert meanwhile("DELETE FROM books", client.patch, path, {"title": "X"}).status_code == 404
 
 
+@pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE"])
+def test_what_has_changed_meanwhile_is_not_changed(stored, meanwhile, method):
+    client, free, book = stored
+    for path, body, changed in [
+        (book, BOOK | {"author_id": free}, "UPDATE books SET title = 'Mathilda'"),
+        (f"/authors/{free}", AUTHOR, "UPDATE authors SET name = 'Mary Godwin'"),
+    ]:
+        headers = {"If-Match": client.get(path).headers["ETag"]}
+
+        def send(path=path, body=body, headers=headers):
+            return client.open(path, method=method, json=body, headers=headers)
+
+        assert meanwhile(changed, send).status_code == 412
+
+
 def test_no_book_is_added_to_an_author_who_is_removed_meanwhile(stored, meanwhile):
     client, free, _ = stored
     removed = f"DELETE FROM authors WHERE id = {free}"

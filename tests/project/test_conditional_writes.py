@@ -4,6 +4,7 @@
 import json
 import os
 from concurrent.futures import ThreadPoolExecutor
+from time import sleep
 
 import pytest
 from accounts import log_in
@@ -51,6 +52,62 @@ def test_what_another_request_deleted_is_not_changed(author):
     writer, url = author
     assert writer.put("/late").status_code == 409
     assert writer.get(url).json["name"] == "Mary Shelley"
+
+
+def test_the_etag_is_that_of_the_row_and_not_that_of_a_cached_response(author):
+    writer, url = author
+    sleep(0.002)  # In the millisecond of the write nothing is cached yet.
+    etag = writer.get(url).headers["ETag"]
+    with writer.application.app_context(), db.engine.begin() as connection:
+        connection.execute(text("UPDATE authors SET name = 'Mary Godwin'"))
+    assert writer.get(url).headers["ETag"] == etag  # feature: cache
+    for method in ("PUT", "PATCH", "DELETE"):
+        headers, body = {"If-Match": etag}, {"name": "M. W. Shelley"}
+        refused = writer.open(url, method=method, json=body, headers=headers)
+        assert refused.status_code == 412
+
+
+def test_only_a_change_makes_a_new_version(author):
+    writer, url = author
+    before = writer.get(url)
+    book = {"title": "Mathilda", "author_id": before.json["id"]}
+    path = writer.post("/books", book).location
+    book_before = writer.get(path)
+    for change in ({"name": "Mary Shelley"}, {"name": "Mary Godwin"}):
+        changed = writer.put(url, change)
+        assert changed.data == writer.patch(url, change).data == writer.get(url).data
+        is_same = changed.json["name"] == "Mary Shelley"
+        assert (changed.headers["ETag"] == before.headers["ETag"]) == is_same
+        book_after = writer.get(path)
+        assert (book_after.headers["ETag"] == book_before.headers["ETag"]) == is_same
+        assert book_after.json["updated_at"] == book_before.json["updated_at"]
+
+
+def test_a_change_is_refused_for_the_first_of_these_reasons(author):
+    owner, url = author
+    app, stranger = owner.application, owner.application.test_client()
+    other = log_in(app, "editor", email="eve@example.com")
+    app.config["REQUIRE_IF_MATCH"] = True
+    book = {"title": "Mathilda", "author_id": owner.get(url).json["id"]}
+    path = owner.post("/books", book).location
+    malformed, mistyped, dangling = "{", '{"title": 7}', json.dumps(book | {"author_id": 999})
+    known = owner.get(path).headers["ETag"]
+    for client, body, if_match, status in [
+        (stranger, malformed, None, 401),
+        (other, malformed, None, 400),
+        (other, mistyped, None, 422),
+        (other, dangling, None, 403),
+        (other, dangling, '"0"', 403),
+        (owner, dangling, None, 428),
+        (owner, dangling, '"0"', 412),
+        (owner, dangling, known, 422),
+    ]:
+        headers = {"If-Match": if_match} if if_match else {}
+        has_meaning = body is dangling and status != 422
+        for method in ("PUT", "PATCH", *["DELETE"] * has_meaning):
+            options = {"data": body, "content_type": "application/json", "headers": headers}
+            assert client.open(path, method=method, **options).status_code == status
+    assert owner.get(path).headers["ETag"] == known
 
 
 @pytest.mark.skipif(os.name == "nt", reason="gunicorn does not run on Windows")

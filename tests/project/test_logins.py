@@ -99,6 +99,18 @@ def test_the_note_of_a_use_waits_for_a_lock_as_long_as_a_request(make_app, kind,
         assert monotonic() - since < 5
 
 
+@pytest.mark.parametrize("sent", [{}, {"If-Match": '"0"'}, {"If-Match": "malformed"}])
+def test_tokens_and_logins_evaluate_no_if_match(app, ada, monkeypatch, sent):
+    monkeypatch.setitem(app.config, "REQUIRE_IF_MATCH", True)
+    token, phone = ada.post("/tokens", {"name": "Job"}).json["id"], app.test_client()
+    assert ada.delete(f"/tokens/{token}", headers=sent).status_code == 204
+    assert ada.delete(f"/tokens/{token}", headers=sent).status_code == 404
+    assert phone.post("/login", GOOD, headers=sent).status_code == 200
+    [login] = [each["id"] for each in phone.get("/logins").json["items"] if each["current"]]
+    assert ada.delete(f"/logins/{login}", headers=sent).status_code == 204
+    assert ada.delete("/login", headers=sent).status_code == 204
+
+
 def test_a_view_of_the_owner_logs_a_user_in(lasting):
     provider = import_string(f"{create_app.__module__}.accounts.provider")
 

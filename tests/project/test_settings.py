@@ -10,11 +10,13 @@ def test_the_environment_configures_and_config_wins(monkeypatch):
     monkeypatch.setenv("SECRET_KEY", "1234567890123456")
     monkeypatch.setenv("DATABASE_URL", "postgres://host/name")
     monkeypatch.setenv("FLASK_JSON_SORT_KEYS", "false")
+    monkeypatch.setenv("REQUIRE_IF_MATCH", "true")
     monkeypatch.setenv("FLASK_OPENAPI_TITLE", "Books")
     app = create_app()
     assert app.secret_key == "1234567890123456"
     assert app.config["SQLALCHEMY_DATABASE_URI"] == "postgresql://host/name"
     assert app.config["JSON_SORT_KEYS"] is False
+    assert app.config["REQUIRE_IF_MATCH"] is True
     assert app.test_client().get("/openapi.json").json["info"]["title"] == "Books"
     assert create_app({"SECRET_KEY": STRONG}).secret_key == STRONG
 
