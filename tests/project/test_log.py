@@ -1,6 +1,9 @@
 # feature: logger
 """The log of a project that nobody has configured."""
 
+from accounts import log_in  # feature: auth
+from conftest import MIGRATIONS  # feature: auth
+from flask_migrate import upgrade  # feature: auth
 from test_logger import PACKAGE
 
 
@@ -30,3 +33,26 @@ def test_development_logs_requests_if_it_is_told_to(make_app, capsys):
         app = make_app(ACCESS_LOG=is_on) if is_on else make_app()
         app.test_client().get("/nowhere", buffered=True)
         assert (f"{PACKAGE}.access GET - /nowhere 404 " in capsys.readouterr().out) == is_on
+
+
+def test_the_access_log_has_the_address_that_a_trusted_proxy_says(make_app, capsys):
+    app = make_app(ACCESS_LOG=True, PROXY_HOPS=1)
+    headers = {"X-Forwarded-For": "192.0.2.1"}
+    app.test_client().get("/nowhere", headers=headers, buffered=True)
+    assert capsys.readouterr().out.endswith(" 192.0.2.1\n")
+
+
+def test_the_access_log_asks_nobody_who_they_are(make_app, tmp_path, capsys):  # feature: auth
+    app = make_app(ACCESS_LOG=True, DATABASE_URL=f"sqlite:///{tmp_path}/test.db")
+    with app.app_context():
+        upgrade(str(MIGRATIONS))
+    ada, machine = log_in(app), app.test_client()
+    token = ada.post("/tokens", {"name": "Job"}).json["token"]
+    machine.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {token}"
+    capsys.readouterr()
+    for path in ("/docs/", "/login"):
+        for client in (ada, machine):
+            assert client.get(path, buffered=True).status_code == 200
+    lines = [line.split() for line in capsys.readouterr().out.splitlines() if ".access " in line]
+    assert [line[5] for line in lines] == ["/docs/"] * 2 + ["/login"] * 2
+    assert [line[9:11] for line in lines] == [["-", "-"]] * 2 + [["1", "session"], ["1", "token"]]

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import socket
 from contextlib import suppress
@@ -85,6 +86,7 @@ def test_what_gunicorn_itself_refuses_is_well_formed_and_a_problem_document(serv
     assert b"\n" not in head.replace(b"\r\n", b"")
     headers = dict(line.split(b": ") for line in head.split(b"\r\n")[1:])
     assert headers[b"Content-Type"] == b"application/problem+json"
+    assert b"X-Request-ID" not in headers
     assert int(headers[b"Content-Length"]) == len(body)
     assert json.loads(body)["status"] == int(head.split()[1])
 
@@ -99,6 +101,13 @@ def test_another_host_is_refused_and_so_is_none(server, host):
 @pytest.mark.parametrize("host", ["Host: a.example:81", "Host: 127.0.0.1:8000", "Host: localhost"])
 def test_a_trusted_host_is_answered_and_so_is_a_health_check_beside_it(server, host):
     assert ask(server, READ, host=host)[0] == 200
+
+
+@pytest.mark.parametrize("sent", [["1"], ["1", "1"], ["1 2"], []])
+def test_an_id_that_is_well_formed_and_sent_once_is_the_id_of_the_request(server, sent):
+    _, head, _ = ask(server, READ, *[f"X-Request-ID: {id}" for id in sent])
+    [found] = re.findall(r"x-request-id: (\S+)", head)
+    assert re.fullmatch("1" if sent == ["1"] else "[0-9a-f]{32}", found)
 
 
 def test_the_server_tells_no_version(server):
