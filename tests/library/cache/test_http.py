@@ -3,6 +3,7 @@ from datetime import date
 
 import pytest
 from carafe import openapi
+from carafe import security
 from carafe.ext.cache import Cache
 from carafe.operation import operation
 from flask import Flask
@@ -70,6 +71,14 @@ def test_a_hit_and_a_304_say_that_the_operation_is_deprecated(app, client, view)
         assert response.headers.getlist("Sunset") == ["Mon, 31 Jan 2028 00:00:00 GMT"]
 
 
+def test_a_hit_and_a_304_have_the_id_of_their_own_request(app, client):
+    security.init_app(app)
+    for number, sent in enumerate([{}, {}, {"If-None-Match": "*"}]):
+        answer = client.get("/books", headers=sent | {"X-Request-ID": str(number)})
+        assert answer.headers.getlist("X-Request-ID") == [str(number)]
+    assert answer.status_code == 304
+
+
 def test_what_the_client_has_not_is_sent(client):
     old = client.get("/books").headers["ETag"]
     client.post("/books")
@@ -107,14 +116,17 @@ def test_a_date_is_as_good_as_an_etag(view, client):
 
 
 def test_the_headers_of_a_view_are_its_own(view, client):
+    sent = {"ETag": '"mine"', "Cache-Control": "max-age=60", "Vary": "Accept", "X-Pen": "1"}
+    sent["Link"] = '</own?page=2>; rel="next"'
+
     def own():
-        return "text", {"ETag": '"mine"', "Cache-Control": "max-age=60", "X-Pen": "1"}
+        return "text", sent
 
     path = view(own)
-    for answer in (client.get(path), client.get(path)):
-        assert answer.headers["ETag"] == '"mine"'
-        assert answer.headers["Cache-Control"] == "max-age=60"
-        assert answer.headers["X-Pen"] == "1"
+    for known in ({}, {}, {"If-None-Match": '"mine"'}):
+        answer = client.get(path, headers=known)
+        assert {name: answer.headers[name] for name in sent} == sent
+    assert answer.status_code == 304
 
 
 def test_an_answer_is_kept_no_longer_than_it_says(make_app, on_redis):
