@@ -213,6 +213,7 @@ def test_it_is_off_by_default(capsys):
 
 
 def test_the_level_of_the_stream_is_not_that_of_the_access_log(make_app, lines):
+    logging.getLogger("shop.access").setLevel(logging.NOTSET)
     app = make_app(CARAFE_LOGGER_STREAM_LEVEL="ERROR")
     app.logger.warning("less")
     ask(app, "/pens/1")
