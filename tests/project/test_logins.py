@@ -142,45 +142,45 @@ def test_a_view_of_the_owner_ends_a_login_for_every_copy_of_the_cookie(lasting):
     assert thief.get("/login").status_code == 401
 
 
+@pytest.fixture
+def locking(make_app):
+    """An app that locks rows, and its engine; on SQLite a request locks the whole database."""
+    with schema() as url:
+        app = make_app(DATABASE_URL=url)
+        with app.app_context():
+            upgrade(str(MIGRATIONS))
+            engine = db.engine
+        yield app, engine
+
+
 @pytest.mark.parametrize("change", ["DELETE FROM logins", "UPDATE users SET active = false"])
-def test_who_was_shut_out_after_the_guard_makes_no_token(make_app, change):
-    """On SQLite nobody can do that: the request has the lock."""
-    with schema() as url:
-        app = make_app(DATABASE_URL=url)
-        with app.app_context():
-            upgrade(str(MIGRATIONS))
-            engine = db.engine
-        client = log_in(app)
+def test_who_was_shut_out_after_the_guard_makes_no_token(locking, change):
+    app, engine = locking
+    client = log_in(app)
 
-        def before_the_lock(connection, cursor, statement, *_):
-            if "FOR UPDATE" in statement:
-                with engine.begin() as other:
-                    other.execute(text(change))
+    def before_the_lock(connection, cursor, statement, *_):
+        if "FOR UPDATE" in statement:
+            with engine.begin() as other:
+                other.execute(text(change))
 
-        event.listen(engine, "before_cursor_execute", before_the_lock)
-        assert client.post("/tokens", {"name": "Job"}).status_code == 401
+    event.listen(engine, "before_cursor_execute", before_the_lock)
+    assert client.post("/tokens", {"name": "Job"}).status_code == 401
 
 
-def test_tokens_are_counted_while_their_user_is_locked(make_app):
-    """On SQLite the whole database is."""
-    counted = []
-    with schema() as url:
-        app = make_app(DATABASE_URL=url)
-        with app.app_context():
-            upgrade(str(MIGRATIONS))
-            engine = db.engine
-        client = log_in(app)
+def test_tokens_are_counted_while_their_user_is_locked(locking):
+    app, engine = locking
+    client, counted = log_in(app), []
 
-        def on_count(connection, cursor, statement, *_):
-            if "count(" in statement:
-                counted.append(statement)
-                with engine.connect() as other, pytest.raises(OperationalError):
-                    other.execute(text("SELECT id FROM users FOR UPDATE NOWAIT"))
+    def on_count(connection, cursor, statement, *_):
+        if "count(" in statement:
+            counted.append(statement)
+            with engine.connect() as other, pytest.raises(OperationalError):
+                other.execute(text("SELECT id FROM users FOR UPDATE NOWAIT"))
 
-        event.listen(engine, "before_cursor_execute", on_count)
-        assert client.post("/tokens", {"name": "Job"}).status_code == 201
-        assert run(app, "tokens", "create", GOOD["email"], "--name", "Job").exit_code == 0
-        assert len(counted) == 2
+    event.listen(engine, "before_cursor_execute", on_count)
+    assert client.post("/tokens", {"name": "Job"}).status_code == 201
+    assert run(app, "tokens", "create", GOOD["email"], "--name", "Job").exit_code == 0
+    assert len(counted) == 2
 
 
 def test_the_id_of_a_deleted_user_is_not_given_again(make_app, tmp_path):
