@@ -1,13 +1,17 @@
 """Books and authors that change while another request changes them."""
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 
 import pytest
 from accounts import log_in  # feature: auth
+from conftest import create_app
 from conftest import db
+from flask import request_started
 from sqlalchemy import text
 from test_authors import AUTHOR
 from test_books import BOOK
+from werkzeug.utils import import_string
 
 
 @pytest.fixture
@@ -40,11 +44,25 @@ def test_a_book_that_is_removed_meanwhile_is_not_found(stored, meanwhile):
     assert meanwhile("DELETE FROM books", client.patch, path, {"title": "X"}).status_code == 404
 
 
+@pytest.fixture(params=["", "loaded by a hook"])
+def hook(request, lasting):
+    """What may have loaded the rows before the view locks them."""
+    models, loaded = import_string(f"{create_app.__module__}.models"), []
+
+    def load(app):
+        for model in (models.Author, models.Book):
+            loaded.extend(db.session.scalars(db.select(model)))
+
+    with request_started.connected_to(load, lasting) if request.param else nullcontext():
+        yield
+
+
 @pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE"])
-def test_what_has_changed_meanwhile_is_not_changed(stored, meanwhile, method):
+def test_what_has_changed_meanwhile_is_not_changed(stored, meanwhile, method, hook):
     client, free, book = stored
     for path, body, changed in [
         (book, BOOK | {"author_id": free}, "UPDATE books SET title = 'Mathilda'"),
+        (book, BOOK | {"author_id": free}, f"UPDATE books SET author_id = {free}"),
         (f"/authors/{free}", AUTHOR, "UPDATE authors SET name = 'Mary Godwin'"),
     ]:
         headers = {"If-Match": client.get(path).headers["ETag"]}

@@ -46,6 +46,7 @@ from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import DeclarativeBase
+from sqlalchemy.orm import lazyload
 from sqlalchemy.orm import Mapped
 from sqlalchemy.orm import mapped_column
 from sqlalchemy.orm import registry
@@ -61,6 +62,7 @@ from .carafe.reads import WROTE  # feature: cache
 from .postgresql import deadline as deadline
 from .settings import project_folder
 
+Row = TypeVar("Row")
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 MAX_PROBE_SECONDS = 0.6
@@ -266,6 +268,17 @@ def writes(function: Function) -> Function:
             return returned
 
     return call  # type: ignore[return-value]
+
+
+def lock_or_404(model: type[Row], id: Any) -> Row:
+    """Return the row with this primary key, locked until the end of the transaction; or abort.
+
+    What was loaded before it was locked may be old by now, also by a join of the same statement, so
+    that all is read again when it is used.
+    """
+    db.session.flush()
+    db.session.expire_all()
+    return db.get_or_404(model, id, options=[lazyload("*")], with_for_update=True)
 
 
 def is_settled() -> bool:

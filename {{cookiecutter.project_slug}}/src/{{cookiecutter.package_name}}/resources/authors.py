@@ -18,6 +18,7 @@ from ..carafe.schema import Line
 from ..carafe.schema import optional
 from ..carafe.schema import Representation
 from ..database import db
+from ..database import lock_or_404
 from ..extensions import cache  # feature: cache
 from ..lists import Page
 from ..lists import page
@@ -109,7 +110,7 @@ class AuthorView(MethodView):
 
     def _existing(self, id: int) -> Author:
         """The author, locked until the commit, if the client may change it as it is now."""
-        author = db.get_or_404(Author, id, with_for_update=True)
+        author = lock_or_404(Author, id)
         check_if_match(self.get, id)
         return author
 

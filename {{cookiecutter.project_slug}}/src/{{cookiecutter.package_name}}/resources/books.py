@@ -25,6 +25,7 @@ from ..carafe.schema import optional
 from ..carafe.schema import Representation
 from ..carafe.schema import Timestamp
 from ..database import db
+from ..database import lock_or_404
 from ..extensions import cache  # feature: cache
 from ..lists import Page
 from ..lists import page
@@ -133,7 +134,7 @@ class BookView(MethodView):
 
     def _existing(self, id: int) -> Book:
         """The book, locked until the commit, if the client may change it as it is now."""
-        book = db.get_or_404(Book, id, with_for_update={"of": Book})
+        book = lock_or_404(Book, id)
         auth.require.owner(book.user_id, "admin").check()  # feature: auth
         check_if_match(self.get, id)
         return book
