@@ -4,6 +4,7 @@ import re
 import time
 from datetime import date
 from datetime import datetime
+from datetime import time as clock_time
 from datetime import timedelta
 from datetime import timezone
 from decimal import Decimal
@@ -317,10 +318,11 @@ def test_the_texts_of_a_form_have_no_nul(app):
     assert items == {"type": "string", "pattern": NO_NUL}
 
 
-def test_a_duration_is_written_as_pydantic_writes_it(app, add):
-    add("/x", timedelta)
-    add("/y", method="POST", body=timedelta)
-    assert str(described(app)).count("'duration'") == 1
+@pytest.mark.parametrize(("kind", "name"), [(timedelta, "duration"), (clock_time, "time")])
+def test_a_duration_or_a_time_of_day_is_written_as_pydantic_writes_it(app, add, kind, name):
+    add("/x", kind)
+    add("/y", method="POST", body=kind)
+    assert str(described(app)).count(f"'format': '{name}'") == 1
 
 
 def test_a_title_of_the_owners_stays(app, add):

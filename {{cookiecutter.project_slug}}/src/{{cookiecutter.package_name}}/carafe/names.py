@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic.json_schema import GenerateJsonSchema
 from pydantic_core.core_schema import TimedeltaSchema
+from pydantic_core.core_schema import TimeSchema
 from pydantic_core.core_schema import WithDefaultSchema
 
 _VERBS = {"GET": "get", "POST": "create", "PUT": "replace", "PATCH": "update", "DELETE": "delete"}
@@ -91,6 +92,10 @@ class Schemas(GenerateJsonSchema):
         return (
             {"type": "string"} if self.mode == "serialization" else super().timedelta_schema(schema)
         )
+
+    def time_schema(self, schema: TimeSchema) -> dict[str, Any]:
+        """Return the schema of a time of day, which may lack the zone that its format requires."""
+        return {"type": "string"} if self.mode == "serialization" else super().time_schema(schema)
 
     def normalize_name(self, name: str) -> str:
         """Return the name of the component for the name of a class."""
