@@ -572,10 +572,23 @@ def test_only_what_is_shown_may_be_sorted_by():
     for column in (Row.price, Row.number):
         with pytest.raises(ValueError, match=f"Hidden does not show Row.{column.key}"):
             sortable(Hidden, column)
+    with pytest.raises(ValueError, match="Shelf.id is not of the model of Row.name"):
+        sortable(Hidden, Row.name, Shelf.id)
     with pytest.raises(TypeError, match="Note.tags holds JSON or an array"):
         sortable(Hidden, Note.tags)
     with pytest.raises(TypeError, match="Row.number has no strings"):
         lists.searched(Row.name, Row.number)
+
+
+def test_a_select_may_have_more_columns(rows):
+    @rows.get("/labelled")
+    @operation()
+    def labelled(query: PageQuery) -> tuple[Page[AnyRow], dict[str, str]]:
+        return page(AnyRow, select(Row, (Row.number + 1).label("next")), query)
+
+    add(*(row(second=name, number=at) for at, name in enumerate("abc")))
+    found = [item["second"] for item in walk(rows.test_client(), "/labelled?limit=1")]
+    assert sorted(found) == ["a", "b", "c"]
 
 
 def test_columns_have_the_names_that_clients_see(rows):

@@ -101,10 +101,13 @@ def sortable(
     """Return the field ``sort`` of a list of *shown* that may be sorted by *columns*.
 
     *default* is the order without it, such as ``"-created_at"``, instead of that of the primary
-    key. Raises ValueError for a column that *shown* does not show, TypeError for one of JSON.
+    key. Raises ValueError for a column that *shown* does not show, or of another model than the
+    first one, and TypeError for one of JSON.
     """
     options: dict[str, tuple[str, bool]] = {}
     for column in columns:
+        if sa.inspect(column.class_).base_mapper is not sa.inspect(columns[0].class_).base_mapper:
+            raise ValueError(f"{column} is not of the model of {columns[0]}. Sort by one model.")
         if _is_compound(column):
             raise TypeError(f"{column} holds JSON or an array. Sort by columns of single values.")
         name = _name_in(shown, column)
@@ -157,7 +160,7 @@ def page(model: type[Item], rows: sa.Select[Any], query: PageQuery) -> tuple[Pag
     found = db.session.execute(rows).unique().all()
     after, headers = None, {}
     if len(found) > query.limit:
-        after = _cursor(found[query.limit - 1][1:], purpose, adapter)
+        after = _cursor(found[query.limit - 1][-len(keys) :], purpose, adapter)
         others = [pair for pair in request.args.items(multi=True) if pair[0] != "cursor"]
         headers["Link"] = f'<{path}?{urlencode([*others, ("cursor", after)])}>; rel="next"'
     if any(isinstance(value, _Search) for value in given.values()):
