@@ -14,6 +14,10 @@ from sqlalchemy import select
 from sqlalchemy import String
 from sqlalchemy import Table
 from sqlalchemy import text
+from sqlalchemy.orm import DeclarativeBase
+from sqlalchemy.orm import Mapped
+from sqlalchemy.orm import mapped_column
+from sqlalchemy.orm import relationship
 
 SECRET = "zq-4711-qz"
 
@@ -28,6 +32,24 @@ rows = Table(
     Column("needed", Integer, nullable=False, default=1),
     Column("parent_id", ForeignKey("test_parents.id")),
 )
+
+
+class Base(DeclarativeBase):
+    pass
+
+
+class Land(Base):
+    __tablename__ = "test_lands"
+
+    code: Mapped[str] = mapped_column(String(2), primary_key=True)
+    towns: Mapped[list["Town"]] = relationship()
+
+
+class Town(Base):
+    __tablename__ = "test_towns"
+
+    land_code: Mapped[str] = mapped_column(ForeignKey(Land.code), primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True)
 
 
 @pytest.fixture
@@ -51,12 +73,24 @@ def client(lasting):
         db.session.commit()
         return {}
 
+    @lasting.delete("/lands")
+    def remove_land():
+        db.session.delete(db.session.scalars(select(Land)).one())
+        db.session.commit()
+        return {}
+
+    @lasting.get("/assertion")
+    def fail():
+        raise AssertionError("It should be.")
+
     @lasting.get("/mistake")
     def mistake():
         return {"number": db.session.scalar(text("SELECT nothing FROM test_rows"))}
 
     with lasting.app_context():
         metadata.create_all(db.engine)
+        Base.metadata.create_all(db.engine)
+        db.session.add(Land(code="de", towns=[Town(number=1)]))
         db.session.execute(insert(parents).values(id=1))
         db.session.execute(insert(rows).values(name=SECRET, parent_id=1))
         db.session.commit()
@@ -84,8 +118,14 @@ def test_what_cannot_be_stored_is_refused_and_told_to_nobody(client, caplog, row
         assert value not in refused.text + caplog.text
 
 
-def test_a_row_that_others_refer_to_stays(client):
-    assert client.delete("/parents").status_code == 409
+@pytest.mark.parametrize("path", ["/parents", "/lands"])
+def test_a_row_that_others_refer_to_stays(client, path):
+    refused = client.delete(path)
+    assert (refused.status_code, refused.mimetype) == (409, "application/problem+json")
+
+
+def test_what_an_assertion_of_the_owner_says_is_a_500(client):
+    assert client.get("/assertion").status_code == 500
 
 
 def test_a_lock_of_another_request_is_no_outage(make_app):

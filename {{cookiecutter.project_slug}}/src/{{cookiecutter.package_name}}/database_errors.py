@@ -42,6 +42,7 @@ from .database import UNMIGRATED
 RETRY_AFTER = 5
 """Seconds."""
 
+CONFLICT = "This conflicts with existing data."
 LOCKED = "The database is locked by another process."
 CONTENDED = "Other requests were changing the same rows."
 
@@ -71,6 +72,15 @@ def init_app(app: Flask) -> None:
     """Respond to errors of the database of *app*."""
     for kind in (ObjectDeletedError, PoolTimeout, StaleDataError, StatementError):
         app.register_error_handler(kind, on_error)
+    app.register_error_handler(AssertionError, on_assertion)
+
+
+def on_assertion(error: AssertionError) -> Response:
+    """Return the response if the key of a deleted row is in that of another, or raise it again."""
+    if not str(error).startswith("Dependency rule"):
+        raise error
+    db.session.rollback()
+    return problem(Conflict(CONFLICT))
 
 
 def on_error(error: SQLAlchemyError) -> Response:
@@ -80,7 +90,7 @@ def on_error(error: SQLAlchemyError) -> Response:
         return problem(Conflict("This was changed by another request."))
     if isinstance(error, IntegrityError):
         logger.warning("A constraint was violated: %s", _constraint(error.orig))
-        return problem(Conflict("This conflicts with existing data."))
+        return problem(Conflict(CONFLICT))
     if _is_out_of_range(error):
         logger.warning("A value did not fit its column.")
         return problem(UnprocessableEntity("A value is out of range."))
