@@ -216,16 +216,19 @@ def test_options_lists_the_methods_of_the_address():
     assert set(allowed.split(", ")) == {"GET", "HEAD", "OPTIONS", "POST"}
 
 
-def test_a_response_is_sent_although_a_teardown_function_fails(caplog):
-    app = FlaskCarafe(__name__)
+@pytest.mark.parametrize("kind", ["teardown_request", "teardown_appcontext"])
+def test_a_response_is_sent_although_a_teardown_function_fails(caplog, kind):
+    app, others = FlaskCarafe(__name__), []
     app.get("/")(lambda: {"sent": True})
+    app.teardown_appcontext(others.append)
 
-    @app.teardown_request
-    def fail(error):
+    @getattr(app, kind)
+    async def fail(error):
         raise OSError("The disk is full.")
 
     assert app.test_client().get("/").json == {"sent": True}
     assert "The disk is full." in caplog.text
+    assert others == [None]
     app.testing = True
     with pytest.raises(OSError, match="full"):
         app.test_client().get("/")

@@ -4,19 +4,23 @@ import logging
 from asyncio import _get_running_loop
 from collections.abc import Callable
 from collections.abc import Iterable
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from contextvars import copy_context
 from dataclasses import is_dataclass
 from functools import wraps
 from inspect import CO_COROUTINE
 from inspect import iscoroutinefunction
 from typing import Any
+from typing import TypeVar
 from wsgiref.types import StartResponse
 from wsgiref.types import WSGIEnvironment
 
 from flask import current_app
 from flask import Flask
 from flask import Response as FlaskResponse
+from flask.typing import TeardownCallable
 from pydantic import BaseModel
 from werkzeug.datastructures import Headers
 from werkzeug.exceptions import HTTPException
@@ -29,6 +33,8 @@ from .json import encode
 from .json import JSONProvider
 from .request import Request
 from .testing import Client
+
+Teardown = TypeVar("Teardown", bound=TeardownCallable)
 
 
 class Response(FlaskResponse):
@@ -115,8 +121,24 @@ class FlaskCarafe(Flask):
 
     def do_teardown_request(self, *args: Any) -> None:
         """Call the teardown functions. What one raises is logged: the response has been made."""
-        try:
+        with self._logging_failures():
             super().do_teardown_request(*args)
+
+    def teardown_appcontext(self, f: Teardown) -> Teardown:
+        """Register a function. What it raises is logged, and the other functions are called."""
+
+        @wraps(f)
+        def call(error: BaseException | None) -> None:
+            with self._logging_failures():
+                self.ensure_sync(f)(error)
+
+        super().teardown_appcontext(call)
+        return f
+
+    @contextmanager
+    def _logging_failures(self) -> Iterator[None]:
+        try:
+            yield
         except HTTPException:  # A refusal, such as of a bad token, is no failure.
             pass
         except Exception:  # An owner's function may raise anything.
