@@ -7,7 +7,7 @@ from flask import Flask
 
 def app_with(cache=None, name="app", **config):
     app = Flask(name)
-    app.config.update(SECRET_KEY="a key for tests", **config)
+    app.config.update({"SECRET_KEY": "a key for tests"} | config)
     errors.init_app(app)
     app.cache = cache or Cache()
     app.cache.init_app(app)

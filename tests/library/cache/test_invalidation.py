@@ -188,6 +188,17 @@ def test_what_other_code_made_is_not_served(on_redis, monkeypatch, tmp_path):
         close(client.application)
 
 
+@pytest.mark.parametrize("name", ["SECRET_KEY", "SQLALCHEMY_DATABASE_URI"])
+def test_an_app_with_another_key_or_database_shares_nothing(make_app, on_redis, name):
+    found = []
+    for value in ("one", "another"):
+        app = make_app(None, **on_redis, **{name: value})
+        view = app.cache.cached_view(namespace="it")(lambda value=value: value)
+        app.add_url_rule("/it", "it", view)
+        found += [app.test_client().get("/it").text for _ in range(2)]
+    assert found == ["one", "one", "another", "another"]
+
+
 def test_a_signal_outside_a_context_warns_and_does_no_harm(app, run, caplog):
     book = run("/books")
     after_post.send(app.views["BookView"])

@@ -27,6 +27,10 @@ def start(**config):
         ("CACHE_TYPE", "no.such.Cache"),
         ("CACHE_TYPE", ""),
         ("CARAFE_CACHE_IGNORED_REQUEST_ARGS", "utm"),
+        ("CARAFE_CACHE_IGNORED_REQUEST_ARGS", 5),
+        ("CARAFE_CACHE_IGNORED_REQUEST_ARGS", None),
+        ("CACHE_OPTIONS", 5),
+        ("CACHE_THRESHOLD", "abc"),
     ],
 )
 def test_what_cannot_be_meant_fails_at_start_and_names_the_key(key, value):

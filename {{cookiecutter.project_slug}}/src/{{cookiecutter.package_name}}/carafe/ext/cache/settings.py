@@ -40,6 +40,13 @@ _URL_OPTIONS = {
 """What the URL of a single server may set; others are in ``CACHE_OPTIONS``."""
 
 
+_EXPECTED: dict[str, tuple[Any, str]] = {
+    "CARAFE_CACHE_IGNORED_REQUEST_ARGS": (list | set | tuple | frozenset, "a list of names"),
+    "CACHE_OPTIONS": (Mapping | None, "a mapping"),
+    "CACHE_THRESHOLD": (int, "a number of entries"),
+}
+
+
 def checked(app: Flask, given: Mapping[str, Any]) -> dict[str, Any]:
     """Return what is *given*, checked and completed for Flask-Caching.
 
@@ -49,8 +56,9 @@ def checked(app: Flask, given: Mapping[str, Any]) -> dict[str, Any]:
         if key.startswith("CARAFE_"):
             raise ValueError(f"{key} is read from the app. Set it in app.config.")
     config = {"CACHE_TYPE": "SimpleCache", "CACHE_DEFAULT_TIMEOUT": 300, **app.config, **given}
-    if isinstance(app.config["CARAFE_CACHE_IGNORED_REQUEST_ARGS"], str):
-        raise ValueError("CARAFE_CACHE_IGNORED_REQUEST_ARGS is a string. Set a list of names.")
+    for key, (kinds, expected) in _EXPECTED.items():
+        if key in config and not isinstance(config[key], kinds):
+            raise ValueError(f"{key}: expected {expected}.")
     if not app.config["CARAFE_CACHE_ENABLED"]:
         config["CACHE_TYPE"] = "NullCache"
     seconds = config["CACHE_DEFAULT_TIMEOUT"]

@@ -5,6 +5,7 @@ these are the current ones. So a hit is one ``get_many([entry, token])``. A writ
 which invalidates every response that was made before it, or is being made.
 """
 
+import hmac
 import sys
 from collections.abc import Callable
 from collections.abc import Iterable
@@ -13,7 +14,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from functools import wraps
-from hashlib import sha256
 from pathlib import Path
 from types import FunctionType
 from typing import Any
@@ -96,13 +96,15 @@ def _decorates(options: CachedView, owner: Any, function: Any) -> bool:
 
 
 def _version_of(app: Flask) -> str:
-    """A number that changes with the code of *app*: what other code made is not served."""
+    """A number of the code and the database of *app*: what others made is not served."""
     file = getattr(sys.modules.get(app.import_name), "__file__", None)
     files = [Path(file)] if file else []
     if file and files[0].name == "__init__.py":
         files = sorted(files[0].parent.rglob("*.py"))
-    digest = sha256(b"".join(each.read_bytes() for each in files if each.is_file()))
-    return digest.hexdigest()[:16]
+    parts = [each.read_bytes() for each in files if each.is_file()]
+    parts.append(str(app.config.get("SQLALCHEMY_DATABASE_URI")).encode())
+    key = str(app.secret_key).encode()  # Without it, nobody can guess the database's password.
+    return hmac.digest(key, b"".join(parts), "sha256").hex()[:16]
 
 
 def _run(request: Any, query: bytes, view: Callable[[], Any]) -> Any:
