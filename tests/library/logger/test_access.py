@@ -1,6 +1,8 @@
 import json
 import logging
+import os
 import re
+from threading import get_ident
 from time import sleep
 from uuid import UUID
 
@@ -292,6 +294,8 @@ def test_a_unix_socket_has_no_address(make_app, lines):
 def test_a_format_of_your_own_may_name_what_is_of_a_request(make_app, capsys):
     app = make_app()
     (handler,) = app.extensions["carafe.logger"].handlers
-    handler.setFormatter(logging.Formatter("%(request_path)s|%(status)s|%(message)s|%(msecs)d"))
+    format = "%(request_path)s|%(status)s|%(message)s|%(msecs)d|%(process)d|%(thread)d"
+    handler.setFormatter(logging.Formatter(format))
     ask(app, "/pens/1")
-    assert re.fullmatch(r"-\|200\|GET /pens/1 200\|\d{1,3}\n", capsys.readouterr().out)
+    here = f"{os.getpid()}\\|{get_ident()}"
+    assert re.fullmatch(rf"-\|200\|GET /pens/1 200\|\d{{1,3}}\|{here}\n", capsys.readouterr().out)

@@ -2,6 +2,7 @@ import json
 import logging
 
 import pytest
+from carafe.ext.logger import Logger
 from carafe.ext.logger.redaction import clean
 from carafe.ext.logger.redaction import JSONFormatter
 from carafe.ext.logger.redaction import secrets_of_process
@@ -9,6 +10,8 @@ from carafe.ext.logger.redaction import secrets_of_request
 from carafe.ext.logger.redaction import TRUSTED
 from flask import Flask
 from flask import request
+
+from .configs import stream_config
 
 
 def asking(**kwargs):
@@ -34,6 +37,16 @@ def asking(**kwargs):
 def test_secrets_of_the_process_have_a_name_or_stand_in_a_url(monkeypatch, config, found):
     monkeypatch.setattr("os.environ", {})
     assert set(secrets_of_process(config)) == found
+
+
+def test_a_later_app_does_not_make_the_log_forget_the_secrets_of_another(capsys):
+    first, second = Flask("shop"), Flask("shop")
+    for app, secret in ((first, "f" * 20), (second, "s" * 20)):
+        app.config.update(SECRET_KEY=secret, **stream_config())
+        Logger(app)
+    first.logger.error("%s %s", "f" * 20, "s" * 20)
+    first.extensions["carafe.logger"].handlers[0].flush()
+    assert capsys.readouterr().out.endswith(" *** ***\n")
 
 
 def test_the_environment_has_secrets_too(monkeypatch):

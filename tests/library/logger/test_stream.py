@@ -2,6 +2,7 @@ import json
 import logging
 import os
 import re
+import subprocess
 import sys
 import time
 import warnings
@@ -21,6 +22,7 @@ from flask.logging import default_handler
 from .configs import file_config
 from .configs import stream_config
 from .workers import fork_without_a_reader
+from .workers import log_in_children
 from .workers import request_with_a_full_output
 from .workers import request_without_a_reader
 from .workers import run
@@ -317,6 +319,13 @@ def test_a_fork_while_nobody_reads_writes_its_own_lines_and_no_others(tmp_path):
     assert words.count("x" * 1000) == 200
     assert sorted(set(words) - {"x" * 1000}) == ["child", "parent"]
     assert len(words) == 202
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_child_of_multiprocessing_writes_all_its_lines(tmp_path):
+    with start(log_in_children, 20, stdout=subprocess.PIPE) as process:
+        lines = process.stdout.read().decode().splitlines()
+    assert sorted(line.split()[-1] for line in lines) == sorted(map(str, range(20)))
 
 
 @contextmanager

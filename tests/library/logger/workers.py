@@ -1,5 +1,6 @@
 """What tests have other processes do."""
 
+import multiprocessing
 import os
 import subprocess
 import sys
@@ -98,6 +99,16 @@ def fork_without_a_reader(count, forked):
     if child:
         Path(forked).touch()
         sys.exit(os.waitpid(child, 0)[1])
+
+
+def log_in_children(count):
+    app = make_app(stream_config())
+    context = multiprocessing.get_context("fork")
+    children = [context.Process(target=app.logger.error, args=(each,)) for each in range(count)]
+    for child in children:
+        child.start()
+    for child in children:
+        child.join()
 
 
 def request_with_a_full_output():

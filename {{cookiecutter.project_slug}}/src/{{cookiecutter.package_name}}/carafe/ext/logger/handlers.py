@@ -17,6 +17,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from logging.handlers import QueueHandler
 from logging.handlers import QueueListener
+from multiprocessing import parent_process
+from multiprocessing.util import Finalize
 from queue import Queue
 from typing import Any
 from typing import NamedTuple
@@ -138,6 +140,8 @@ class BaseHandler(QueueHandler):
             self._listener = self.listener_class(self.queue, self)
             self._listener.start()
             self._process = os.getpid()
+            if parent_process() is not None:  # A child of multiprocessing exits at once.
+                Finalize(None, self.flush, exitpriority=0)
 
     def add_warning(self, text: str) -> None:
         """Queue a record of the handler itself."""
@@ -252,7 +256,8 @@ def attach(app: Flask, options: Options, make: type[BaseHandler]) -> BaseHandler
     rivals = {handler for handler in ours if handler.destination == options.destination}
     found = [handler for handler in rivals if handler.options == options]
     handler = found[0] if found else make(options)
-    handler.secrets = secrets_of_process(app.config)
+    known = {*secrets_of_process(app.config)}.union(*(each.secrets for each in ours))
+    handler.secrets = tuple(sorted(known, key=len, reverse=True))  # also those of other apps
     handler.is_awaited = handler.is_awaited or app.debug or app.testing
     for logger in loggers:
         for other in rivals - {handler}:

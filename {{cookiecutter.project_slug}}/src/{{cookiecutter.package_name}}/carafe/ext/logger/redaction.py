@@ -19,6 +19,7 @@ from datetime import datetime
 from datetime import UTC
 from functools import lru_cache
 from textwrap import dedent
+from threading import get_ident
 from time import time
 from typing import Any
 from urllib.parse import parse_qsl
@@ -396,7 +397,7 @@ def _clean_record(record: logging.LogRecord) -> CleanRecord:
 
 
 _BLANK = vars(logging.makeLogRecord({"levelno": logging.INFO, "levelname": "INFO"})) | _NO_REQUEST
-_BLANK |= dict.fromkeys(("exception_type", "thread", "threadName", "process", "processName"))
+_BLANK |= dict.fromkeys(("exception_type", "threadName", "processName"))
 
 
 class AccessRecord(CleanRecord):
@@ -405,6 +406,7 @@ class AccessRecord(CleanRecord):
     def __init__(self, name: str, message: str, fields: dict[str, Any]) -> None:
         now = time()
         own = {"name": name, "msg": message, "created": now, "msecs": now % 1 * 1000}
+        own |= {"process": os.getpid(), "thread": get_ident()}
         self.__dict__ = {**_BLANK, **fields, **own, "extra": fields}
 
     @property
