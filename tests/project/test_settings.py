@@ -35,6 +35,13 @@ def test_text_that_is_given_counts_as_in_the_environment(make_app):
         assert app.test_client().get("/health/live", headers={"Host": host}).status_code == 200
 
 
+def test_text_that_looks_like_a_number_stays_text(monkeypatch, make_app):
+    monkeypatch.setenv("FLASK_OPENAPI_TITLE", "2024")
+    monkeypatch.setenv("FLASK_OPENAPI_VERSION", "1.10")
+    info = make_app().test_client().get("/openapi.json").json["info"]
+    assert (info["title"], info["version"]) == ("2024", "1.10")
+
+
 def test_two_apps_run_side_by_side(make_app):
     for app in (make_app(), make_app()):
         assert app.test_client().get("/health/live").json == {"status": "ok"}

@@ -49,6 +49,7 @@ def test_production_refuses_a_key_that_can_be_guessed_and_does_not_show_it(key, 
         ({"TRUSTED_HOSTS": "a.example"}, "TRUSTED_HOSTS: expected a JSON list"),
         ({"REDIS_URL": "localhost:6379"}, "REDIS_URL: expected a URL"),  # feature: cache
         ({"TRUSTED_HOSTS": '["*.a.example"]'}, "TRUSTED_HOSTS"),
+        ({"TRUSTED_HOSTS": '["my_api"]'}, "TRUSTED_HOSTS"),
         ({"TRUSTED_HOSTS": '["https://a.example"]'}, "TRUSTED_HOSTS"),
         ({"FLASK_MAX_FORM_PARTS": "many"}, "MAX_FORM_PARTS"),
         ({"FLASK_TESTING": "perhaps"}, "TESTING"),

@@ -29,6 +29,7 @@ reason is printed without the value.
 """
 
 import json
+import os
 import re
 import secrets
 from collections.abc import Mapping
@@ -97,6 +98,8 @@ def init_app(app: Flask, config: Mapping[str, object] | None) -> None:
     defaults = settings.defaults()
     app.config.from_mapping(defaults)
     app.config.from_prefixed_env()
+    texts = {key: f"FLASK_{key}" for key in _TEXTS if f"FLASK_{key}" in os.environ}
+    app.config.from_mapping({key: os.environ[name] for key, name in texts.items()})
     following = {key for name in given for key in _FOLLOWING.get(name, ())}
     for key in following:  # What is given wins over the environment, also in what follows from it.
         app.config.pop(key, None)
@@ -107,6 +110,14 @@ def init_app(app: Flask, config: Mapping[str, object] | None) -> None:
     if settings.environment == "production":
         _check(app)
 
+
+_TEXTS = {
+    "CACHE_KEY_PREFIX",  # feature: cache
+    "OPENAPI_DESCRIPTION",
+    "OPENAPI_TITLE",
+    "OPENAPI_VERSION",
+}
+"""The settings of extensions that are text, even one that looks like a number: ``1.10``."""
 
 _FOLLOWING = {
     "CORS_ORIGINS": ("CARAFE_CSRF_TRUSTED_ORIGINS",),  # feature: session or auth
@@ -202,7 +213,7 @@ Origins = Annotated[list[Annotated[str, AfterValidator(_origin)]], NoDecode]
 
 
 def _host(text: str) -> str:
-    if not re.fullmatch(r"\.?[\w-]+(\.[\w-]+)*(:\d+)?", text):
+    if not re.fullmatch(r"\.?[\w-]+(\.[\w-]+)*(:\d+)?", text) or "_" in text:
         raise ValueError("expected host names such as api.example.com or .example.com")
     return text.lower()
 
